@@ -1,0 +1,64 @@
+"""Errors outside the API's views: JSON for programs, a page for people."""
+
+import logging
+from collections.abc import Callable
+
+from django.core.exceptions import DisallowedHost
+from django.db import DatabaseError
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+
+from usage.api.database_trouble import RETRY_AFTER_SECONDS, explain
+
+logger = logging.getLogger(__name__)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if isinstance(exception, DisallowedHost):
+        return respond(
+            request, 400, "this host name is not served: add it to METRICS_ALLOWED_HOSTS"
+        )
+    return respond(request, 400, "the request cannot be understood")
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return respond(request, 403, "you may not do this: sign in as a member of staff")
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return respond(request, 404, "nothing is here")
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    return respond(request, 500, "something failed here; the portal's log says what")
+
+
+def respond(
+    request: HttpRequest, status: int, message: str, headers: dict[str, str] | None = None
+) -> HttpResponse:
+    """The error as the asker can read it. Pages are for browsers outside the API's paths."""
+    if _is_page(request.path):
+        context = {"status": status, "message": message}
+        return render(None, "dashboards/error.html", context, status=status, headers=headers)
+    return JsonResponse({"error": message}, status=status, headers=headers)
+
+
+class DatabaseTroubleMiddleware:
+    """503 and Retry-After from pages when the database is busy, full, read-only or away."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self._get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        if not isinstance(exception, DatabaseError):
+            return None
+        logger.error("%s: %s", request.path, explain(exception))
+        headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+        return respond(request, 503, explain(exception), headers)
+
+
+def _is_page(path: str) -> bool:
+    return not path.startswith(("/_qs/", "/v1/", "/api/")) or path == "/_qs/metrics/ui"

@@ -1,0 +1,52 @@
+"""The folder of the database: made when missing, and home of the signing key."""
+
+import os
+import secrets
+from pathlib import Path
+
+from django.core.exceptions import ImproperlyConfigured
+
+
+def prepare(folder: Path) -> None:
+    """Make the folder; ImproperlyConfigured says what to change where that fails."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ImproperlyConfigured(
+            f"the folder {folder} cannot be made ({error.strerror}): make the one above it "
+            "writable for this user, or point METRICS_STORAGE_PATH elsewhere."
+        ) from None
+
+
+def kept_secret_key(folder: Path) -> str:
+    """The key in `folder`/secret_key, readable by its owner only; made when it is missing."""
+    path = folder / "secret_key"
+    try:
+        if not path.exists():
+            prepare(folder)
+            _make_key(path)
+        key = path.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise ImproperlyConfigured(
+            f"{path} cannot be made or read ({reason}): make {folder} writable for this user, "
+            "point METRICS_STORAGE_PATH elsewhere, or set SECRET_KEY."
+        ) from None
+    if len(key) < 32:
+        raise ImproperlyConfigured(f"{path} is damaged: delete it and start again.")
+    return key
+
+
+def _make_key(path: Path) -> None:
+    """Write to a private file, then link it in place: the first of two makers wins whole."""
+    draft = path.with_name(f".secret_key.{os.getpid()}.{secrets.token_hex(4)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(secrets.token_urlsafe(50))
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            pass
+    finally:
+        draft.unlink()

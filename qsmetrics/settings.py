@@ -1,0 +1,184 @@
+"""Django settings, every one of them from `configuration`; README has the list for users."""
+
+import socket
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+
+from qsmetrics import __version__, configuration, data_folder
+from qsmetrics import setting_types as types
+
+BASE_DIR = configuration.BASE_DIR
+_config = configuration.load()
+
+# --- The portal -----------------------------------------------------------------------------
+METRICS_BIND_ADDRESS = _config.get("METRICS_BIND_ADDRESS", types.bind_address)
+METRICS_STORAGE_PATH = _config.get("METRICS_STORAGE_PATH", types.file_path(BASE_DIR))
+METRICS_BASIC_AUTH_USER = _config.get("METRICS_BASIC_AUTH_USER", str)
+METRICS_BASIC_AUTH_PASS = _config.get("METRICS_BASIC_AUTH_PASS", str)
+METRICS_RETENTION_DAYS = _config.get("METRICS_RETENTION_DAYS", types.whole_number(0, 36500))
+METRICS_MAX_BODY_BYTES = 2**20 * _config.get("METRICS_MAX_BODY_MB", types.whole_number(1, 1024))
+METRICS_THREADS = _config.get("METRICS_THREADS", types.whole_number(1, 256))
+METRICS_WORKERS = _config.get("METRICS_WORKERS", types.whole_number(1, 64))
+# Both switches must be on; USAGE_STATISTICS_ENABLED is the name that proxies use for it.
+METRICS_ENABLED = _config.get("METRICS_ENABLED", types.boolean)
+USAGE_STATISTICS_ENABLED = METRICS_ENABLED and _config.get(
+    "USAGE_STATISTICS_ENABLED", types.boolean
+)
+
+if bool(METRICS_BASIC_AUTH_USER) != bool(METRICS_BASIC_AUTH_PASS):
+    _missing = "METRICS_BASIC_AUTH_PASS" if METRICS_BASIC_AUTH_USER else "METRICS_BASIC_AUTH_USER"
+    raise ImproperlyConfigured(
+        f"{_missing} is not set but its other half is: set both METRICS_BASIC_AUTH_USER and "
+        "METRICS_BASIC_AUTH_PASS, or neither."
+    )
+if ":" in METRICS_BASIC_AUTH_USER:
+    raise ImproperlyConfigured(
+        "METRICS_BASIC_AUTH_USER holds a colon, which Basic authentication cannot carry: "
+        "choose a name without one."
+    )
+
+# --- Database -------------------------------------------------------------------------------
+_postgres = _config.get("DATABASE_URL", types.postgres_url)
+_synchronous = _config.get("METRICS_SQLITE_SYNCHRONOUS", types.one_of("FULL", "NORMAL"))
+_sqlite: dict[str, Any] = {
+    "ENGINE": "django.db.backends.sqlite3",
+    "NAME": str(METRICS_STORAGE_PATH),
+    "CONN_MAX_AGE": None,
+    "OPTIONS": {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 10,
+        # auto_vacuum must come before the first table; it lets purge give space back in
+        # short steps. foreign_keys are Django's own default.
+        "init_command": (
+            "PRAGMA auto_vacuum=INCREMENTAL;"
+            "PRAGMA journal_mode=WAL;"
+            f"PRAGMA synchronous={_synchronous};"
+            "PRAGMA temp_store=MEMORY;"
+            "PRAGMA cache_size=-32000;"
+        ),
+    },
+}
+if not _postgres:
+    data_folder.prepare(METRICS_STORAGE_PATH.parent)
+DATABASES = {
+    "default": (
+        {**_postgres, "CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True} if _postgres else _sqlite
+    )
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- Security -------------------------------------------------------------------------------
+DEBUG = _config.get("METRICS_DEBUG", types.boolean)
+SECRET_KEY = _config.get("SECRET_KEY", str) or data_folder.kept_secret_key(
+    METRICS_STORAGE_PATH.parent
+)
+_named_hosts = _config.get("METRICS_ALLOWED_HOSTS", types.comma_separated)
+ALLOWED_HOSTS = sorted(
+    {"localhost", "127.0.0.1", "[::1]", socket.gethostname().lower(), *_named_hosts}
+    | ({METRICS_BIND_ADDRESS.host} - {"", "0.0.0.0", "::"})
+)
+# A proxy that ends TLS in front of us makes browsers send an https Origin.
+CSRF_TRUSTED_ORIGINS = [
+    f"https://{'*' if host.startswith('.') else ''}{host}" for host in _named_hosts if host != "*"
+]
+SESSION_COOKIE_NAME = "qsmetrics_session"
+CSRF_COOKIE_NAME = "qsmetrics_csrf"
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+X_FRAME_OPTIONS = "DENY"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+
+# --- Applications ---------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "usage",
+    "dashboards",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "dashboards.errors.DatabaseTroubleMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "qsmetrics.urls"
+WSGI_APPLICATION = "qsmetrics.wsgi.application"
+APPEND_SLASH = True
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+REST_FRAMEWORK: dict[str, Any] = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [],  # usage.access decides, for API and pages alike
+    "DEFAULT_PERMISSION_CLASSES": ["usage.api.permissions.MayRead"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "usage.api.errors.handle",
+    "URL_FORMAT_OVERRIDE": None,
+}
+SPECTACULAR_SETTINGS: dict[str, Any] = {
+    "TITLE": "qsmetrics",
+    "DESCRIPTION": "Usage metrics of LLM proxies: record, query, export.",
+    "VERSION": __version__,
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SERVE_PERMISSIONS": ["usage.api.permissions.MayRead"],
+}
+UNFOLD: dict[str, Any] = {
+    "SITE_TITLE": "qsmetrics",
+    "SITE_HEADER": "qsmetrics",
+    "SITE_SUBHEADER": "LLM usage metrics",
+    "SITE_SYMBOL": "monitoring",
+    "SITE_URL": "/",
+    "SHOW_VIEW_ON_SITE": True,
+}
+
+# --- Time, static files, logs ---------------------------------------------------------------
+USE_TZ = True
+TIME_ZONE = _config.get("METRICS_TIME_ZONE", types.time_zone)
+LANGUAGE_CODE = "en"
+USE_I18N = False
+STATIC_URL = "/static/"
+WHITENOISE_USE_FINDERS = True  # straight from the packages: no collectstatic step to forget
+LOGIN_URL = "admin:login"
+LOGGING: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": "INFO"},
+    # 4xx answers are the client's to read; only our own failures are worth a log line.
+    "loggers": {"django.request": {"level": "ERROR"}, "django.security": {"level": "ERROR"}},
+}

@@ -1,0 +1,15 @@
+"""All URLs: the contract under /_qs/, the admin, and JSON errors for every other API path."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+urlpatterns = [
+    path("", include("dashboards.urls")),
+    path("", include("usage.api.urls")),
+    path("admin/", admin.site.urls),
+]
+
+handler400 = "dashboards.errors.bad_request"
+handler403 = "dashboards.errors.forbidden"
+handler404 = "dashboards.errors.not_found"
+handler500 = "dashboards.errors.server_error"

@@ -1,0 +1,10 @@
+"""The WSGI entry point: `gunicorn qsmetrics.wsgi`."""
+
+import os
+
+from django.core.wsgi import get_wsgi_application
+
+from qsmetrics.chunked_bodies import ChunkedBodies
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "qsmetrics.settings")
+application = ChunkedBodies(get_wsgi_application())

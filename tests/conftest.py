@@ -1,0 +1,18 @@
+"""What every test stands on: a database of its own and settings that no shell can change."""
+
+import os
+from pathlib import Path
+
+# Before Django's settings load: the machine's own configuration must not reach the tests.
+for name in [n for n in os.environ if n.startswith("METRICS_") or n == "USAGE_STATISTICS_ENABLED"]:
+    del os.environ[name]
+os.environ["METRICS_CONFIG"] = str(Path(__file__).parent / "data" / "config.yaml")
+os.environ["SECRET_KEY"] = "only-for-tests-" + "0123456789abcdef" * 2
+
+import pytest  # noqa: E402
+from django.core.cache import cache  # noqa: E402
+
+
+@pytest.fixture(autouse=True)
+def _forget_failed_logins():
+    cache.clear()

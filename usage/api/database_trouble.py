@@ -1,0 +1,25 @@
+"""What to tell a user when the database is busy, full, read-only or away."""
+
+from django.db import DatabaseError
+
+RETRY_AFTER_SECONDS = 5
+_EXPLANATIONS = (
+    ("locked", "the database is busy: send this again shortly"),
+    ("full", "the disk that holds the database is full: free some space, then send this again"),
+    ("readonly", "the database is read-only: make its file and folder writable for the portal"),
+    ("read-only", "the database is read-only: point DATABASE_URL at the primary server"),
+    ("unable to open", "the database file cannot be opened: check METRICS_STORAGE_PATH"),
+    ("no such table", "the database is not set up: run `manage.py migrate`"),
+    ("does not exist", "the database is not set up: run `manage.py migrate`"),
+    ("not a database", "the database file is damaged or no SQLite file: restore a backup"),
+    ("malformed", "the database file is damaged: restore a backup"),
+)
+
+
+def explain(error: DatabaseError) -> str:
+    """What a user can do about it. The driver's own words, which may hold data, stay out."""
+    text = str(error).lower()
+    for mark, explanation in _EXPLANATIONS:
+        if mark in text:
+            return explanation
+    return "the database cannot be reached: check that it is running, then send this again"

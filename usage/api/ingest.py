@@ -1,0 +1,148 @@
+"""`POST /_qs/usage`: stores rows, all or none, and names every row that it cannot store."""
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from django.conf import settings
+from django.http import UnreadablePostError
+from rest_framework.parsers import BaseParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from usage.access import require_writer
+from usage.api import parameters
+from usage.api.errors import ApiError
+from usage.intake import native
+from usage.intake.body import BadEncoding, BodyTooLarge, Readable, UnknownEncoding, read_body
+from usage.intake.native import MalformedBody, ParsedRows
+from usage.recording import KeyReused, Post, RecordingResult, record_batch, record_once
+
+_MOST_KEY_CHARACTERS = 255
+
+
+class JsonRowsParser(BaseParser):
+    """JSON in any of the native shapes. Returns the body and the rows in it."""
+
+    media_type = "application/json"
+
+    def parse(
+        self,
+        stream: Any,
+        media_type: str | None = None,
+        parser_context: Mapping[str, Any] | None = None,
+    ) -> tuple[bytes, ParsedRows]:
+        assert parser_context is not None
+        body = _read(stream, parser_context["request"])
+        try:
+            return body, self.rows(body)
+        except MalformedBody as error:
+            raise ApiError(400, str(error)) from None
+
+    def rows(self, body: bytes) -> ParsedRows:
+        return native.parse_json(body, dt.datetime.now(dt.UTC))
+
+
+class NdjsonRowsParser(JsonRowsParser):
+    media_type = "application/x-ndjson"
+
+    def rows(self, body: bytes) -> ParsedRows:
+        return native.parse_ndjson(body, dt.datetime.now(dt.UTC))
+
+
+class PlainNdjsonRowsParser(NdjsonRowsParser):
+    media_type = "application/ndjson"
+
+
+class JsonLinesRowsParser(NdjsonRowsParser):
+    media_type = "application/jsonl"
+
+
+PARSERS = [JsonRowsParser, NdjsonRowsParser, PlainNdjsonRowsParser, JsonLinesRowsParser]
+
+
+def ingest(request: Request) -> Response:
+    """Store the rows of a post and answer how many were new."""
+    writer = require_writer(request._request)
+    parameters.refuse_unknown(request.query_params, ["partial"])
+    if not settings.USAGE_STATISTICS_ENABLED:
+        raise ApiError(
+            503, "metrics are disabled: set METRICS_ENABLED and USAGE_STATISTICS_ENABLED to true"
+        )
+    _require_length(request)
+    partial = _flag(request, "partial")
+    key = _idempotency_key(request)
+    body, rows = request.data
+    if rows.errors and not partial:
+        raise ApiError(400, _summary(rows), errors=_named(rows), bad_rows=rows.bad_rows)
+    if key is None:
+        return Response(_answer(rows, record_batch(rows.records), partial), status=201)
+    post = Post(writer, key, body)
+    try:
+        answer, replayed = record_once(
+            post, rows.records, lambda result: _answer(rows, result, partial)
+        )
+    except KeyReused:
+        raise ApiError(
+            409, "this Idempotency-Key came with another body: use a new key for new rows"
+        ) from None
+    headers = {"Idempotency-Replayed": "true"} if replayed else None
+    return Response(answer, status=201, headers=headers)
+
+
+def _read(stream: Readable, request: Request) -> bytes:
+    limit = settings.METRICS_MAX_BODY_BYTES
+    try:
+        return read_body(stream, request.headers.get("Content-Encoding", ""), limit)
+    except BodyTooLarge:
+        raise ApiError(
+            413, f"the body is over {limit} bytes (METRICS_MAX_BODY_MB): send smaller batches"
+        ) from None
+    except UnknownEncoding as error:
+        raise ApiError(415, str(error)) from None
+    except BadEncoding as error:
+        raise ApiError(400, str(error)) from None
+    except UnreadablePostError:
+        raise ApiError(400, "the body broke off before its end: send it again") from None
+
+
+def _require_length(request: Request) -> None:
+    if not request.META.get("CONTENT_LENGTH"):
+        raise ApiError(411, "send Content-Length, or Transfer-Encoding: chunked")
+    if request.META["CONTENT_LENGTH"] == "0":
+        raise ApiError(400, 'the body is empty: send a row such as {"model": "gpt-5"}')
+
+
+def _flag(request: Request, name: str) -> bool:
+    text = parameters.single(request.query_params, name).lower()
+    if text not in ("", "true", "false", "1", "0"):
+        raise ApiError(400, f"`{name}` must be true or false", parameter=name)
+    return text in ("true", "1")
+
+
+def _idempotency_key(request: Request) -> str | None:
+    key = request.headers.get("Idempotency-Key")
+    if key is None:
+        return None
+    if not 0 < len(key) <= _MOST_KEY_CHARACTERS or not key.isprintable():
+        raise ApiError(
+            400, f"Idempotency-Key must be 1 to {_MOST_KEY_CHARACTERS} printable characters"
+        )
+    return key
+
+
+def _answer(rows: ParsedRows, result: RecordingResult, partial: bool) -> dict[str, Any]:
+    answer: dict[str, Any] = {"accepted": result.accepted, "duplicates": result.duplicates}
+    if partial:
+        answer |= {"rejected": rows.bad_rows, "errors": _named(rows)}
+    return answer
+
+
+def _named(rows: ParsedRows) -> list[dict[str, Any]]:
+    return [asdict(error) for error in rows.errors]
+
+
+def _summary(rows: ParsedRows) -> str:
+    count = "1 row" if rows.bad_rows == 1 else f"{rows.bad_rows} rows"
+    return f"{count} cannot be stored, so none was: mend what `errors` names, or add ?partial=true"

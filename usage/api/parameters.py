@@ -1,0 +1,71 @@
+"""Query parameters: parsed once, each fault a 400 that names the parameter."""
+
+import datetime as dt
+from collections.abc import Iterable
+
+from django.http import QueryDict
+
+from usage.api.errors import ApiError
+from usage.filters import UsageFilter
+from usage.periods import Period, parse_moment
+
+FILTERS = ("from", "to", "model", "api_key_hash", "provider", "status")
+_MOST_VALUES = 100
+
+
+def usage_filter(query: QueryDict) -> UsageFilter:
+    """The filters of a request. An empty value is the same as none, as in an HTML form."""
+    period = Period(_moment(query, "from"), _moment(query, "to"))
+    if period.start and period.end and period.start > period.end:
+        raise ApiError(400, "`from` is later than `to`: swap them", parameter="from")
+    return UsageFilter(
+        period=period,
+        models=_texts(query, "model"),
+        api_key_hashes=_texts(query, "api_key_hash"),
+        providers=_texts(query, "provider"),
+        statuses=_texts(query, "status"),
+    )
+
+
+def refuse_unknown(query: QueryDict, known: Iterable[str]) -> None:
+    """A filter that is not understood would silently answer about something else."""
+    known = sorted(known)
+    for name in query:
+        if name not in known and not name.startswith("_"):  # `_=123` only defeats caches
+            shown = name if name.isprintable() else ascii(name)
+            raise ApiError(
+                400,
+                f"`{shown[:80]}` is not a parameter here: use {', '.join(known)}",
+                parameter=shown[:80],
+            )
+
+
+def single(query: QueryDict, name: str) -> str:
+    """A parameter that may be given once; "" when it is not."""
+    values = query.getlist(name)
+    if len(values) > 1:
+        raise ApiError(400, f"`{name}` is given {len(values)} times: give it once", parameter=name)
+    return _checked(name, values[0]) if values else ""
+
+
+def _moment(query: QueryDict, name: str) -> dt.datetime | None:
+    text = single(query, name)
+    if not text:
+        return None
+    try:
+        return parse_moment(text)
+    except ValueError as error:
+        raise ApiError(400, f"`{name}` {error}", parameter=name) from None
+
+
+def _texts(query: QueryDict, name: str) -> tuple[str, ...]:
+    values = tuple(_checked(name, value) for value in query.getlist(name) if value)
+    if len(values) > _MOST_VALUES:
+        raise ApiError(400, f"`{name}` is given more than {_MOST_VALUES} times", parameter=name)
+    return values
+
+
+def _checked(name: str, value: str) -> str:
+    if "\0" in value or any(0xD800 <= ord(character) < 0xE000 for character in value):
+        raise ApiError(400, f"`{name}` must not contain control characters", parameter=name)
+    return value

@@ -1,0 +1,83 @@
+"""`GET /_qs/usage`: raw rows, newest first, a page at a time or exported whole."""
+
+import base64
+import binascii
+import datetime as dt
+from typing import Any
+
+from django.db.models import Q
+from django.http import StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from usage import export
+from usage.api import parameters
+from usage.api.errors import ApiError
+from usage.models import UsageMetricQuerySet
+from usage.periods import parse_moment
+
+DEFAULT_LIMIT = 100
+MOST_ROWS = 1000
+_FORMATS = ("json", "csv", "ndjson")
+
+
+def list_or_export(request: Request) -> HttpResponseBase:
+    query = request.query_params
+    parameters.refuse_unknown(query, [*parameters.FILTERS, "limit", "cursor", "format"])
+    rows = parameters.usage_filter(query).rows().newest_first()
+    wanted = parameters.single(query, "format") or "json"
+    if wanted not in _FORMATS:
+        raise ApiError(400, f"`format` must be {', '.join(_FORMATS)}", parameter="format")
+    if wanted != "json":
+        return export_response(rows, wanted)
+    return _page(rows, _limit(query), parameters.single(query, "cursor"))
+
+
+def export_response(rows: UsageMetricQuerySet, wanted: str) -> StreamingHttpResponse:
+    """All rows as a download; the file is made while it is sent."""
+    if wanted == "csv":
+        lines, media_type = export.csv_lines(rows), "text/csv; charset=utf-8"
+    else:
+        lines, media_type = export.ndjson(rows), "application/x-ndjson"
+    headers = {"Content-Disposition": f'attachment; filename="usage.{wanted}"'}
+    return StreamingHttpResponse(lines, content_type=media_type, headers=headers)
+
+
+def _page(rows: UsageMetricQuerySet, limit: int, cursor: str) -> Response:
+    if cursor:
+        timestamp, row_id = _position(cursor)
+        earlier = Q(timestamp__lt=timestamp) | Q(id__lt=row_id)
+        rows = rows.filter(earlier, timestamp__lte=timestamp)
+    found = [export.json_row(values) for values in rows.values_list(*export.COLUMNS)[: limit + 1]]
+    page = found[:limit]
+    return Response(
+        {"usage": page, "next_cursor": _cursor(page[-1]) if len(found) > limit else None}
+    )
+
+
+def _cursor(row: dict[str, Any]) -> str:
+    return base64.urlsafe_b64encode(f"{row['timestamp']} {row['id']}".encode()).decode()
+
+
+def _position(cursor: str) -> tuple[dt.datetime, int]:
+    try:
+        timestamp, row_id = base64.urlsafe_b64decode(cursor.encode()).decode("ascii").split(" ")
+        if not row_id.isdigit() or len(row_id) > 18:
+            raise ValueError
+        return parse_moment(timestamp), int(row_id)
+    except (binascii.Error, ValueError):
+        raise ApiError(
+            400, "`cursor` must be the next_cursor of an earlier answer", parameter="cursor"
+        ) from None
+
+
+def _limit(query: Any) -> int:
+    text = parameters.single(query, "limit")
+    if not text:
+        return DEFAULT_LIMIT
+    if not (text.isascii() and text.isdigit()) or not 1 <= int(text[:6]) <= MOST_ROWS:
+        raise ApiError(
+            400, f"`limit` must be a whole number from 1 to {MOST_ROWS}", parameter="limit"
+        )
+    return int(text)

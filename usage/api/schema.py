@@ -1,0 +1,175 @@
+"""What OpenAPI says of each operation: parameters, bodies and answers with their fields."""
+
+from typing import Any
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema, inline_serializer
+from rest_framework import serializers
+
+from usage.records import MOST_TOKENS
+
+_whole = serializers.IntegerField
+_text = serializers.CharField
+
+
+def _number(**options: Any) -> serializers.FloatField:
+    return serializers.FloatField(allow_null=True, **options)
+
+
+def _parameter(
+    name: str, help: str, *, many: bool = False, kind: Any = OpenApiTypes.STR
+) -> OpenApiParameter:
+    return OpenApiParameter(name, kind, description=help, many=many)
+
+
+_FILTERS = [
+    _parameter("from", "RFC 3339 time or date (midnight UTC), included."),
+    _parameter("to", "RFC 3339 time or date (midnight UTC), included."),
+    _parameter("model", "Only this model; repeatable.", many=True),
+    _parameter("api_key_hash", "Only this key; repeatable.", many=True),
+    _parameter("provider", "Only this provider; repeatable.", many=True),
+    _parameter("status", "`429`, a class such as `4xx`, or `error`; repeatable.", many=True),
+]
+
+
+def _figures() -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+    return {
+        "tokens": _whole(),
+        "requests": _whole(),
+        "prompt_tokens": _whole(),
+        "completion_tokens": _whole(),
+        "cached_tokens": _whole(),
+        "reasoning_tokens": _whole(),
+        "failed_requests": _whole(),
+        "success_rate": _number(help_text="0 to 1; null without requests."),
+        "avg_latency_ms": _number(help_text="Null when no request reported a latency."),
+        "cost_usd": _number(),
+        "unpriced_requests": _whole(help_text="Requests whose cost is not known."),
+    }
+
+
+def _tokens(**options: Any) -> serializers.IntegerField:
+    return _whole(min_value=0, max_value=MOST_TOKENS, required=False, **options)
+
+
+def _row_fields() -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+    return {
+        "timestamp": _text(
+            required=False, help_text="Completion: RFC 3339, Unix seconds or ms; default now."
+        ),
+        "model": _text(max_length=255),
+        "prompt_tokens": _tokens(),
+        "completion_tokens": _tokens(),
+        "total_tokens": _tokens(help_text="Default: prompt + completion."),
+        "request_id": _text(required=False, max_length=255),
+        "status": _text(required=False, max_length=32, help_text='"200" or 200.'),
+        "latency_ms": serializers.FloatField(required=False, min_value=0),
+        "api_key_hash": _text(required=False, max_length=64, help_text="Hex SHA-256 of the key."),
+        "provider": _text(required=False, max_length=64),
+        "requested_model": _text(required=False, max_length=255),
+        "cached_tokens": _tokens(help_text="Part of prompt_tokens."),
+        "cache_write_tokens": _tokens(help_text="Part of prompt_tokens."),
+        "reasoning_tokens": _tokens(help_text="Part of completion_tokens."),
+        "ttft_ms": serializers.FloatField(required=False, min_value=0),
+        "cost_usd": serializers.FloatField(required=False, min_value=0),
+        "source": _text(required=False, max_length=64),
+    }
+
+
+_event = {"event_id": _text(required=False, max_length=255, help_text="Needs a timestamp.")}
+_incoming = inline_serializer("IncomingRow", {**_row_fields(), **_event})
+_stored = inline_serializer(
+    "UsageRow", {"id": _whole(), "created_at": serializers.DateTimeField(), **_row_fields()}
+)
+_error = inline_serializer("Error", {"error": _text()})
+_fault = inline_serializer(
+    "RowFault", {"index": _whole(), "field": _text(allow_null=True), "error": _text()}, many=True
+)
+_bad_rows = inline_serializer("BadRows", {"error": _text(), "errors": _fault, "bad_rows": _whole()})
+
+METRICS = extend_schema(
+    summary="Totals, parts by model, hourly series",
+    parameters=_FILTERS,
+    responses={
+        200: inline_serializer(
+            "UsageReport",
+            {
+                "totals": inline_serializer(
+                    "Totals",
+                    {"total_tokens": _whole(), "total_requests": _whole(), **_figures()},
+                ),
+                "by_model": inline_serializer(
+                    "ModelUsage", {"model": _text(), **_figures()}, many=True
+                ),
+                "timeseries": inline_serializer(
+                    "Bucket", {"bucket_start": serializers.DateTimeField(), **_figures()}, many=True
+                ),
+                "query_period": inline_serializer(
+                    "QueryPeriod",
+                    {
+                        "from": serializers.DateTimeField(allow_null=True),
+                        "to": serializers.DateTimeField(allow_null=True),
+                    },
+                ),
+            },
+        ),
+        400: _error,
+        401: _error,
+    },
+)
+LIST_USAGE = extend_schema(
+    summary="Raw rows, newest first; or a CSV or NDJSON export",
+    parameters=[
+        *_FILTERS,
+        _parameter("limit", "Rows a page, 1 to 1000; default 100.", kind=OpenApiTypes.INT),
+        _parameter("cursor", "The next_cursor of the page before."),
+        _parameter("format", "`json` pages; `csv` or `ndjson` exports everything."),
+    ],
+    responses={
+        200: inline_serializer(
+            "UsagePage",
+            {
+                "usage": serializers.ListField(child=_stored),
+                "next_cursor": _text(allow_null=True),
+            },
+        ),
+        400: _error,
+        401: _error,
+    },
+)
+STORE_USAGE = extend_schema(
+    summary="Store rows: an object, an array, {metrics: […]} or NDJSON",
+    parameters=[
+        _parameter("partial", "true stores the good rows and lists the bad."),
+        OpenApiParameter(
+            "Idempotency-Key", location="header", description="A resend with it is a no-op."
+        ),
+    ],
+    request={"application/json": _incoming, "application/x-ndjson": OpenApiTypes.STR},
+    responses={
+        201: inline_serializer("Stored", {"accepted": _whole(), "duplicates": _whole()}),
+        400: _bad_rows,
+        401: _error,
+        409: _error,
+        413: _error,
+        415: _error,
+        503: _error,
+    },
+)
+HEALTH = extend_schema(
+    summary="Whether the portal can store usage",
+    responses={
+        200: inline_serializer(
+            "Health",
+            {
+                "ok": serializers.BooleanField(),
+                "version": _text(),
+                "database": _text(),
+                "statistics_enabled": serializers.BooleanField(),
+                "persistence_enabled": serializers.BooleanField(),
+                "total_records_persisted": _whole(),
+            },
+        ),
+        503: inline_serializer("Unhealthy", {"ok": serializers.BooleanField(), "error": _text()}),
+    },
+)

@@ -1,0 +1,18 @@
+"""URLs of the API; what is not one of them gets a JSON 404."""
+
+from django.urls import path, re_path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+
+from usage.api.health import HealthView
+from usage.api.metrics import MetricsView
+from usage.api.missing import MissingView
+from usage.api.usage import UsageView
+
+urlpatterns = [
+    path("_qs/health", HealthView.as_view(), name="health"),
+    path("_qs/metrics", MetricsView.as_view(), name="metrics"),
+    path("_qs/usage", UsageView.as_view(), name="usage"),
+    path("_qs/schema", SpectacularAPIView.as_view(), name="schema"),
+    path("_qs/docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    re_path(r"^(?:_qs|v1|api)(?:/|$)", MissingView.as_view(), name="missing"),
+]

@@ -1,0 +1,170 @@
+"""Our own format: an object, an array, `{"metrics": […]}` or NDJSON of the contract's rows."""
+
+import datetime as dt
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from usage.records import IncomingRow, InvalidRow, UsageRecord, make_record, record_from
+
+# Naming a million bad rows helps nobody and costs memory; the rest are only counted.
+MOST_ERRORS = 1000
+
+_any = msgspec.json.Decoder()
+_rows = msgspec.json.Decoder(list[IncomingRow])
+_raw_rows = msgspec.json.Decoder(list[msgspec.Raw])
+_row = msgspec.json.Decoder(IncomingRow)
+# Go's encoder writes the struct's own names; `promptTokens` and the like are the same names.
+_FIELDS = {field.name.replace("_", ""): field.name for field in msgspec.structs.fields(IncomingRow)}
+_GO_MARKS = tuple(
+    f'"{name}"'.encode()
+    for name in (
+        "Timestamp Model PromptTokens CompletionTokens TotalTokens RequestID RequestId Status"
+        " LatencyMs LatencyMS APIKeyHash ApiKeyHash APIKey ApiKey Provider RequestedModel"
+        " CachedTokens CacheWriteTokens ReasoningTokens TTFTMs TtftMs CostUSD CostUsd EventID"
+        " EventId Source"
+    ).split()
+)
+
+
+class MalformedBody(ValueError):
+    """The body as a whole cannot be read; the message says what to send."""
+
+
+@dataclass(frozen=True)
+class BadRow:
+    """One fault of one row, as the answer names it. Never holds a value of the client's."""
+
+    index: int
+    field: str | None
+    error: str
+
+
+@dataclass
+class ParsedRows:
+    """The good rows of a body, and the faults of the others."""
+
+    records: list[UsageRecord] = field(default_factory=list)
+    errors: list[BadRow] = field(default_factory=list)
+    bad_rows: int = 0
+
+    def refuse(self, index: int, error: InvalidRow) -> None:
+        self.bad_rows += 1
+        room = MOST_ERRORS - len(self.errors)
+        self.errors += [BadRow(index, f.field, f.error) for f in error.faults[:room]]
+
+
+def parse_json(body: bytes, now: dt.datetime) -> ParsedRows:
+    """Rows of a JSON body; NDJSON sent as JSON is understood too. MalformedBody otherwise."""
+    body = _without_mark(body)
+    if body.startswith(b"["):
+        return _parse_array(body, now)
+    try:
+        value = _decode(_any, body)
+    except MalformedBody:
+        if b"\n" in body:
+            return parse_ndjson(body, now)
+        raise
+    if isinstance(value, dict) and isinstance(value.get("metrics"), list):
+        return _parse_values(value["metrics"], now)
+    if isinstance(value, dict):
+        return _parse_values([value], now)
+    raise MalformedBody('send a row as an object, an array of rows, or {"metrics": [rows]}')
+
+
+def parse_ndjson(body: bytes, now: dt.datetime) -> ParsedRows:
+    """Rows of a body with one JSON object on each line; blank lines don't count."""
+    body = _without_mark(body)
+    has_go_names = _has_go_names(body)
+    lines = (line for line in body.splitlines() if line and not line.isspace())
+    return _parse_each(lines, has_go_names, now)
+
+
+def _parse_array(body: bytes, now: dt.datetime) -> ParsedRows:
+    has_go_names = _has_go_names(body)
+    if not has_go_names:
+        parsed = _parse_good_array(body, now)
+        if parsed is not None:
+            return parsed
+    return _parse_each(_decode(_raw_rows, body), has_go_names, now)
+
+
+def _parse_good_array(body: bytes, now: dt.datetime) -> ParsedRows | None:
+    """The quick way, for arrays without a fault; None when any row has one."""
+    try:
+        return ParsedRows([make_record(row, now) for row in _rows.decode(body)])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, InvalidRow):
+        return None
+
+
+def _parse_each(
+    rows: Iterable[bytes | msgspec.Raw], has_go_names: bool, now: dt.datetime
+) -> ParsedRows:
+    parsed = ParsedRows()
+    for index, raw in enumerate(rows):
+        try:
+            parsed.records.append(_parse_one(raw, has_go_names, now))
+        except InvalidRow as error:
+            parsed.refuse(index, error)
+    return parsed
+
+
+def _parse_one(raw: bytes | msgspec.Raw, has_go_names: bool, now: dt.datetime) -> UsageRecord:
+    if not has_go_names:
+        try:
+            return make_record(_row.decode(raw), now)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            pass  # decoded again below, to name every fault
+    try:
+        value = _decode(_any, raw)
+    except MalformedBody as error:
+        raise InvalidRow.whole(str(error)) from None
+    return record_from(_our_names(value), now)
+
+
+def _parse_values(values: list[Any], now: dt.datetime) -> ParsedRows:
+    parsed = ParsedRows()
+    for index, value in enumerate(values):
+        try:
+            parsed.records.append(record_from(_our_names(value), now))
+        except InvalidRow as error:
+            parsed.refuse(index, error)
+    return parsed
+
+
+def _our_names(value: Any) -> Any:
+    """Row fields under our names; where both spellings are given, ours wins."""
+    if not isinstance(value, dict):
+        return value
+    renamed = {_FIELDS.get(key.replace("_", "").lower(), key): part for key, part in value.items()}
+    return renamed | {
+        key: part for key, part in value.items() if key in IncomingRow.__struct_fields__
+    }
+
+
+def _has_go_names(body: bytes) -> bool:
+    return any(mark in body for mark in _GO_MARKS)
+
+
+def _without_mark(body: bytes) -> bytes:
+    body = body.removeprefix(b"\xef\xbb\xbf").strip()
+    if not body:
+        raise MalformedBody('the body is empty: send a row such as {"model": "gpt-5"}')
+    return body
+
+
+def _decode(decoder: msgspec.json.Decoder[Any], data: bytes | msgspec.Raw) -> Any:
+    try:
+        return decoder.decode(data)
+    except RecursionError:
+        raise MalformedBody("the JSON is nested too deeply") from None
+    except UnicodeDecodeError:
+        raise MalformedBody("the body is not UTF-8") from None
+    except msgspec.DecodeError as error:
+        raise MalformedBody(f"not valid JSON: {_reason(error)}") from None
+
+
+def _reason(error: msgspec.DecodeError) -> str:
+    return str(error).removeprefix("JSON is malformed: ")

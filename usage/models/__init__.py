@@ -1,0 +1,15 @@
+"""What the portal keeps. The tables' names and columns are part of the contract."""
+
+from usage.models.idempotent_post import IdempotentPost
+from usage.models.ingest_token import IngestToken
+from usage.models.recorded_total import RecordedTotal
+from usage.models.usage_metric import FAILED, UsageMetric, UsageMetricQuerySet
+
+__all__ = [
+    "FAILED",
+    "IdempotentPost",
+    "IngestToken",
+    "RecordedTotal",
+    "UsageMetric",
+    "UsageMetricQuerySet",
+]

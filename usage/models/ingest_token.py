@@ -1,0 +1,55 @@
+"""Tokens that proxies write usage with; only their SHA-256 is kept."""
+
+import hashlib
+import secrets
+
+from django.db import models
+from django.utils import timezone
+
+TOKEN_PREFIX = "qsm_"
+
+
+class IngestTokenManager(models.Manager["IngestToken"]):
+    def issue(self, name: str) -> tuple["IngestToken", str]:
+        """A new token and its text, which nobody can be shown again."""
+        token = self.model(name=name)
+        text = token.assign_secret()
+        token.save()
+        return token, text
+
+    def authenticate(self, text: str) -> "IngestToken | None":
+        """The live token that `text` is. Looking up a digest leaks nothing through timing."""
+        return self.filter(digest=_digest(text), revoked_at=None).first()
+
+
+class IngestToken(models.Model):
+    name = models.CharField(max_length=100, help_text="Which proxy uses it.")
+    hint = models.CharField(max_length=12, editable=False, help_text="How its text begins.")
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    objects = IngestTokenManager()
+
+    class Meta:
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def assign_secret(self) -> str:
+        """Give an unsaved token its secret and return the text to show once."""
+        text = TOKEN_PREFIX + secrets.token_urlsafe(32)
+        self.hint = text[:8]
+        self.digest = _digest(text)
+        return text
+
+    def revoke(self) -> None:
+        """Stop accepting it. Kept, so that the portal does not open again by a deletion."""
+        if self.revoked_at is None:
+            self.revoked_at = timezone.now()
+            self.save(update_fields=["revoked_at"])
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

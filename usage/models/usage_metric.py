@@ -1,0 +1,107 @@
+"""One completed LLM request: the table `usage_metrics` and the filters on it."""
+
+from collections.abc import Sequence
+from typing import Self
+
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Now
+
+from usage.periods import Period
+
+# Words that gateways write for success where others write 200.
+SUCCESS_WORDS = ("", "ok", "success", "succeeded", "completed")
+
+# Rows without a status count as successes: the client did not report a failure.
+FAILED = (
+    Q(status__isnull=False)
+    & ~Q(status__in=SUCCESS_WORDS)
+    & (Q(status__lt="100") | Q(status__gte="400"))
+)
+
+
+class UsageMetricQuerySet(models.QuerySet["UsageMetric"]):
+    """Chainable filters; every aggregate is in `usage.queries`."""
+
+    def within(self, period: Period) -> Self:
+        rows = self
+        if period.start is not None:
+            rows = rows.filter(timestamp__gte=period.start)
+        if period.end is not None:
+            rows = rows.filter(timestamp__lte=period.end)
+        return rows
+
+    def for_models(self, names: Sequence[str]) -> Self:
+        return self.filter(model__in=names) if names else self
+
+    def for_keys(self, hashes: Sequence[str]) -> Self:
+        return self.filter(api_key_hash__in=hashes) if hashes else self
+
+    def for_providers(self, names: Sequence[str]) -> Self:
+        return self.filter(provider__in=names) if names else self
+
+    def with_status(self, patterns: Sequence[str]) -> Self:
+        """Rows that match any pattern: `429`, a class such as `4xx`, or `error`."""
+        wanted = Q()
+        for pattern in patterns:
+            wanted |= _status_condition(pattern)
+        return self.filter(wanted)
+
+    def newest_first(self) -> Self:
+        return self.order_by("-timestamp", "-id")
+
+
+def _status_condition(pattern: str) -> Q:
+    if pattern == "error":
+        return FAILED
+    if len(pattern) == 3 and pattern[0].isdigit() and pattern.lower().endswith("xx"):
+        return Q(status__gte=f"{pattern[0]}00", status__lte=f"{pattern[0]}99")
+    return Q(status=pattern)
+
+
+class UsageMetric(models.Model):
+    """A row. Existing tools query these columns, and may insert the classic ones in plain SQL."""
+
+    timestamp = models.DateTimeField(help_text="When the request completed.")
+    model = models.CharField(max_length=255)
+    prompt_tokens = models.BigIntegerField(null=True, blank=True, db_default=0)
+    completion_tokens = models.BigIntegerField(null=True, blank=True, db_default=0)
+    total_tokens = models.BigIntegerField(null=True, blank=True, db_default=0)
+    request_id = models.CharField(max_length=255, null=True, blank=True)
+    status = models.CharField(max_length=32, null=True, blank=True)
+    latency_ms = models.FloatField(null=True, blank=True)
+    api_key_hash = models.CharField(max_length=64, null=True, blank=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    provider = models.CharField(max_length=64, null=True, blank=True)
+    requested_model = models.CharField(max_length=255, null=True, blank=True)
+    cached_tokens = models.BigIntegerField(null=True, blank=True)
+    cache_write_tokens = models.BigIntegerField(null=True, blank=True)
+    reasoning_tokens = models.BigIntegerField(null=True, blank=True)
+    ttft_ms = models.FloatField(null=True, blank=True, help_text="Time to first token.")
+    cost_usd = models.FloatField(null=True, blank=True)
+    event_id = models.BigIntegerField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="63-bit hash of source and the client's own event id.",
+    )
+    source = models.CharField(max_length=64, null=True, blank=True)
+
+    objects = UsageMetricQuerySet.as_manager()
+
+    class Meta:
+        db_table = "usage_metrics"
+        verbose_name = "usage metric"
+        constraints = [
+            # Expressions make it an index of this name on every engine. One index both
+            # refuses a second copy of an event and serves ranges of time.
+            models.UniqueConstraint(F("timestamp"), F("event_id"), name="idx_timestamp"),
+        ]
+        indexes = [
+            models.Index(fields=["model", "timestamp"], name="idx_model"),
+            models.Index(fields=["api_key_hash", "timestamp"], name="idx_api_key"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.model} at {self.timestamp:%Y-%m-%d %H:%M:%S}"
