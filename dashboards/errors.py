@@ -6,9 +6,9 @@ from collections.abc import Callable
 from django.core.exceptions import DisallowedHost
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import render
+from django.template.loader import render_to_string
 
-from usage.api.database_trouble import RETRY_AFTER_SECONDS, explain
+from usage.database_trouble import RETRY_AFTER_SECONDS, explain
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +39,8 @@ def respond(
     """The error as the asker can read it. Pages are for browsers outside the API's paths."""
     if _is_page(request.path):
         context = {"status": status, "message": message}
-        return render(None, "dashboards/error.html", context, status=status, headers=headers)
+        page = render_to_string("dashboards/error.html", context)
+        return HttpResponse(page, status=status, headers=headers)
     return JsonResponse({"error": message}, status=status, headers=headers)
 
 

@@ -11,8 +11,17 @@ os.environ["SECRET_KEY"] = "only-for-tests-" + "0123456789abcdef" * 2
 
 import pytest  # noqa: E402
 from django.core.cache import cache  # noqa: E402
+from django.db import connection  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """A file, as in real life: SQLite in memory locks differently between threads."""
+    if connection.vendor == "sqlite":
+        folder = tmp_path_factory.mktemp("database")
+        connection.settings_dict["TEST"]["NAME"] = str(folder / "test.db")
 
 
 @pytest.fixture(autouse=True)
-def _forget_failed_logins():
+def _forget_failed_logins() -> None:
     cache.clear()

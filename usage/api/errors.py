@@ -9,7 +9,7 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 
 from usage.access import AccessDenied
-from usage.api.database_trouble import RETRY_AFTER_SECONDS, explain
+from usage.database_trouble import RETRY_AFTER_SECONDS, explain
 
 
 class ApiError(Exception):

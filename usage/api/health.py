@@ -2,6 +2,9 @@
 
 import logging
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 from django.conf import settings
 from django.db import DatabaseError, connection, transaction
@@ -11,13 +14,15 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from qsmetrics import __version__
-from usage.api.database_trouble import RETRY_AFTER_SECONDS, explain
 from usage.api.schema import HEALTH
+from usage.database_trouble import RETRY_AFTER_SECONDS, explain
 from usage.queries import records_persisted
 
 logger = logging.getLogger(__name__)
 
 LEAST_FREE_BYTES = 16 * 2**20
+# Probes give up after a few seconds, so a lock is waited for less long than by a real write.
+LONGEST_WAIT_MS = 1000
 
 
 class HealthView(APIView):
@@ -32,8 +37,9 @@ class HealthView(APIView):
             "persistence_enabled": settings.METRICS_ENABLED,
         }
         try:
-            trouble = _disk_trouble()
-            _try_writing()
+            trouble = _file_trouble()
+            with _short_waits():
+                _try_writing()
             total = records_persisted()
         except DatabaseError as error:
             trouble, total = explain(error), None
@@ -44,16 +50,36 @@ class HealthView(APIView):
         return Response({"ok": True, **state, "total_records_persisted": total})
 
 
+@contextmanager
+def _short_waits() -> Iterator[None]:
+    """Within it, a write waits LONGEST_WAIT_MS at most for the lock of another."""
+    if connection.vendor != "sqlite":
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(f"SET LOCAL lock_timeout = {LONGEST_WAIT_MS}")
+            yield
+        return
+    usual = 1000 * settings.DATABASES["default"]["OPTIONS"]["timeout"]
+    with connection.cursor() as cursor:
+        cursor.execute(f"PRAGMA busy_timeout = {LONGEST_WAIT_MS}")
+        try:
+            yield
+        finally:
+            cursor.execute(f"PRAGMA busy_timeout = {usual}")
+
+
 def _try_writing() -> None:
     """Take the write lock and touch nothing: fails where a real write would."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("UPDATE usage_recordedtotal SET records = records WHERE id = 0")
 
 
-def _disk_trouble() -> str:
+def _file_trouble() -> str:
+    """What SQLite does not notice itself: a full disk ahead, or a file that was taken away."""
     if connection.vendor != "sqlite":
         return ""
-    free = shutil.disk_usage(settings.METRICS_STORAGE_PATH.parent).free
+    if not Path(connection.settings_dict["NAME"]).exists():
+        return "the database file was taken away: put it back and start the portal again"
+    free = shutil.disk_usage(connection.settings_dict["NAME"]).free
     if free >= LEAST_FREE_BYTES:
         return ""
     return f"the disk that holds the database is almost full: only {free // 2**20} MiB are free"

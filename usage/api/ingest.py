@@ -1,65 +1,20 @@
 """`POST /_qs/usage`: stores rows, all or none, and names every row that it cannot store."""
 
-import datetime as dt
-from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
-from django.http import UnreadablePostError
-from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from usage.access import require_writer
 from usage.api import parameters
 from usage.api.errors import ApiError
-from usage.intake import native
-from usage.intake.body import BadEncoding, BodyTooLarge, Readable, UnknownEncoding, read_body
-from usage.intake.native import MalformedBody, ParsedRows
+from usage.api.parsers import PostedRows
+from usage.intake.native import ParsedRows
 from usage.recording import KeyReused, Post, RecordingResult, record_batch, record_once
 
 _MOST_KEY_CHARACTERS = 255
-
-
-class JsonRowsParser(BaseParser):
-    """JSON in any of the native shapes. Returns the body and the rows in it."""
-
-    media_type = "application/json"
-
-    def parse(
-        self,
-        stream: Any,
-        media_type: str | None = None,
-        parser_context: Mapping[str, Any] | None = None,
-    ) -> tuple[bytes, ParsedRows]:
-        assert parser_context is not None
-        body = _read(stream, parser_context["request"])
-        try:
-            return body, self.rows(body)
-        except MalformedBody as error:
-            raise ApiError(400, str(error)) from None
-
-    def rows(self, body: bytes) -> ParsedRows:
-        return native.parse_json(body, dt.datetime.now(dt.UTC))
-
-
-class NdjsonRowsParser(JsonRowsParser):
-    media_type = "application/x-ndjson"
-
-    def rows(self, body: bytes) -> ParsedRows:
-        return native.parse_ndjson(body, dt.datetime.now(dt.UTC))
-
-
-class PlainNdjsonRowsParser(NdjsonRowsParser):
-    media_type = "application/ndjson"
-
-
-class JsonLinesRowsParser(NdjsonRowsParser):
-    media_type = "application/jsonl"
-
-
-PARSERS = [JsonRowsParser, NdjsonRowsParser, PlainNdjsonRowsParser, JsonLinesRowsParser]
 
 
 def ingest(request: Request) -> Response:
@@ -73,12 +28,13 @@ def ingest(request: Request) -> Response:
     _require_length(request)
     partial = _flag(request, "partial")
     key = _idempotency_key(request)
-    body, rows = request.data
+    posted = cast(PostedRows, request.data)
+    rows = posted.rows
     if rows.errors and not partial:
         raise ApiError(400, _summary(rows), errors=_named(rows), bad_rows=rows.bad_rows)
     if key is None:
         return Response(_answer(rows, record_batch(rows.records), partial), status=201)
-    post = Post(writer, key, body)
+    post = Post(writer, key, posted.body)
     try:
         answer, replayed = record_once(
             post, rows.records, lambda result: _answer(rows, result, partial)
@@ -91,26 +47,11 @@ def ingest(request: Request) -> Response:
     return Response(answer, status=201, headers=headers)
 
 
-def _read(stream: Readable, request: Request) -> bytes:
-    limit = settings.METRICS_MAX_BODY_BYTES
-    try:
-        return read_body(stream, request.headers.get("Content-Encoding", ""), limit)
-    except BodyTooLarge:
-        raise ApiError(
-            413, f"the body is over {limit} bytes (METRICS_MAX_BODY_MB): send smaller batches"
-        ) from None
-    except UnknownEncoding as error:
-        raise ApiError(415, str(error)) from None
-    except BadEncoding as error:
-        raise ApiError(400, str(error)) from None
-    except UnreadablePostError:
-        raise ApiError(400, "the body broke off before its end: send it again") from None
-
-
 def _require_length(request: Request) -> None:
-    if not request.META.get("CONTENT_LENGTH"):
+    """Servers that mark the end of input pass on the client's own length, or none."""
+    if request.META.get("wsgi.input_terminated") and not request.META.get("CONTENT_LENGTH"):
         raise ApiError(411, "send Content-Length, or Transfer-Encoding: chunked")
-    if request.META["CONTENT_LENGTH"] == "0":
+    if request.META.get("CONTENT_LENGTH") in (None, "", "0"):
         raise ApiError(400, 'the body is empty: send a row such as {"model": "gpt-5"}')
 
 

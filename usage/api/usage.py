@@ -7,12 +7,13 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from usage.api import ingest, rows
+from usage.api.parsers import PARSERS
 from usage.api.permissions import MayRead
 from usage.api.schema import LIST_USAGE, STORE_USAGE
 
 
 class UsageView(APIView):
-    parser_classes = ingest.PARSERS
+    parser_classes = PARSERS
 
     def get_permissions(self) -> list[MayRead | AllowAny]:
         # Writers are named by `ingest`, which needs to know who they are.

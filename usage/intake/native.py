@@ -167,4 +167,4 @@ def _decode(decoder: msgspec.json.Decoder[Any], data: bytes | msgspec.Raw) -> An
 
 
 def _reason(error: msgspec.DecodeError) -> str:
-    return str(error).removeprefix("JSON is malformed: ")
+    return str(error).removeprefix("JSON is malformed: ").partition(" - at ")[0].lower()

@@ -4,8 +4,8 @@ from django.db import DatabaseError
 
 RETRY_AFTER_SECONDS = 5
 _EXPLANATIONS = (
-    ("locked", "the database is busy: send this again shortly"),
-    ("full", "the disk that holds the database is full: free some space, then send this again"),
+    ("locked", "the database is busy: try again shortly"),
+    ("full", "the disk that holds the database is full: free some space, then try again"),
     ("readonly", "the database is read-only: make its file and folder writable for the portal"),
     ("read-only", "the database is read-only: point DATABASE_URL at the primary server"),
     ("unable to open", "the database file cannot be opened: check METRICS_STORAGE_PATH"),
@@ -22,4 +22,4 @@ def explain(error: DatabaseError) -> str:
     for mark, explanation in _EXPLANATIONS:
         if mark in text:
             return explanation
-    return "the database cannot be reached: check that it is running, then send this again"
+    return "the database cannot be reached: check that it is running, then try again"
