@@ -17,12 +17,14 @@ class ExactSum(Sum):
 
     output_field = BigIntegerField()
 
-    def as_sqlite(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> Any:
+    def as_sqlite(
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **extra: Any
+    ) -> tuple[str, Any]:
         high, low = "SUM((%(expressions)s) >> 32)", "SUM((%(expressions)s) & 4294967295)"
         sql, parameters = self.as_sql(compiler, connection, template=f"{high} || ':' || {low}")
         return sql, [*parameters, *parameters]
 
-    def convert_value(self, value: Any, expression: Any, connection: BaseDatabaseWrapper) -> int:  # type: ignore[override]
+    def convert_value(self, value: Any, expression: Any, connection: BaseDatabaseWrapper) -> int:
         if value is None:
             return 0
         if isinstance(value, str):
@@ -37,6 +39,8 @@ class UtcHour(TruncHour):
     def __init__(self, expression: str) -> None:
         super().__init__(expression, tzinfo=dt.UTC)
 
-    def as_sqlite(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> Any:
+    def as_sqlite(
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **extra: Any
+    ) -> tuple[str, Any]:
         sql, parameters = compiler.compile(self.lhs)
         return f"SUBSTR({sql}, 1, 13) || ':00:00'", parameters

@@ -28,12 +28,8 @@ class Figures:
     unpriced_requests: int = 0
 
     def __add__(self, other: "Figures") -> "Figures":
-        return Figures(
-            *(mine + theirs for mine, theirs in zip(self._all(), other._all(), strict=True))
-        )
-
-    def _all(self) -> list[float]:
-        return list(vars(self).values())
+        mine, theirs = vars(self), vars(other)
+        return Figures(**{name: mine[name] + theirs[name] for name in mine})
 
     @property
     def avg_latency_ms(self) -> float | None:
