@@ -56,7 +56,7 @@ def record_once(
         if not is_first:
             if claim.body_digest != post.digest:
                 raise KeyReused
-            return claim.answer, True
-        claim.answer = answer(record_batch(records))
+            return claim.answer or {}, True
+        claim.answer = first_answer = answer(record_batch(records))
         claim.save(update_fields=["answer"])
-        return claim.answer, False
+        return first_answer, False

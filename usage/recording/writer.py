@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from usage.records import FieldError, InvalidRow, UsageRecord, record_from
 
 _COLUMNS = UsageRecord.__struct_fields__
-_INSERT = (
+_INSERT = (  # of our own column names
     f"INSERT INTO usage_metrics ({', '.join(_COLUMNS)}) "
     f"VALUES ({', '.join(['%s'] * len(_COLUMNS))}) "
     "ON CONFLICT (timestamp, event_id) DO NOTHING"

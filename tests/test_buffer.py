@@ -1,0 +1,115 @@
+"""`UsageBuffer`: rows stored behind the caller's back, none of them lost."""
+
+import sqlite3
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from django.db import connection
+
+from usage.models import UsageMetric
+from usage.recording import BufferClosed, BufferFull, UsageBuffer
+from usage.records import InvalidRow
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def wait_for_rows(count: int, seconds: float) -> float:
+    """How long it took until `count` rows were stored."""
+    start = time.monotonic()
+    while UsageMetric.objects.count() < count:
+        assert time.monotonic() - start < seconds, "the rows did not arrive"
+        time.sleep(0.01)
+    return time.monotonic() - start
+
+
+def test_a_hundred_rows_are_stored_at_once():
+    with UsageBuffer(flush_seconds=60) as buffer:
+        for number in range(100):
+            buffer.add(model=f"m{number}")
+        wait_for_rows(100, seconds=5)
+
+
+def test_fewer_rows_are_stored_after_the_wait():
+    with UsageBuffer(flush_seconds=0.3) as buffer:
+        buffer.add(model="m")
+        assert UsageMetric.objects.count() == 0
+        assert wait_for_rows(1, seconds=5) > 0.1
+
+
+def test_closing_stores_the_rest():
+    buffer = UsageBuffer(flush_seconds=60)
+    buffer.add(model="m")
+    assert buffer.close() == 0
+    assert UsageMetric.objects.count() == 1
+    with pytest.raises(BufferClosed):
+        buffer.add(model="m")
+
+
+def test_flushing_stores_what_is_there():
+    with UsageBuffer(flush_seconds=60) as buffer:
+        assert buffer.flush() is True
+        buffer.add(model="m")
+        assert buffer.flush(timeout=5) is True
+        assert UsageMetric.objects.count() == 1
+
+
+def test_a_bad_row_is_refused_at_once():
+    with UsageBuffer() as buffer, pytest.raises(InvalidRow):
+        buffer.add(model="m", prompt_tokens=-1)
+    assert UsageMetric.objects.count() == 0
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="holds SQLite's one write lock")
+def test_a_busy_database_makes_callers_wait_and_loses_nothing():
+    other = sqlite3.connect(connection.settings_dict["NAME"], isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    buffer = UsageBuffer(flush_rows=1, capacity=5, retry_seconds=0.05)
+    try:
+        for _ in range(5):
+            buffer.add(model="m")
+        with pytest.raises(BufferFull):
+            buffer.add(model="m", wait_seconds=0.1)
+        blocked = threading.Thread(target=buffer.add, kwargs={"model": "m"})
+        blocked.start()
+        blocked.join(timeout=0.2)
+        assert blocked.is_alive(), "a full buffer must hold its callers"
+    finally:
+        other.execute("ROLLBACK")
+        other.close()
+    blocked.join(timeout=15)
+    assert buffer.close() == 0
+    assert UsageMetric.objects.count() == 6
+
+
+def test_leaving_the_process_stores_what_is_buffered(tmp_path: Path):
+    script = """
+        import django
+        django.setup()
+        from django.core.management import call_command
+        from usage.recording import UsageBuffer
+        call_command("migrate", verbosity=0)
+        buffer = UsageBuffer(flush_seconds=60)
+        for number in range(7):
+            buffer.add(model="m")
+    """
+    path = tmp_path / "m.db"
+    environment = {
+        "DJANGO_SETTINGS_MODULE": "qsmetrics.settings",
+        "METRICS_STORAGE_PATH": str(path),
+        "PATH": "",
+    }
+    subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)],
+        cwd=Path(__file__).parent.parent,
+        env=environment,
+        check=True,
+        timeout=60,
+    )
+    with sqlite3.connect(path) as database:
+        assert database.execute("SELECT COUNT(*) FROM usage_metrics").fetchone() == (7,)
+    database.close()

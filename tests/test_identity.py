@@ -1,0 +1,44 @@
+"""`usage.identity`: hashes that identify."""
+
+import pytest
+
+from usage.identity import event_identity, hash_api_key, looks_like_live_key
+
+
+def test_a_key_is_hashed_with_sha256():
+    expected = "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae"
+    assert hash_api_key("foo") == expected
+
+
+def test_an_event_keeps_its_identity_across_releases():
+    """Stored in databases: a change would double events that are resent after an upgrade."""
+    assert event_identity("litellm", "call-1") == 3250680622056801337
+    assert event_identity(None, "call-1") == event_identity("", "call-1")
+
+
+def test_sources_keep_their_ids_apart():
+    identities = {event_identity(s, i) for s, i in [("a", "bc"), ("ab", "c"), (None, "abc")]}
+    assert len(identities) == 3
+    assert all(0 <= identity < 2**63 for identity in identities)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "sk-proj-abc",
+        "sk-ant-api03-x",
+        "SK-upper",
+        "Bearer abc",
+        "AIzaSyExample",
+        "gsk_x",
+        "xai-1",
+        "eyJhbGciOi",
+    ],
+)
+def test_live_keys_are_recognised(value: str):
+    assert looks_like_live_key(value)
+
+
+@pytest.mark.parametrize("value", [hash_api_key("sk-1"), "abc", "team-a", "d41d8cd9", "task-7"])
+def test_hashes_and_labels_are_no_keys(value: str):
+    assert not looks_like_live_key(value)
