@@ -1,0 +1,34 @@
+"""The OpenAPI description and Swagger UI, served from here alone."""
+
+import re
+
+import pytest
+from django.core.management import call_command
+
+from usage.queries import Figures
+from usage.records import IncomingRow
+
+pytestmark = pytest.mark.django_db
+
+
+def test_the_schema_is_valid_and_without_warnings(capsys):
+    call_command("spectacular", "--validate", "--fail-on-warn", "--file", "/dev/null")
+    assert capsys.readouterr().err == ""
+
+
+def test_the_schema_names_every_operation_and_field(client):
+    schema = client.get("/_qs/schema", headers={"Accept": "application/json"}).json()
+    assert set(schema["paths"]) == {"/_qs/health", "/_qs/metrics", "/_qs/usage"}
+    parts = schema["components"]["schemas"]
+    assert set(parts["IncomingRow"]["properties"]) == set(IncomingRow.__struct_fields__) - {"api_key"}
+    sums = {name.replace("_sum", "") for name in vars(Figures())} - {"latency_ms", "latency_count"}
+    assert sums <= set(parts["ModelUsage"]["properties"])
+    assert {p["name"] for p in schema["paths"]["/_qs/metrics"]["get"]["parameters"]} == {
+        "from", "to", "model", "api_key_hash", "provider", "status",
+    }  # fmt: skip
+
+
+def test_swagger_loads_nothing_from_elsewhere(client):
+    page = client.get("/_qs/docs").content.decode()
+    assert "swagger" in page
+    assert re.findall(r'(?:src|href)="(https?:)?//', page) == []
