@@ -1,0 +1,49 @@
+# make serve | demo | test | check | fix     Everything sets itself up in .venv first.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+SOURCES := manage.py qsmetrics usage dashboards tests
+TEMPLATES := $(shell find templates -name '*.html')
+
+.PHONY: serve demo test check fix clean
+
+serve: $(VENV)/.ready
+	$(BIN)/python manage.py serve
+
+demo: $(VENV)/.ready
+	METRICS_STORAGE_PATH=./data/demo.db $(BIN)/python manage.py serve --demo
+
+test: $(VENV)/.ready
+	$(BIN)/python -m pytest -q
+
+check: $(VENV)/.ready-dev
+	$(BIN)/ruff format --check --quiet $(SOURCES)
+	$(BIN)/ruff check --quiet $(SOURCES)
+	$(BIN)/djade --target-version 5.2 --check $(TEMPLATES)
+	$(BIN)/mypy .
+	$(BIN)/lint-imports --no-logo
+	SECRET_KEY=only-for-this-check-0123456789abcdef $(BIN)/python manage.py makemigrations --check --dry-run
+	$(BIN)/python -m pytest -q
+
+fix: $(VENV)/.ready-dev
+	$(BIN)/ruff format --quiet $(SOURCES)
+	$(BIN)/ruff check --fix --quiet $(SOURCES)
+	$(BIN)/djade --target-version 5.2 $(TEMPLATES)
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+$(VENV)/.ready: requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "qsmetrics needs Python 3.11 or later: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' \
+		|| { echo "Python cannot make virtual environments: apt install python3-venv"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(PIP_INSTALL) -r requirements.txt
+	@touch $@
+
+$(VENV)/.ready-dev: requirements-dev.txt $(VENV)/.ready
+	$(PIP_INSTALL) -r requirements-dev.txt
+	@touch $@
