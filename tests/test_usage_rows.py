@@ -61,7 +61,7 @@ def test_a_filter_narrows_every_page(client):
 
 
 def test_csv_exports_every_row_that_matches(client):
-    store({"model": "a,\"b\"\n".strip(), "total_tokens": 5}, {"model": "=1+1"}, {"model": "z"})
+    store({"model": 'a,"b"\n'.strip(), "total_tokens": 5}, {"model": "=1+1"}, {"model": "z"})
     answer = client.get(URL, {"format": "csv"})
     assert answer["Content-Type"] == "text/csv; charset=utf-8"
     assert answer["Content-Disposition"] == 'attachment; filename="usage.csv"'
@@ -79,6 +79,25 @@ def test_ndjson_exports_what_can_be_posted_back(client):
     ]  # fmt: skip
     answer = client.post(URL, exported, content_type="application/x-ndjson")
     assert answer.json() == {"accepted": 3, "duplicates": 0}
+
+
+@pytest.mark.parametrize(
+    ("accept", "content_type"),
+    [
+        ("text/csv", "text/csv; charset=utf-8"),
+        ("application/x-ndjson", "application/x-ndjson"),
+        ("application/json", "application/json"),
+        ("text/csv, */*", "application/json"),
+    ],
+)
+def test_the_accept_header_may_ask_for_an_export(client, accept: str, content_type: str):
+    answer = client.get(URL, headers={"Accept": accept})
+    assert (answer.status_code, answer["Content-Type"]) == (200, content_type)
+
+
+def test_errors_of_an_export_are_json(client):
+    answer = client.get(URL, {"limit": "x", "status": "a\0"}, headers={"Accept": "text/csv"})
+    assert (answer.status_code, answer["Content-Type"]) == (400, "application/json")
 
 
 def test_an_empty_export_is_a_header_or_nothing(client):

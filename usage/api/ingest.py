@@ -28,7 +28,7 @@ def ingest(request: Request) -> Response:
     _require_length(request)
     partial = _flag(request, "partial")
     key = _idempotency_key(request)
-    posted = cast(PostedRows, request.data)
+    posted = cast("PostedRows", request.data)
     rows = posted.rows
     if rows.errors and not partial:
         raise ApiError(400, _summary(rows), errors=_named(rows), bad_rows=rows.bad_rows)

@@ -8,6 +8,8 @@ from typing import Any
 from django.db.models import Q
 from django.http import StreamingHttpResponse
 from django.http.response import HttpResponseBase
+from rest_framework.exceptions import NotAcceptable
+from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -20,13 +22,26 @@ from usage.periods import parse_moment
 DEFAULT_LIMIT = 100
 MOST_ROWS = 1000
 _FORMATS = ("json", "csv", "ndjson")
+_MEDIA_TYPES = {"text/csv": "csv", "application/x-ndjson": "ndjson"}
+
+
+class RowsNegotiation(DefaultContentNegotiation):
+    """An Accept header may ask for an export too; errors are JSON all the same."""
+
+    def select_renderer(self, request: Request, renderers: Any, format_suffix: Any = None) -> Any:
+        try:
+            return super().select_renderer(request, renderers, format_suffix)
+        except NotAcceptable:
+            if not _accepted_export(request):
+                raise
+            return renderers[0], renderers[0].media_type
 
 
 def list_or_export(request: Request) -> HttpResponseBase:
     query = request.query_params
     parameters.refuse_unknown(query, [*parameters.FILTERS, "limit", "cursor", "format"])
     rows = parameters.usage_filter(query).rows().newest_first()
-    wanted = parameters.single(query, "format") or "json"
+    wanted = parameters.single(query, "format") or _accepted_export(request) or "json"
     if wanted not in _FORMATS:
         raise ApiError(400, f"`format` must be {', '.join(_FORMATS)}", parameter="format")
     if wanted != "json":
@@ -42,6 +57,14 @@ def export_response(rows: UsageMetricQuerySet, wanted: str) -> StreamingHttpResp
         lines, media_type = export.ndjson(rows), "application/x-ndjson"
     headers = {"Content-Disposition": f'attachment; filename="usage.{wanted}"'}
     return StreamingHttpResponse(lines, content_type=media_type, headers=headers)
+
+
+def _accepted_export(request: Request) -> str | None:
+    """The export that an Accept header names, when JSON is not named too."""
+    accepted = request.headers.get("Accept", "")
+    if "application/json" in accepted or "*/*" in accepted:
+        return None
+    return next((name for media, name in _MEDIA_TYPES.items() if media in accepted), None)
 
 
 def _page(rows: UsageMetricQuerySet, limit: int, cursor: str) -> Response:

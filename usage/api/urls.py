@@ -13,6 +13,10 @@ urlpatterns = [
     path("_qs/metrics", MetricsView.as_view(), name="metrics"),
     path("_qs/usage", UsageView.as_view(), name="usage"),
     path("_qs/schema", SpectacularAPIView.as_view(), name="schema"),
-    path("_qs/docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    path(
+        "_qs/docs",
+        SpectacularSwaggerView.as_view(url_name="schema", http_method_names=["get", "head"]),
+        name="docs",
+    ),
     re_path(r"^(?:_qs|v1|api)(?:/|$)", MissingView.as_view(), name="missing"),
 ]

@@ -14,6 +14,7 @@ from usage.api.schema import LIST_USAGE, STORE_USAGE
 
 class UsageView(APIView):
     parser_classes = PARSERS
+    content_negotiation_class = rows.RowsNegotiation
 
     def get_permissions(self) -> list[MayRead | AllowAny]:
         # Writers are named by `ingest`, which needs to know who they are.
