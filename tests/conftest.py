@@ -1,6 +1,7 @@
 """What every test stands on: a database of its own and settings that no shell can change."""
 
 import os
+from collections.abc import Generator
 from pathlib import Path
 
 # Before Django's settings load: the machine's own configuration must not reach the tests.
@@ -25,3 +26,14 @@ def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory) -> No
 @pytest.fixture(autouse=True)
 def _forget_failed_logins() -> None:
     cache.clear()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Where everything is installed, as in CI, a browser test that is skipped is a failure."""
+    report = yield
+    must_run = os.environ.get("QSMETRICS_TESTS_MUST_RUN") and item.get_closest_marker("browser")
+    if report.skipped and must_run:
+        report.outcome = "failed"
+        report.longrepr = f"skipped, but QSMETRICS_TESTS_MUST_RUN is set: {report.longrepr}"
+    return report

@@ -1,0 +1,128 @@
+"""What the dashboard's templates are given, for each state the page can be in."""
+
+import datetime as dt
+from typing import Any
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.http import HttpRequest, QueryDict
+from django.urls import reverse
+
+from dashboards import charts, figures
+from dashboards.ranges import (
+    LAST_DAY,
+    PRESETS,
+    Selection,
+    fallback_selection,
+    field_value,
+    reaching_back,
+)
+from qsmetrics import __version__
+from usage.filters import UsageFilter
+from usage.models import IngestToken
+from usage.periods import rfc3339
+from usage.queries import Figures, model_names, oldest_and_newest, usage_report, usage_totals
+
+MOST_MODEL_NAMES = 500
+
+
+def figures_context(request: HttpRequest, selection: Selection, now: dt.datetime) -> dict[str, Any]:
+    """The part that refreshes. `state` is `figures`, `nothing` (in this range) or `empty`."""
+    report = usage_report(selection.usage)
+    context: dict[str, Any] = {
+        "updated": charts.clock(now),
+        "updated_iso": rfc3339(now.replace(microsecond=0)),
+        "selection": selection,
+    }
+    if not report.totals.requests:
+        return context | _without_figures(request, selection)
+    step, columns = charts.columns(report.timeseries, selection.usage.period, now)
+    last_day = report.totals if selection.preset == LAST_DAY else _last_day(selection, now)
+    return context | {
+        "state": "figures",
+        "cards": figures.cards(report, last_day),
+        "step": step.name,
+        "chart": {"state": "figures", **charts.chart_data(step, columns)},
+        "models": figures.model_rows(report, selection),
+        "with_cost": figures.has_known_cost(report),
+        "hours": figures.hour_rows(report.timeseries),
+        "hours_in_range": len(report.timeseries),
+        "api_url": _api_url(selection),
+    }
+
+
+def form_context(selection: Selection) -> dict[str, Any]:
+    """The part that stays: range presets, own range, models."""
+    found = model_names(MOST_MODEL_NAMES + 1)
+    names = found[:MOST_MODEL_NAMES]
+    chosen = selection.usage.models
+    period = selection.usage.period
+    return {
+        "presets": [
+            {"label": label, "url": selection.url(time=[("range", key)]), "key": key}
+            for key, (label, _) in PRESETS.items()
+        ],
+        "selection": selection,
+        "from_value": "" if selection.preset else field_value(period.start),
+        "to_value": "" if selection.preset else field_value(period.end),
+        "model_choices": [*(name for name in chosen if name not in set(names)), *names],
+        "chosen_models": chosen,
+        "names_are_cut": len(found) > MOST_MODEL_NAMES,
+        "all_models_url": selection.url(models=[]),
+    }
+
+
+def refused_context(query: QueryDict, message: str) -> dict[str, Any]:
+    """The form of an address that cannot be read, with what was written in it."""
+    return form_context(fallback_selection(query)) | {
+        "error": message,
+        "from_value": query.get("from", ""),
+        "to_value": query.get("to", ""),
+    }
+
+
+def portal_context() -> dict[str, Any]:
+    """What every page says about the portal itself."""
+    return {
+        "version": __version__,
+        "zone": settings.TIME_ZONE,
+        "switch_that_is_off": _switch_that_is_off(),
+    }
+
+
+def _without_figures(request: HttpRequest, selection: Selection) -> dict[str, Any]:
+    ends = oldest_and_newest()
+    if ends is None:
+        return {
+            "state": "empty",
+            "chart": {"state": "empty"},
+            "usage_url": request.build_absolute_uri(reverse("usage")),
+            "needs_token": bool(settings.METRICS_BASIC_AUTH_USER) or IngestToken.objects.exists(),
+        }
+    return {
+        "state": "nothing",
+        "chart": {"state": "nothing"},
+        "newest": charts.hour_label(ends[1]),
+        "all_time_url": selection.url(time=[("range", "all")]),
+        "all_models_url": selection.url(models=[]),
+    }
+
+
+def _last_day(selection: Selection, now: dt.datetime) -> Figures:
+    period = reaching_back(LAST_DAY, now)
+    return usage_totals(UsageFilter(period=period, models=selection.usage.models))
+
+
+def _api_url(selection: Selection) -> str:
+    """The same figures as JSON."""
+    period = selection.usage.period
+    ends = (("from", period.start), ("to", period.end))
+    query = [(name, rfc3339(moment)) for name, moment in ends if moment is not None]
+    query += [("model", name) for name in selection.usage.models]
+    return reverse("metrics") + ("?" + urlencode(query) if query else "")
+
+
+def _switch_that_is_off() -> str:
+    if settings.USAGE_STATISTICS_ENABLED:
+        return ""
+    return "USAGE_STATISTICS_ENABLED" if settings.METRICS_ENABLED else "METRICS_ENABLED"

@@ -1,0 +1,116 @@
+"""What a dashboard's URL asks for: a time range and models, and the URLs beside it."""
+
+import datetime as dt
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from django.http import QueryDict
+from django.utils import timezone
+
+from usage.api import parameters
+from usage.api.errors import ApiError
+from usage.filters import UsageFilter
+from usage.periods import Period, rfc3339
+
+PARAMETERS = ("range", "from", "to", "model")
+LAST_DAY = "24h"
+PRESETS: dict[str, tuple[str, dt.timedelta | None]] = {
+    LAST_DAY: ("24 h", dt.timedelta(days=1)),
+    "7d": ("7 days", dt.timedelta(days=7)),
+    "30d": ("30 days", dt.timedelta(days=30)),
+    "90d": ("90 days", dt.timedelta(days=90)),
+    "all": ("All time", None),
+}
+# What a browser's date and time field sends.
+_WITHOUT_ZONE = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """A range, named by a preset or given by its ends (then `preset` is empty), and models."""
+
+    preset: str
+    usage: UsageFilter
+
+    @property
+    def time_parameters(self) -> list[tuple[str, str]]:
+        if self.preset:
+            return [("range", self.preset)]
+        period = self.usage.period
+        ends = (("from", period.start), ("to", period.end))
+        return [(name, rfc3339(moment)) for name, moment in ends if moment is not None]
+
+    def url(
+        self,
+        time: Sequence[tuple[str, str]] | None = None,
+        models: Sequence[str] | None = None,
+    ) -> str:
+        """The page's URL with this selection, or with another range or other models."""
+        chosen_time = self.time_parameters if time is None else time
+        chosen_models = self.usage.models if models is None else models
+        return "?" + urlencode([*chosen_time, *(("model", name) for name in chosen_models)])
+
+
+def selection_from(query: QueryDict, now: dt.datetime) -> Selection:
+    """The selection of a query string; ApiError names the parameter that cannot be read."""
+    parameters.refuse_unknown(query, PARAMETERS)
+    preset = parameters.single(query, "range")
+    usage = parameters.usage_filter(_with_zones(query))
+    if usage.period != Period():
+        if preset:
+            message = "give either `range` or `from` and `to`, not both"
+            raise ApiError(400, message, parameter="range")
+        return Selection("", usage)
+    preset = preset or LAST_DAY
+    if preset not in PRESETS:
+        message = f"`range` is {preset[:40]!r}: use {', '.join(PRESETS)}"
+        raise ApiError(400, message, parameter="range")
+    return Selection(preset, UsageFilter(period=reaching_back(preset, now), models=usage.models))
+
+
+def fallback_selection(query: QueryDict) -> Selection:
+    """For the form of a page whose query was refused: the default range, its models kept."""
+    models = tuple(name for name in query.getlist("model") if name and "\0" not in name)
+    return Selection(LAST_DAY, UsageFilter(models=models[:100]))
+
+
+def field_value(moment: dt.datetime | None) -> str:
+    """A moment as a browser's date and time field takes it: local, without a zone."""
+    if moment is None:
+        return ""
+    precision = "seconds" if moment.second else "minutes"
+    return local(moment).replace(tzinfo=None).isoformat(timespec=precision)
+
+
+def local(moment: dt.datetime) -> dt.datetime:
+    """In the displayed zone; unchanged where the calendar has no such local time."""
+    try:
+        return timezone.localtime(moment)
+    except (OverflowError, ValueError):
+        return moment
+
+
+def reaching_back(preset: str, now: dt.datetime) -> Period:
+    """Open to the future: rows from a client whose clock is fast must not be missing."""
+    span = PRESETS[preset][1]
+    return Period(None if span is None else now - span, None)
+
+
+def _with_zones(query: QueryDict) -> QueryDict:
+    """Times without a zone are in the displayed one; all else is the API's to judge."""
+    zoned = query.copy()
+    for name in ("from", "to"):
+        text = parameters.single(query, name).strip()
+        if _WITHOUT_ZONE.fullmatch(text):
+            zoned[name] = _zoned(text)
+    return zoned
+
+
+def _zoned(text: str) -> str:
+    try:
+        moment = dt.datetime.fromisoformat(text)
+        return rfc3339(moment.replace(tzinfo=timezone.get_current_timezone()))
+    except (ValueError, OverflowError):
+        return text

@@ -1,0 +1,44 @@
+"""A headless Chromium for tests of pages; they are skipped where there is none."""
+
+import shutil
+
+import pytest
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    playwright = pytest.importorskip(
+        "playwright.sync_api", reason="needs Playwright: pip install -r requirements-dev.txt"
+    )
+    if CHROMIUM is None:
+        pytest.skip("needs Chromium: apt-get install chromium")
+    with playwright.sync_playwright() as running, pytest.MonkeyPatch.context() as patch:
+        # Playwright's loop runs in this thread, where Django would refuse its plain queries.
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+        browser = running.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(chromium, live_server):
+    """Opens a path of the portal; the test fails when the browser had anything to complain."""
+    contexts, complaints = [], []
+
+    def open_path(path="/", **options):
+        context = chromium.new_context(**options)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.clock.install()
+        page.goto(live_server.url + path)
+        page.complaints = complaints
+        return page
+
+    yield open_path
+    for context in contexts:
+        context.close()
+    assert complaints == []
