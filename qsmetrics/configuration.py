@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-import environ
 import yaml
 from django.core.exceptions import ImproperlyConfigured
 
@@ -83,6 +82,7 @@ SETTINGS = (
     ),
 )
 _BY_NAME = {setting.name: setting for setting in SETTINGS}
+_YAML_NULLS = ("", "~", "null", "Null", "NULL")
 
 
 def command_line_settings() -> list[Setting]:
@@ -112,16 +112,16 @@ class Configuration:
     """The merged sources. `get` returns one value, or stops the start with a clear message."""
 
     def __init__(self, environment: Mapping[str, str], command_line: Mapping[str, str]) -> None:
-        given = {name: value for name, value in environment.items() if value != ""}
+        given = {name: value for name, value in environment.items() if value.strip()}
         layers = ChainMap(dict(command_line), given)
         from_file = _read_yaml(layers.get("METRICS_CONFIG"))
-        self._env = environ.Env()
-        self._env.ENVIRON = ChainMap(dict(command_line), given, from_file)
+        # Not environ.Env: it reads a password that begins with "$" as another variable's name.
+        self._values = ChainMap(dict(command_line), given, from_file)
 
     def get(self, name: str, parse: Callable[[str], T]) -> T:
         """The value of setting `name`; ImproperlyConfigured names it and says what to write."""
         setting = _BY_NAME[name]
-        text = str(self._env.get_value(name, default=setting.default)).strip()
+        text = self._values.get(name, setting.default).strip()
         try:
             return parse(text)
         except ValueError as error:
@@ -139,32 +139,45 @@ def _read_yaml(given: str | None) -> dict[str, str]:
     if given is None and not path.exists():
         return {}
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        # Every value stays the text that it is: the password 0123 is no octal number, and a
+        # proxy's own tags such as `!env` are passed over. The base loader makes no objects.
+        content = yaml.load(path.read_text(encoding="utf-8"), yaml.BaseLoader)  # noqa: S506
     except OSError as error:
         raise ImproperlyConfigured(
             f"METRICS_CONFIG is {str(path)!r}: {error.strerror}; give a readable YAML file."
         ) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        reason = str(error).splitlines()[0]
-        raise ImproperlyConfigured(f"{path} is not valid YAML ({reason}); mend it.") from None
-    if content is None:
+    except (yaml.YAMLError, ValueError) as error:
+        raise ImproperlyConfigured(
+            f"METRICS_CONFIG is {str(path)!r}: this is not valid YAML ({_reason(error)}); mend it."
+        ) from None
+    if content is None or content in _YAML_NULLS:
         return {}
     if not isinstance(content, dict):
-        raise ImproperlyConfigured(f"{path} must hold `key: value` lines; see README, Settings.")
-    return {
+        raise ImproperlyConfigured(
+            f"METRICS_CONFIG is {str(path)!r}: it must hold `key: value` lines; see README, "
+            "Settings."
+        )
+    values = {
         setting.name: _scalar(path, setting, content[setting.key])
         for setting in SETTINGS
-        if content.get(setting.key) is not None
+        if setting.key in content
     }
+    return {name: text for name, text in values.items() if text.strip() not in _YAML_NULLS}
+
+
+def _reason(error: Exception) -> str:
+    """What the reader found and where, without the text around it, which may be secret."""
+    mark = getattr(error, "problem_mark", None)
+    problem = getattr(error, "problem", None) or "it is not UTF-8 text"
+    return f"line {mark.line + 1}: {problem}" if mark else problem
 
 
 def _scalar(path: Path, setting: Setting, value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
         return ",".join(value)
-    if isinstance(value, str | int | float):
-        return str(value)
+    if isinstance(value, str):
+        return value
+    kind = "list" if isinstance(value, list) else "mapping"
     raise ImproperlyConfigured(
-        f"{setting.key} in {path} must be a single value, not a {type(value).__name__}."
+        f"{setting.key} in {path} must be a single value, not a {kind}: write `{setting.key}: …`."
     )

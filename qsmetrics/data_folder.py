@@ -1,7 +1,9 @@
-"""The folder of the database: made when missing, and home of the signing key."""
+"""The folder of the database: made when missing, with an empty database and the signing key."""
 
 import os
 import secrets
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
@@ -15,6 +17,25 @@ def prepare(folder: Path) -> None:
         raise ImproperlyConfigured(
             f"the folder {folder} cannot be made ({error.strerror}): make the one above it "
             "writable for this user, or point METRICS_STORAGE_PATH elsewhere."
+        ) from None
+
+
+def prepare_database(path: Path) -> None:
+    """Make the file of a new database.
+
+    Incremental auto_vacuum, with which purge gives space back in short steps, can be chosen
+    only before the first table; asked for later, it makes every connection wait for the lock.
+    """
+    prepare(path.parent)
+    if path.exists() and path.stat().st_size:
+        return
+    try:
+        with closing(sqlite3.connect(path)) as database:
+            database.executescript("PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL;")
+    except sqlite3.Error as error:
+        raise ImproperlyConfigured(
+            f"METRICS_STORAGE_PATH is {str(path)!r}: the database cannot be made there ({error}): "
+            f"make {path.parent} writable for this user and free some space, or choose another."
         ) from None
 
 

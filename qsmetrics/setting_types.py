@@ -1,6 +1,7 @@
 """The types of settings: each turns text into a value or raises ValueError with the remedy."""
 
 import ipaddress
+import re
 import zoneinfo
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ import environ
 
 _TRUE = {"true", "yes", "on", "1"}
 _FALSE = {"false", "no", "off", "0"}
+_MOST_DIGITS = 12
+_HOST_NAME = re.compile(r"\*|\.?[\w-]+(\.[\w-]+)*\.?|\[[0-9a-fA-F:.]+\]")
 
 
 @dataclass(frozen=True)
@@ -22,15 +25,20 @@ class BindAddress:
 
     @property
     def is_loopback(self) -> bool:
-        if self.host == "localhost":
+        if self.host.lower() == "localhost":
             return True
         try:
             return ipaddress.ip_address(self.host).is_loopback
         except ValueError:
             return False
 
+    @property
+    def url_host(self) -> str:
+        """The host as URLs and Host headers write it: IPv6 in brackets."""
+        return f"[{self.host}]" if ":" in self.host else self.host
+
     def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        return f"{self.url_host}:{self.port}"
 
 
 def boolean(text: str) -> bool:
@@ -43,7 +51,8 @@ def boolean(text: str) -> bool:
 
 def whole_number(least: int, most: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
-        if not (text.isascii() and text.isdigit()) or not least <= int(text[:12]) <= most:
+        is_number = text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS
+        if not is_number or not least <= int(text) <= most:
             raise ValueError(f"write a whole number from {least} to {most}.")
         return int(text)
 
@@ -62,10 +71,15 @@ def one_of(*choices: str) -> Callable[[str], str]:
 def bind_address(text: str) -> BindAddress:
     host, colon, port = text.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
-    if not colon or not port.isascii() or not port.isdigit() or int(port[:6]) > 65535:
+    is_port = port.isascii() and port.isdigit() and len(port) <= _MOST_DIGITS
+    if not colon or not is_port or int(port) > 65535:
         raise ValueError("write address:port, for example 127.0.0.1:8081 or 0.0.0.0:8081.")
     if any(character.isspace() or character == "/" for character in host):
         raise ValueError("write only an address and a port, for example 127.0.0.1:8081.")
+    try:
+        host.encode("idna")
+    except UnicodeError:
+        raise ValueError("no host can have that name; write one such as 127.0.0.1.") from None
     return BindAddress(host, int(port))
 
 
@@ -77,8 +91,16 @@ def time_zone(text: str) -> str:
     return text
 
 
-def comma_separated(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",") if part.strip()]
+def host_names(text: str) -> list[str]:
+    """Comma-separated names as browsers send them, without the port; `*` is any."""
+    names = [part.strip() for part in text.split(",") if part.strip()]
+    for name in names:
+        if not _HOST_NAME.fullmatch(name):
+            raise ValueError(
+                "write host names without scheme and port, for example "
+                "portal.example.com,.example.org,[fd00::1]."
+            )
+    return names
 
 
 def file_path(base: Path) -> Callable[[str], Path]:
@@ -87,8 +109,14 @@ def file_path(base: Path) -> Callable[[str], Path]:
     def parse(text: str) -> Path:
         if not text or "\0" in text:
             raise ValueError("write the path of a file, for example ./data/metrics.db.")
-        path = (base / Path(text).expanduser()).resolve()
-        if path.is_dir():
+        try:
+            path = (base / Path(text).expanduser()).resolve()
+            is_folder = path.is_dir()
+        except (OSError, RuntimeError):  # a name too long, a loop of links, ~nobody
+            raise ValueError(
+                "that path cannot be followed; write one such as ./data/metrics.db."
+            ) from None
+        if is_folder:
             raise ValueError("that is a folder; write the path of a file in it.")
         return path
 
@@ -101,7 +129,13 @@ def postgres_url(text: str) -> dict[str, Any] | None:
         return None
     if not text.startswith(("postgres://", "postgresql://")):
         raise ValueError("write postgres://user:password@host:5432/name.")
-    connection = dict(environ.Env.db_url_config(text))
+    try:
+        connection = dict(environ.Env.db_url_config(text))
+    except ValueError:  # its own message quotes a part of the password
+        raise ValueError(
+            "write postgres://user:password@host:5432/name, and special characters in the "
+            "password as %40 for @, %2F for /, %23 for # and %3F for ?."
+        ) from None
     if not connection.get("NAME"):
         raise ValueError("the database's name is missing at the end of the URL.")
     return connection

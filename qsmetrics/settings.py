@@ -48,19 +48,17 @@ _sqlite: dict[str, Any] = {
     "OPTIONS": {
         "transaction_mode": "IMMEDIATE",
         "timeout": 10,
-        # auto_vacuum must come before the first table; it lets purge give space back in
-        # short steps. foreign_keys are Django's own default.
+        # foreign_keys are Django's own default.
         "init_command": (
-            "PRAGMA auto_vacuum=INCREMENTAL;"
             "PRAGMA journal_mode=WAL;"
             f"PRAGMA synchronous={_synchronous};"
             "PRAGMA temp_store=MEMORY;"
-            "PRAGMA cache_size=-32000;"
+            "PRAGMA cache_size=-8000;"
         ),
     },
 }
 if not _postgres:
-    data_folder.prepare(METRICS_STORAGE_PATH.parent)
+    data_folder.prepare_database(METRICS_STORAGE_PATH)
 DATABASES = {
     "default": (
         {**_postgres, "CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True} if _postgres else _sqlite
@@ -73,10 +71,10 @@ DEBUG = _config.get("METRICS_DEBUG", types.boolean)
 SECRET_KEY = _config.get("SECRET_KEY", str) or data_folder.kept_secret_key(
     METRICS_STORAGE_PATH.parent
 )
-_named_hosts = _config.get("METRICS_ALLOWED_HOSTS", types.comma_separated)
+_named_hosts = _config.get("METRICS_ALLOWED_HOSTS", types.host_names)
 ALLOWED_HOSTS = sorted(
     {"localhost", "127.0.0.1", "[::1]", socket.gethostname().lower(), *_named_hosts}
-    | ({METRICS_BIND_ADDRESS.host} - {"", "0.0.0.0", "::"})
+    | ({METRICS_BIND_ADDRESS.url_host} - {"", "0.0.0.0", "[::]"})  # noqa: S104
 )
 # A proxy that ends TLS in front of us makes browsers send an https Origin.
 CSRF_TRUSTED_ORIGINS = [
@@ -98,8 +96,8 @@ AUTH_PASSWORD_VALIDATORS = [
 
 # --- Applications ---------------------------------------------------------------------------
 INSTALLED_APPS = [
-    "unfold",
-    "django.contrib.admin",
+    "unfold.apps.BasicAppConfig",  # its widgets and pages, but our own admin site
+    "usage.admin_app.PortalAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -163,6 +161,10 @@ UNFOLD: dict[str, Any] = {
     "SITE_SYMBOL": "monitoring",
     "SITE_URL": "/",
     "SHOW_VIEW_ON_SITE": True,
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": "/static/dashboards/icon.svg"}
+    ],
+    "SIDEBAR": {"navigation": "usage.admin_site.sidebar"},
 }
 
 # --- Time, static files, logs ---------------------------------------------------------------
@@ -173,6 +175,7 @@ USE_I18N = False
 STATIC_URL = "/static/"
 WHITENOISE_USE_FINDERS = True  # straight from the packages: no collectstatic step to forget
 LOGIN_URL = "admin:login"
+LOGIN_REDIRECT_URL = "admin:index"
 LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -180,5 +183,9 @@ LOGGING: dict[str, Any] = {
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": "INFO"},
     # 4xx answers are the client's to read; only our own failures are worth a log line.
-    "loggers": {"django.request": {"level": "ERROR"}, "django.security": {"level": "ERROR"}},
+    "loggers": {
+        "django.request": {"level": "ERROR"},
+        "django.security": {"level": "ERROR"},
+        "django.security.DisallowedHost": {"level": "CRITICAL"},
+    },
 }
