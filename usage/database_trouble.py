@@ -3,8 +3,16 @@
 from django.db import DatabaseError
 
 RETRY_AFTER_SECONDS = 5
+_BUSY = "the database is busy: try again shortly"
 _EXPLANATIONS = (
-    ("locked", "the database is busy: try again shortly"),
+    ("locked", _BUSY),
+    ("lock timeout", _BUSY),
+    ("too many", _BUSY),
+    ("starting up", _BUSY),
+    ("shutting down", _BUSY),
+    ("fatal:", "PostgreSQL refuses: check user, password and database name in DATABASE_URL"),
+    ("i/o error", "the disk that holds the database is full or fails: see to it, then try again"),
+    ("no space left", "the database server's disk is full: free some space, then try again"),
     ("full", "the disk that holds the database is full: free some space, then try again"),
     ("readonly", "the database is read-only: make its file and folder writable for the portal"),
     ("read-only", "the database is read-only: point DATABASE_URL at the primary server"),

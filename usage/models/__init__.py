@@ -2,6 +2,7 @@
 
 from usage.models.idempotent_post import IdempotentPost
 from usage.models.ingest_token import IngestToken
+from usage.models.one_time_password import OneTimePassword
 from usage.models.recorded_total import RecordedTotal
 from usage.models.usage_metric import FAILED, UsageMetric, UsageMetricQuerySet
 
@@ -9,6 +10,7 @@ __all__ = [
     "FAILED",
     "IdempotentPost",
     "IngestToken",
+    "OneTimePassword",
     "RecordedTotal",
     "UsageMetric",
     "UsageMetricQuerySet",

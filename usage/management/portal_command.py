@@ -1,0 +1,43 @@
+"""The base of our commands: settings as options, and errors in one plain line."""
+
+import sys
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from qsmetrics import configuration
+
+_INTERRUPTED = 130  # what shells make of a program that Ctrl-C ended
+
+
+class PortalCommand(BaseCommand):
+    """Subclasses call `super().add_arguments(parser)` when they have options of their own."""
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
+        """Without abbreviations: settings are read before this parser exists, by whole names."""
+        return super().create_parser(prog_name, subcommand, allow_abbrev=False, **kwargs)
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare the settings. manage.py applied their values before Django's settings loaded."""
+        configuration.add_arguments(parser)
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        """On the command line a CommandError is its sentence and exit status, nothing more."""
+        try:
+            return super().execute(*args, **options)
+        except CommandError as error:
+            if not self._is_on_command_line or options["traceback"]:
+                raise
+            self.stderr.write(str(error))
+            sys.exit(error.returncode)
+        except KeyboardInterrupt:
+            if not self._is_on_command_line:
+                raise
+            self.stderr.write("interrupted")
+            sys.exit(_INTERRUPTED)
+
+    @property
+    def _is_on_command_line(self) -> bool:
+        # Django sets it in run_from_argv, and tells its type stubs nothing of it.
+        return bool(getattr(self, "_called_from_command_line", False))
