@@ -122,10 +122,26 @@ BAD_INPUTS = [
     BadInput("NDJSON that is no object", 400, "must be an object", b"5\n", headers=NDJSON),
     # Compression
     raw("gzip that is none", "not valid gzip", b"hello", Content_Encoding="gzip"),
-    raw("broken gzip", "not valid gzip", gzip.compress(GOOD)[:12] + b"x" * 9, Content_Encoding="gzip"),
+    raw(
+        "broken gzip",
+        "not valid gzip",
+        gzip.compress(GOOD)[:12] + b"x" * 9,
+        Content_Encoding="gzip",
+    ),
     raw("half a gzip body", "ends too early", gzip.compress(GOOD)[:-6], Content_Encoding="gzip"),
-    raw("rubbish behind gzip", "not valid gzip", gzip.compress(GOOD) + b"zz", Content_Encoding="gzip"),
-    raw("zip bomb", "METRICS_MAX_BODY_MB", gzip.compress(b" " * 40_000_000), 413, Content_Encoding="gzip"),
+    raw(
+        "rubbish behind gzip",
+        "not valid gzip",
+        gzip.compress(GOOD) + b"zz",
+        Content_Encoding="gzip",
+    ),
+    raw(
+        "zip bomb",
+        "METRICS_MAX_BODY_MB",
+        gzip.compress(b" " * 40_000_000),
+        413,
+        Content_Encoding="gzip",
+    ),
     raw("brotli", "must be gzip", GOOD, 415, Content_Encoding="br"),
     raw("body over the limit", "METRICS_MAX_BODY_MB", b" " * (32 * 2**20 + 1), 413),
     # Content types and methods

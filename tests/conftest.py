@@ -3,6 +3,7 @@
 import os
 from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 # Before Django's settings load: the machine's own configuration must not reach the tests.
 for name in [n for n in os.environ if n.startswith("METRICS_") or n == "USAGE_STATISTICS_ENABLED"]:
@@ -28,8 +29,17 @@ def _forget_failed_logins() -> None:
     cache.clear()
 
 
+@pytest.fixture(autouse=True)
+def _save_time(settings: Any) -> None:
+    """Each test's client starts the application: no slow hashes, no search for static files."""
+    settings.WHITENOISE_USE_FINDERS = False
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Where everything is installed, as in CI, a browser test that is skipped is a failure."""
     report = yield
     must_run = os.environ.get("QSMETRICS_TESTS_MUST_RUN") and item.get_closest_marker("browser")

@@ -1,10 +1,17 @@
 """Rows for tests, quickly: real ones, through the only writer."""
 
+import csv
 import datetime as dt
+import io
 from typing import Any
 
+from model_bakery import baker
+
+from usage.identity import hash_api_key
+from usage.models import UsageMetric
 from usage.recording import record_batch
 
+ALICE, BOB = hash_api_key("alice"), hash_api_key("bob")
 NOON = dt.datetime(2024, 1, 15, 12, tzinfo=dt.UTC)
 
 
@@ -16,3 +23,33 @@ def at(text: str) -> dt.datetime:
 def store(*rows: dict[str, Any]) -> None:
     """Store rows that say only what matters to a test."""
     record_batch([{"model": "m", "timestamp": NOON, **row} for row in rows])
+
+
+def four_rows() -> list[UsageMetric]:
+    """Rows of three months, two models and two keys, and one of nulls."""
+    common = {"prompt_tokens": 1200, "completion_tokens": 34, "total_tokens": 1234}
+    rows = [
+        ("2024-01-15T10:00:00", "gpt-4o", "200", ALICE, "req-1"),
+        ("2024-01-15T11:30:00", "claude", "429", BOB, "req-2"),
+        ("2024-02-01T00:00:00", "gpt-4o", "500", ALICE, "req-3"),
+        ("2025-06-30T23:59:59", "gpt-4o", None, None, None),
+    ]
+    return [
+        baker.make(
+            UsageMetric,
+            timestamp=at(time),
+            model=model,
+            status=status,
+            api_key_hash=key,
+            request_id=request_id,
+            **common,
+        )
+        for time, model, status, key, request_id in rows
+    ]
+
+
+def read_csv(response: Any) -> list[dict[str, str]]:
+    """The lines of a streamed CSV answer."""
+    assert response.streaming
+    assert response["Content-Type"] == "text/csv; charset=utf-8"
+    return list(csv.DictReader(io.StringIO(b"".join(response).decode())))

@@ -26,6 +26,7 @@ def models() -> list[str]:
     return list(UsageMetric.objects.order_by("id").values_list("model", flat=True))
 
 
+MODEL_RULE = "is required: must be text of 1 to 255 characters"
 ROWS = [{"model": "a"}, {"model": "b"}]
 NDJSON = '{"model":"a"}\n\n  \r\n{"model":"b"}\n'
 
@@ -76,7 +77,9 @@ GO_ROW = {
 }
 
 
-@pytest.mark.parametrize("body", [GO_ROW, [GO_ROW], {"metrics": [GO_ROW]}, json.dumps(GO_ROW) + "\n"])
+@pytest.mark.parametrize(
+    "body", [GO_ROW, [GO_ROW], {"metrics": [GO_ROW]}, json.dumps(GO_ROW) + "\n"]
+)
 def test_the_go_structs_own_names_are_understood(client, body: Any):
     assert post(client, body).status_code == 201
     row = UsageMetric.objects.values(
@@ -148,9 +151,7 @@ def test_partial_stores_the_good_rows_and_lists_the_bad(client):
         "accepted": 2,
         "duplicates": 0,
         "rejected": 1,
-        "errors": [
-            {"index": 1, "field": "model", "error": "is required: must be text of 1 to 255 characters"}
-        ],
+        "errors": [{"index": 1, "field": "model", "error": MODEL_RULE}],
     }
     assert models() == ["a", "b"]
 
@@ -240,11 +241,15 @@ def test_two_writers_may_use_the_same_key(client):
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
-    lambda inner: st.lists(inner, max_size=4)
-    | st.dictionaries(
-        st.sampled_from(["model", "timestamp", "prompt_tokens", "status", "Model", "metrics", "x"]),
-        inner,
-        max_size=5,
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(
+                ["model", "timestamp", "prompt_tokens", "status", "Model", "metrics", "x"]
+            ),
+            inner,
+            max_size=5,
+        )
     ),
     max_leaves=12,
 )

@@ -142,7 +142,7 @@ def test_every_part_follows_the_filters(client, query: dict[str, Any], expected:
         ("failed", True),
     ],
 )  # fmt: skip
-def test_what_counts_as_a_failure(status: str | None, is_failure: bool):  # noqa: FBT001
+def test_what_counts_as_a_failure(status: str | None, is_failure: bool):
     store({"status": status})
     assert usage_totals(UsageFilter()).failed_requests == int(is_failure)
     assert UsageFilter(statuses=("error",)).rows().count() == int(is_failure)
@@ -185,9 +185,7 @@ def test_a_range_and_a_model_are_answered_from_an_index():
 
 # --- The same as plain Python says ------------------------------------------------------------
 
-moments = st.datetimes(
-    dt.datetime(2024, 3, 30), dt.datetime(2024, 4, 2), timezones=st.just(dt.UTC)
-)
+moments = st.datetimes(dt.datetime(2024, 3, 30), dt.datetime(2024, 4, 2), timezones=st.just(dt.UTC))
 tokens = st.integers(0, 2**53)
 records = st.builds(
     UsageRecord,

@@ -71,7 +71,7 @@ def test_what_is_left_out_gets_the_contracts_defaults():
     row = UsageMetric.objects.get()
     assert before <= row.timestamp <= dt.datetime.now(dt.UTC)
     assert abs(row.created_at - row.timestamp) < dt.timedelta(seconds=5)
-    assert (row.total_tokens, row.status, row.latency_ms, row.api_key_hash) == (15, None, None, None)
+    assert (row.total_tokens, row.status, row.latency_ms) == (15, None, None)
 
 
 def test_storing_the_same_event_twice_is_a_no_op():

@@ -20,7 +20,9 @@ def test_the_schema_names_every_operation_and_field(client):
     schema = client.get("/_qs/schema", headers={"Accept": "application/json"}).json()
     assert set(schema["paths"]) == {"/_qs/health", "/_qs/metrics", "/_qs/usage"}
     parts = schema["components"]["schemas"]
-    assert set(parts["IncomingRow"]["properties"]) == set(IncomingRow.__struct_fields__) - {"api_key"}
+    assert set(parts["IncomingRow"]["properties"]) == set(IncomingRow.__struct_fields__) - {
+        "api_key"
+    }
     sums = {name.replace("_sum", "") for name in vars(Figures())} - {"latency_ms", "latency_count"}
     assert sums <= set(parts["ModelUsage"]["properties"])
     assert {p["name"] for p in schema["paths"]["/_qs/metrics"]["get"]["parameters"]} == {

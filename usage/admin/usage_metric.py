@@ -1,0 +1,214 @@
+"""Usage metrics in the admin: look, search, export and delete; nothing is added or edited."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.views.main import SEARCH_VAR
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    HttpResponseRedirect,
+    StreamingHttpResponse,
+)
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
+from django.utils import timezone
+
+from usage import export
+from usage.admin import display
+from usage.admin.base import PortalModelAdmin
+from usage.admin.change_list import UsageChangeList
+from usage.admin.filters import ModelFilter, StatusFilter
+from usage.admin.paginator import PER_PAGE
+from usage.identity import hash_api_key, looks_like_live_key
+from usage.models import UsageMetric, UsageMetricQuerySet
+
+_FILTERS = (StatusFilter, ModelFilter)  # models may be many
+
+
+@admin.register(UsageMetric)
+class UsageMetricAdmin(PortalModelAdmin):
+    actions = ["export_selected", "delete_selected"]
+    list_display = ["time", "model", "outcome", "prompt", "completion", "total", "latency", "key"]
+    list_display_links = ["time"]
+    list_filter = _FILTERS
+    list_per_page = PER_PAGE
+    list_fullwidth = True
+    list_disable_select_all = True
+    show_full_result_count = False
+    sortable_by = ()
+    fieldsets = [
+        (None, {"fields": ["exact_time", "model", "requested_model", "provider", "status"]}),
+        (
+            "Tokens",
+            {"fields": ["prompt", "completion", "total", "cached", "cache_write", "reasoning"]},
+        ),
+        ("Time and cost", {"fields": ["latency", "first_token", "cost"]}),
+        (
+            "Identity",
+            {"fields": ["request_id", "api_key_hash", "event_id", "source", "recorded_at"]},
+        ),
+    ]
+    readonly_fields = [
+        "exact_time",
+        "prompt",
+        "completion",
+        "total",
+        "cached",
+        "cache_write",
+        "reasoning",
+        "latency",
+        "first_token",
+        "cost",
+        "recorded_at",
+    ]
+    search_fields = ["request_id", "api_key_hash"]  # shows the box; UsageChangeList searches
+    search_help_text = "Request id, or API key hash (6+ first characters)"
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[UsageChangeList]:
+        return UsageChangeList
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
+        """Only our filters: a field's lookup in the URL could scan the table."""
+        return lookup in {each.parameter_name for each in _FILTERS}
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[UsageMetric], search_term: str
+    ) -> tuple[QuerySet[UsageMetric], bool]:
+        return queryset, False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def get_urls(self) -> list[URLPattern]:
+        export_view = self.admin_site.admin_view(self.export_view)
+        name = "usage_usagemetric_export"
+        urls: list[URLPattern] = super().get_urls()
+        return [path("export/", export_view, name=name), *urls]
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        term = request.GET.get(SEARCH_VAR, "").strip()
+        if looks_like_live_key(term):
+            return self._search_for_its_hash(request, term)
+        response: HttpResponse = super().changelist_view(request, extra_context)
+        return response
+
+    def export_view(self, request: HttpRequest) -> HttpResponseBase:
+        """Every row that the list's filters match, also beyond what its pages look at."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        change_list = self.get_changelist_instance(request)
+        return _csv(change_list.selection.every_row())
+
+    @admin.action(description="Export selected rows as CSV", permissions=["view"])
+    def export_selected(
+        self, request: HttpRequest, queryset: UsageMetricQuerySet
+    ) -> StreamingHttpResponse:
+        return _csv(queryset)
+
+    @admin.action(description="Delete selected rows", permissions=["delete"])
+    def delete_selected(
+        self, request: HttpRequest, queryset: UsageMetricQuerySet
+    ) -> HttpResponse | None:
+        if request.POST.get("select_across") == "1":
+            messages.error(request, "Delete page by page, or old rows with `manage.py purge`.")
+            return None
+        chosen = UsageMetric.objects.filter(pk__in=request.POST.getlist(ACTION_CHECKBOX_NAME))
+        if request.POST.get("post"):
+            self.log_deletions(request, chosen)
+            deleted, _ = chosen.delete()
+            rows = "1 row" if deleted == 1 else f"{deleted:,} rows"
+            messages.success(request, f"{rows} deleted.")
+            return None
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "Delete usage metrics",
+            "opts": self.opts,
+            "ids": list(chosen.values_list("pk", flat=True)),
+            "action_checkbox_name": ACTION_CHECKBOX_NAME,
+        }
+        return TemplateResponse(request, "admin/usage/usagemetric/delete_rows.html", context)
+
+    def _search_for_its_hash(self, request: HttpRequest, key: str) -> HttpResponseRedirect:
+        """Takes a key out of the address, where histories and logs would keep it."""
+        terms = request.GET.copy()
+        terms[SEARCH_VAR] = hash_api_key(key.removeprefix("Bearer ").strip())
+        messages.warning(
+            request,
+            "That was an API key, so its hash was searched for. It stood in the page's address: "
+            "search for the hash next time, which is safe to write down.",
+        )
+        return HttpResponseRedirect(f"{request.path}?{terms.urlencode()}")
+
+    @admin.display(description="Time")
+    def time(self, row: UsageMetric) -> str:
+        return display.moment(row.timestamp)
+
+    @admin.display(description="Status", empty_value=display.NOTHING)
+    def outcome(self, row: UsageMetric) -> str | None:
+        return row.status
+
+    @admin.display(description="Prompt")
+    def prompt(self, row: UsageMetric) -> str:
+        return display.number(row.prompt_tokens)
+
+    @admin.display(description="Completion")
+    def completion(self, row: UsageMetric) -> str:
+        return display.number(row.completion_tokens)
+
+    @admin.display(description="Total tokens")
+    def total(self, row: UsageMetric) -> str:
+        return display.number(row.total_tokens)
+
+    @admin.display(description="Latency")
+    def latency(self, row: UsageMetric) -> str:
+        return display.milliseconds(row.latency_ms)
+
+    @admin.display(description="API key hash")
+    def key(self, row: UsageMetric) -> str:
+        return row.api_key_hash[:12] if row.api_key_hash else display.NOTHING
+
+    @admin.display(description="Completed at")
+    def exact_time(self, row: UsageMetric) -> str:
+        return display.exact_moment(row.timestamp)
+
+    @admin.display(description="Recorded at")
+    def recorded_at(self, row: UsageMetric) -> str:
+        return display.exact_moment(row.created_at)
+
+    @admin.display(description="Cached (of prompt)")
+    def cached(self, row: UsageMetric) -> str:
+        return display.number(row.cached_tokens)
+
+    @admin.display(description="Cache write (of prompt)")
+    def cache_write(self, row: UsageMetric) -> str:
+        return display.number(row.cache_write_tokens)
+
+    @admin.display(description="Reasoning (of completion)")
+    def reasoning(self, row: UsageMetric) -> str:
+        return display.number(row.reasoning_tokens)
+
+    @admin.display(description="Time to first token")
+    def first_token(self, row: UsageMetric) -> str:
+        return display.milliseconds(row.ttft_ms)
+
+    @admin.display(description="Cost")
+    def cost(self, row: UsageMetric) -> str:
+        return display.dollars(row.cost_usd)
+
+
+def _csv(rows: UsageMetricQuerySet) -> StreamingHttpResponse:
+    lines: Iterator[str] = export.csv_lines(rows)
+    name = f"usage-{timezone.localtime():%Y-%m-%d-%H%M}.csv"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8", headers=headers)

@@ -1,0 +1,161 @@
+"""The admin's front door: throttled login, one-time passwords, sidebar and index."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.contrib.auth.views import PasswordChangeView
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.urls import reverse
+from unfold.forms import AdminOwnPasswordChangeForm, AuthenticationForm
+from unfold.sites import UnfoldAdminSite
+
+from usage import login_attempts, queries
+from usage.models import IngestToken, OneTimePassword
+
+# What somebody with a one-time password may open.
+_OPEN_PAGES = {"password_change", "logout", "jsi18n"}
+
+
+class LoginForm(AuthenticationForm):  # type: ignore[misc]
+    """Looks at no password from an address that has failed too often."""
+
+    def clean(self) -> dict[str, Any]:
+        wait = login_attempts.seconds_blocked(self.request)
+        if wait:
+            raise ValidationError(f"Too many failed logins from your address: try in {wait} s.")
+        try:
+            return dict(super().clean())
+        except ValidationError:
+            login_attempts.note_failure(self.request)
+            raise
+
+
+class NewPasswordForm(AdminOwnPasswordChangeForm):  # type: ignore[misc]
+    """The old password is no new one: it would keep a one-time password for ever."""
+
+    def clean_new_password1(self) -> str:
+        password = str(self.cleaned_data["new_password1"])
+        if self.user.check_password(password):
+            raise ValidationError("Choose another password than the one you have.")
+        return password
+
+
+class ChoosePassword(PasswordChangeView):
+    """Django's own page; afterwards the user's password is no longer a one-time one."""
+
+    form_class = NewPasswordForm
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        with transaction.atomic():
+            OneTimePassword.objects.filter(user=form.user).delete()
+            return super().form_valid(form)
+
+
+class PortalAdminSite(UnfoldAdminSite):  # type: ignore[misc]
+    """unfold's admin site with the portal's rules for signing in."""
+
+    login_form = LoginForm
+    index_title = "Overview"
+    enable_nav_sidebar = True
+
+    def login(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        wait = login_attempts.seconds_blocked(request) if request.method == "POST" else 0
+        response: HttpResponse = super().login(request, extra_context)
+        if wait:
+            response.status_code = 429
+            response["Retry-After"] = str(wait)
+        return response
+
+    def admin_view(
+        self,
+        view: Callable[..., HttpResponse],
+        cacheable: bool = False,  # noqa: FBT002
+    ) -> Callable[..., HttpResponse]:
+        guarded = super().admin_view(view, cacheable)
+
+        @wraps(guarded)
+        def inner(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            if _must_choose_password(request):
+                return HttpResponseRedirect(reverse("admin:password_change"))
+            response: HttpResponse = guarded(request, *args, **kwargs)
+            return response
+
+        return inner
+
+    def password_change(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponseBase:
+        context = {
+            **self.each_context(request),
+            "has_one_time_password": _has_one_time_password(request),
+            **(extra_context or {}),
+        }
+        request.current_app = self.name
+        view = ChoosePassword.as_view(
+            success_url=reverse("admin:password_change_done"), extra_context=context
+        )
+        return view(request)
+
+    def search(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Unfold's search of the sidebar, which fails on any page number that is none."""
+        terms = request.GET.copy()
+        terms.pop("page", None)
+        request.GET = terms  # type: ignore[assignment]
+        response: HttpResponse = super().search(request, extra_context)
+        return response
+
+    def index(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        span = queries.oldest_and_newest()
+        context = {
+            "records_persisted": f"{queries.records_persisted():,}",
+            "oldest": span[0] if span else None,
+            "newest": span[1] if span else None,
+            "live_tokens": IngestToken.objects.filter(revoked_at=None).count(),
+            "has_tokens": IngestToken.objects.exists(),
+            **(extra_context or {}),
+        }
+        response: HttpResponse = super().index(request, context)
+        return response
+
+
+def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
+    """Unfold's navigation: what the user may view here, then the portal's other pages."""
+    models = (
+        ("Usage metrics", "analytics", "usage.view_usagemetric", "usage_usagemetric"),
+        ("Ingest tokens", "key", "usage.view_ingesttoken", "usage_ingesttoken"),
+        ("Users", "person", "auth.view_user", "auth_user"),
+        ("Groups", "group", "auth.view_group", "auth_group"),
+    )
+    mine = [
+        {"title": title, "icon": icon, "link": reverse(f"admin:{name}_changelist")}
+        for title, icon, permission, name in models
+        if request.user.has_perm(permission)
+    ]
+    pages = [
+        {"title": "Dashboard", "icon": "monitoring", "link": reverse("dashboard")},
+        {"title": "API documentation", "icon": "api", "link": reverse("docs")},
+    ]
+    start = {"title": "Overview", "icon": "home", "link": reverse("admin:index")}
+    return [
+        {"title": "Admin", "items": [start, *mine]},
+        {"title": "Portal", "separator": True, "items": pages},
+    ]
+
+
+def _must_choose_password(request: HttpRequest) -> bool:
+    match = request.resolver_match
+    return (match is None or match.url_name not in _OPEN_PAGES) and _has_one_time_password(request)
+
+
+def _has_one_time_password(request: HttpRequest) -> bool:
+    user = request.user
+    return user.is_authenticated and OneTimePassword.objects.filter(user_id=user.pk).exists()
