@@ -5,10 +5,11 @@ import threading
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import IntegrityError, connection
 
+from usage.filters import UsageFilter
 from usage.models import UsageMetric
-from usage.queries import records_persisted
+from usage.queries import records_persisted, usage_report
 from usage.recording import RecordingResult, hash_api_key, record_batch, record_usage
 from usage.records import InvalidRow, UsageRecord
 
@@ -123,11 +124,38 @@ def test_plain_sql_with_the_classic_columns_still_works():
             " total_tokens, request_id, status, latency_ms, api_key_hash)"
             " VALUES ('2024-01-15 10:00:00', 'gpt-4', 1, 2, 3, 'r', '200', 45, 'h')"
         )
-        cursor.execute("INSERT INTO usage_metrics (timestamp, model) VALUES ('2024-01-15', 'm')")
+        cursor.execute(
+            "INSERT INTO usage_metrics (timestamp, model) VALUES ('2024-01-15T11:30:00Z', 'm')"
+        )
         cursor.execute("SELECT COUNT(*) FROM usage_metrics")
         assert cursor.fetchone() == (2,)
     assert stored("model", "total_tokens", "latency_ms") == [("gpt-4", 3, 45), ("m", 0, None)]
     assert all(created is not None for (created,) in stored("created_at"))
+    assert [bucket.start.hour for bucket in usage_report(UsageFilter()).timeseries] == [10, 11]
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL has a type for it")
+@pytest.mark.parametrize(
+    "value",
+    ["1705312800", "'yesterday'", "'2024-01-15'", "'2024-01-15 10:00:00+02:00'", "1.5",
+     "'2024-01-15 10:00:00 +0200 CEST m=+1.2'", "CURRENT_DATE", "x'32303234'"],
+)  # fmt: skip
+def test_plain_sql_cannot_store_a_time_that_would_be_misread(value: str):
+    insert = f"INSERT INTO usage_metrics (timestamp, model) VALUES ({value}, 'm')"
+    with connection.cursor() as cursor, pytest.raises(IntegrityError, match="CHECK"):
+        cursor.execute(insert)
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["'2024-01-15 10:00:00'", "'2024-01-15 10:00:00.123456'", "'2024-01-15T10:00:00Z'",
+     "'2024-01-15T10:00:00.5Z'", "'2024-01-15 10:00:00.123456+00:00'", "CURRENT_TIMESTAMP"],
+)  # fmt: skip
+def test_plain_sql_can_store_every_time_that_is_utc(value: str):
+    with connection.cursor() as cursor:
+        cursor.execute(f"INSERT INTO usage_metrics (timestamp, model) VALUES ({value}, 'm')")
+    assert usage_report(UsageFilter()).totals.requests == 1
+    assert UsageMetric.objects.get().timestamp.tzinfo is not None
 
 
 @pytest.mark.django_db(transaction=True)

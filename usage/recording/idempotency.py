@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import connection
 from django.utils import timezone
 
 from usage.models import IdempotentPost
+from usage.recording.transactions import write_transaction
 from usage.recording.writer import RecordingResult, record_batch
 from usage.records import UsageRecord
 
@@ -47,7 +48,7 @@ def record_once(
 
     Two copies at the same time wait for each other at the claim.
     """
-    with transaction.atomic():
+    with write_transaction():
         IdempotentPost.objects.filter(created_at__lt=timezone.now() - KEPT_FOR).delete()
         with connection.cursor() as cursor:
             cursor.execute(_CLAIM, [post.writer, post.key, post.digest])

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from django.db import connection, transaction
+from django.db import connection
 
+from usage.recording.transactions import write_transaction
 from usage.records import FieldError, InvalidRow, UsageRecord, record_from
 
 _COLUMNS = UsageRecord.__struct_fields__
@@ -45,7 +46,7 @@ def record_batch(rows: Iterable[UsageRecord | Mapping[str, Any]]) -> RecordingRe
     parameters = [
         (adapt(record.timestamp), *msgspec.structs.astuple(record)[1:]) for record in records
     ]
-    with transaction.atomic(), connection.cursor() as cursor:
+    with write_transaction(), connection.cursor() as cursor:
         cursor.executemany(_INSERT, parameters)
         accepted = cursor.rowcount
         if accepted:
