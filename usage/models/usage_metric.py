@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
+from usage.models.fields import UtcDateTimeField
 from usage.periods import Period
 
 # Words that gateways write for success where others write 200.
@@ -62,7 +63,7 @@ def _status_condition(pattern: str) -> Q:
 class UsageMetric(models.Model):
     """A row. Existing tools query these columns, and may insert the classic ones in plain SQL."""
 
-    timestamp = models.DateTimeField(help_text="When the request completed.")
+    timestamp = UtcDateTimeField(help_text="When the request completed.")
     model = models.CharField(max_length=255)
     prompt_tokens = models.BigIntegerField(null=True, blank=True, db_default=0)
     completion_tokens = models.BigIntegerField(null=True, blank=True, db_default=0)
@@ -71,7 +72,7 @@ class UsageMetric(models.Model):
     status = models.CharField(max_length=32, null=True, blank=True)
     latency_ms = models.FloatField(null=True, blank=True)
     api_key_hash = models.CharField(max_length=64, null=True, blank=True)
-    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    created_at = UtcDateTimeField(db_default=Now(), editable=False)
 
     provider = models.CharField(max_length=64, null=True, blank=True)
     requested_model = models.CharField(max_length=255, null=True, blank=True)
