@@ -1,0 +1,116 @@
+"""`manage.py purge`: removes old rows a little at a time, and gives the disk its space back."""
+
+import datetime as dt
+import time
+from argparse import ArgumentParser
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import CommandError
+from django.db import DatabaseError
+from django.utils import timezone
+from tqdm import tqdm
+
+from usage import retention
+from usage.database_trouble import explain
+from usage.management.durations import parse_age
+from usage.management.portal_command import PortalCommand
+from usage.periods import rfc3339
+from usage.retention import Expired
+
+_INTERRUPTED = 130
+
+
+class Command(PortalCommand):
+    help = "Remove rows past their age while the portal goes on, and shrink the SQLite file."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument(
+            "--older-than",
+            metavar="AGE",
+            help="such as 90d, 12h, 4w or 30m; without it METRICS_RETENTION_DAYS counts",
+        )
+        parser.add_argument("--dry-run", action="store_true", help="count, and change nothing")
+        parser.add_argument(
+            "--no-vacuum", action="store_true", help="leave the freed space to later rows"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        cutoff = self._cutoff(options["older_than"])
+        if cutoff is None:
+            self.stdout.write(
+                "METRICS_RETENTION_DAYS is 0, which keeps everything: nothing was removed. "
+                "`--older-than 90d` removes all the same."
+            )
+            return
+        self._began = time.monotonic()
+        self._removed = Expired()
+        try:
+            if options["dry_run"]:
+                self._tell(retention.expired_rows(cutoff), cutoff, "Would remove")
+                return
+            self._remove(cutoff)
+            self._tell(self._removed, cutoff, "Removed")
+            if not options["no_vacuum"]:
+                self._shrink()
+        except DatabaseError as error:
+            raise CommandError(f"{explain(error)}. {self._so_far()}") from None
+        except KeyboardInterrupt:
+            raise CommandError(f"stopped. {self._so_far()}", returncode=_INTERRUPTED) from None
+
+    def _cutoff(self, age: str | None) -> dt.datetime | None:
+        """The time that rows must not be older than; None when nothing may go."""
+        if age is None and settings.METRICS_RETENTION_DAYS == 0:
+            return None
+        text = f"{settings.METRICS_RETENTION_DAYS}d" if age is None else age
+        try:
+            return retention.cutoff_for(parse_age(text), timezone.now())
+        except ValueError as error:
+            raise CommandError(f"--older-than is {text!r}: {error}.") from None
+
+    def _remove(self, cutoff: dt.datetime) -> None:
+        is_shown = self.stderr.isatty()
+        total = retention.expired_rows(cutoff).rows if is_shown else None
+        with tqdm(total=total, unit=" rows", unit_scale=True, disable=not is_shown) as bar:
+            for batch in retention.remove_expired_rows(cutoff):
+                self._removed += batch
+                bar.update(batch.rows)
+        retention.forget_old_posts(timezone.now())
+
+    def _shrink(self) -> None:
+        before = retention.file_bytes()
+        with tqdm(unit=" pages", unit_scale=True, disable=not self.stderr.isatty()) as bar:
+            for pages in retention.give_back_space():
+                bar.update(pages)
+        after = retention.file_bytes()
+        if before is not None and after is not None and after < before:
+            self.stdout.write(
+                f"Gave back {_size(before - after)}: the file shrank from {_size(before)} to "
+                f"{_size(after)}; {self._seconds()} in all."
+            )
+
+    def _tell(self, expired: Expired, cutoff: dt.datetime, verb: str) -> None:
+        if expired.oldest is None or expired.newest is None:
+            self.stdout.write(f"Nothing to remove: no row is from before {rfc3339(cutoff)}.")
+            return
+        self.stdout.write(
+            f"{verb} {_rows(expired.rows)} from {rfc3339(expired.oldest)} "
+            f"to {rfc3339(expired.newest)} in {self._seconds()}."
+        )
+
+    def _so_far(self) -> str:
+        if not self._removed.rows:
+            return "Nothing was removed."
+        return f"{_rows(self._removed.rows)} had been removed; run this again for the rest."
+
+    def _seconds(self) -> str:
+        return f"{time.monotonic() - self._began:.1f} s"
+
+
+def _rows(count: int) -> str:
+    return "1 row" if count == 1 else f"{count:,} rows"
+
+
+def _size(count: int) -> str:
+    return f"{count / 2**20:,.1f} MiB" if count >= 2**20 else f"{count / 2**10:,.1f} KiB"

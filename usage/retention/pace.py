@@ -1,0 +1,39 @@
+"""Short write locks: steps sized by how long the last one held the lock, with rests between."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.db import connection, transaction
+
+HELD_SECONDS = 0.05
+# SQLite's waiting writers look for the lock up to 0.1 s apart and do not queue: resting as long
+# as it was held gives each look an even chance.
+REST_PER_HELD = 1.0
+_SHORTEST_REST = 0.01
+_LONGEST_REST = 2.0
+
+
+class Pace:
+    """How much to do in one write transaction, and when the next may begin."""
+
+    def __init__(self, *, first: int, most: int) -> None:
+        self.size = first
+        self._most = most
+        self._rest = 0.0
+
+    @contextmanager
+    def step(self) -> Iterator[None]:
+        """One write transaction, after the rest that the one before it has earned the others."""
+        time.sleep(self._rest)
+        with transaction.atomic():
+            began = time.monotonic()  # the lock is ours from here on
+            yield
+        held = time.monotonic() - began
+        self._adapt(held)
+
+    def _adapt(self, held: float) -> None:
+        fitting = int(self.size * HELD_SECONDS / max(held, 0.001))
+        self.size = max(1, min(fitting, self.size * 2, self._most))
+        if connection.vendor == "sqlite":  # elsewhere rows are locked, not the database
+            self._rest = min(max(_SHORTEST_REST, held * REST_PER_HELD), _LONGEST_REST)
