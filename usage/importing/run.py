@@ -1,0 +1,87 @@
+"""One import: pages of old rows in, records and rejects out, and the account of it."""
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from django.db import connection
+
+from usage.importing.metrics_db import OldDatabase, Row
+from usage.importing.rejects import RejectFile
+from usage.importing.rows import record_of
+from usage.recording import record_batch
+from usage.records import InvalidRow, UsageRecord
+
+
+@dataclass
+class Account:
+    """What an import has done so far."""
+
+    read: int = 0
+    imported: int = 0
+    duplicates: int = 0
+    rejected: int = 0
+    tokens: int = 0
+    oldest: dt.datetime | None = None
+    newest: dt.datetime | None = None
+
+    def add(self, records: list[UsageRecord]) -> None:
+        """Note stored records."""
+        self.imported += len(records)
+        self.tokens += sum(record.total_tokens for record in records)
+        times = [record.timestamp for record in records]
+        self.oldest = min(filter(None, (self.oldest, *times)), default=None)
+        self.newest = max(filter(None, (self.newest, *times)), default=None)
+
+
+def import_rows(
+    old: OldDatabase, rejects: RejectFile, account: Account, zone: dt.tzinfo
+) -> Iterator[int]:
+    """Record every row of `old` that is not there yet; yields how many rows were read.
+
+    `account` is right after every page, also when the import breaks off with an exception.
+    """
+    now = dt.datetime.now(dt.UTC)
+    for page in old.pages():
+        records = _records(page, rejects, account, zone, now)
+        new = _without_known(records)
+        if new:
+            record_batch(new)
+        account.add(new)
+        account.duplicates += len(records) - len(new)
+        account.read += len(page)
+        rejects.flush()
+        yield len(page)
+
+
+def _records(
+    page: list[Row], rejects: RejectFile, account: Account, zone: dt.tzinfo, now: dt.datetime
+) -> list[UsageRecord]:
+    records = []
+    for row in page:
+        try:
+            records.append(record_of(row, zone, now))
+        except InvalidRow as error:
+            rejects.write(row, str(error))
+            account.rejected += 1
+    return records
+
+
+def _without_known(records: list[UsageRecord]) -> list[UsageRecord]:
+    """Those that are not stored yet, so that the account can name their tokens and times."""
+    if not records:
+        return []
+    adapt = connection.ops.adapt_datetimefield_value
+    by_identity = {(record.event_id, record.timestamp): record for record in records}
+    values = ", ".join(["(%s, %s)"] * len(by_identity))
+    parameters = [value for event_id, time in by_identity for value in (event_id, adapt(time))]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"WITH candidate (event_id, timestamp) AS (VALUES {values}) "
+            # CROSS, so that SQLite begins with the candidates and looks each one up.
+            "SELECT stored.event_id FROM candidate CROSS JOIN usage_metrics stored "
+            "WHERE stored.timestamp = candidate.timestamp AND stored.event_id = candidate.event_id",
+            parameters,
+        )
+        known = {event_id for (event_id,) in cursor.fetchall()}
+    return [record for record in by_identity.values() if record.event_id not in known]
