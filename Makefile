@@ -16,7 +16,7 @@ demo: $(VENV)/.ready
 	METRICS_STORAGE_PATH=./data/demo.db $(BIN)/python manage.py serve --demo
 
 test: $(VENV)/.ready
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n auto --dist loadfile
 
 check: $(VENV)/.ready-dev
 	$(BIN)/ruff format --check --quiet $(SOURCES)
@@ -25,7 +25,7 @@ check: $(VENV)/.ready-dev
 	$(BIN)/mypy .
 	$(BIN)/lint-imports --no-logo
 	SECRET_KEY=only-for-this-check-0123456789abcdef $(BIN)/python manage.py makemigrations --check --dry-run
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n auto --dist loadfile
 
 fix: $(VENV)/.ready-dev
 	$(BIN)/ruff format --quiet $(SOURCES)

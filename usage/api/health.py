@@ -36,13 +36,14 @@ class HealthView(APIView):
             "statistics_enabled": settings.USAGE_STATISTICS_ENABLED,
             "persistence_enabled": settings.METRICS_ENABLED,
         }
+        trouble, total = _file_trouble(), None
         try:
-            trouble = _file_trouble()
-            with _short_waits():
-                _try_writing()
-            total = records_persisted()
+            if not trouble:  # or SQLite would make an empty file in the place of a lost one
+                with _short_waits():
+                    _try_writing()
+                total = records_persisted()
         except DatabaseError as error:
-            trouble, total = explain(error), None
+            trouble = explain(error)
         if trouble:
             logger.error("health: %s", trouble)
             body = {"ok": False, "error": trouble, **state}
