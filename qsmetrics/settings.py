@@ -154,7 +154,18 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SERVE_PERMISSIONS": ["usage.api.permissions.MayRead"],
 }
+# The dashboard's blue in unfold's shades: lightness in percent, and chroma.
+_BLUE = {
+    50: (97, 0.014), 100: (93.2, 0.032), 200: (88.2, 0.059), 300: (80.9, 0.105),
+    400: (70.7, 0.165), 500: (62.3, 0.2), 600: (52, 0.21), 700: (46, 0.2),
+    800: (42.4, 0.17), 900: (37.9, 0.13), 950: (28.2, 0.09),
+}  # fmt: skip
 UNFOLD: dict[str, Any] = {
+    "COLORS": {
+        "primary": {
+            str(shade): f"oklch({light}% {chroma} 268)" for shade, (light, chroma) in _BLUE.items()
+        }
+    },
     "SITE_TITLE": "qsmetrics",
     "SITE_HEADER": "qsmetrics",
     "SITE_SUBHEADER": "LLM usage metrics",
