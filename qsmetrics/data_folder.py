@@ -30,9 +30,11 @@ def prepare_database(path: Path) -> None:
     if path.exists() and path.stat().st_size:
         return
     try:
+        # It holds sessions and password hashes; SQLite gives its log the same mode.
+        path.touch(mode=0o600)
         with closing(sqlite3.connect(path)) as database:
             database.executescript("PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL;")
-    except sqlite3.Error as error:
+    except (OSError, sqlite3.Error) as error:
         raise ImproperlyConfigured(
             f"METRICS_STORAGE_PATH is {str(path)!r}: the database cannot be made there ({error}): "
             f"make {path.parent} writable for this user and free some space, or choose another."

@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+import socket
 import zoneinfo
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -39,6 +40,16 @@ class BindAddress:
 
     def __str__(self) -> str:
         return f"{self.url_host}:{self.port}"
+
+
+def own_addresses() -> list[str]:
+    """This machine's addresses as Host headers write them: probes ask for a pod by its IP."""
+    try:
+        found = socket.getaddrinfo(socket.gethostname(), None)
+    except OSError:
+        return []
+    addresses = {str(info[4][0]) for info in found}
+    return [BindAddress(address, 0).url_host for address in sorted(addresses)]
 
 
 def boolean(text: str) -> bool:

@@ -50,10 +50,7 @@ _sqlite: dict[str, Any] = {
         "timeout": 10,
         # foreign_keys are Django's own default.
         "init_command": (
-            "PRAGMA journal_mode=WAL;"
-            f"PRAGMA synchronous={_synchronous};"
-            "PRAGMA temp_store=MEMORY;"
-            "PRAGMA cache_size=-8000;"
+            f"PRAGMA journal_mode=WAL;PRAGMA synchronous={_synchronous};PRAGMA cache_size=-8000;"
         ),
     },
 }
@@ -71,9 +68,11 @@ DEBUG = _config.get("METRICS_DEBUG", types.boolean)
 SECRET_KEY = _config.get("SECRET_KEY", str) or data_folder.kept_secret_key(
     METRICS_STORAGE_PATH.parent
 )
+_own_addresses = [] if METRICS_BIND_ADDRESS.is_loopback else types.own_addresses()
 _named_hosts = _config.get("METRICS_ALLOWED_HOSTS", types.host_names)
 ALLOWED_HOSTS = sorted(
-    {"localhost", "127.0.0.1", "[::1]", socket.gethostname().lower(), *_named_hosts}
+    {"localhost", "127.0.0.1", "[::1]", socket.gethostname().lower()}
+    | {*_own_addresses, *_named_hosts}
     | ({METRICS_BIND_ADDRESS.url_host} - {"", "0.0.0.0", "[::]"})  # noqa: S104
 )
 # A proxy that ends TLS in front of us makes browsers send an https Origin.

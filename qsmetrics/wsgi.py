@@ -5,6 +5,7 @@ import os
 from django.core.wsgi import get_wsgi_application
 
 from qsmetrics.chunked_bodies import ChunkedBodies
+from qsmetrics.head_answers import HeadAnswers
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "qsmetrics.settings")
-application = ChunkedBodies(get_wsgi_application())
+application = HeadAnswers(ChunkedBodies(get_wsgi_application()))

@@ -110,6 +110,13 @@ def test_who_may_read(portal, read, alice, bob, charlie, case):
     assert got == [{status} for status in expected]
 
 
+def test_a_one_time_password_opens_no_data(portal, read, alice):
+    portal(pair=True)
+    assert read(API, alice) == {(200, None)}
+    baker.make("usage.OneTimePassword", user=alice)
+    assert read(API, alice) == {(401, BASIC)}
+
+
 def test_the_schema_is_read_like_the_rest(portal, read, alice, bob, charlie):
     portal(pair=True)
     got = [read(["/_qs/schema"], person) for person in (alice, bob, charlie)]

@@ -6,6 +6,7 @@ import sys
 import textwrap
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -86,30 +87,73 @@ def test_a_busy_database_makes_callers_wait_and_loses_nothing():
     assert UsageMetric.objects.count() == 6
 
 
-def test_leaving_the_process_stores_what_is_buffered(tmp_path: Path):
-    script = """
-        import django
+def run_script(script: str, path: Path) -> None:
+    """Run a script in a process of its own, on a migrated database at `path`."""
+    start = """
+        import django, os
         django.setup()
         from django.core.management import call_command
         from usage.recording import UsageBuffer
         call_command("migrate", verbosity=0)
-        buffer = UsageBuffer(flush_seconds=60)
-        for number in range(7):
-            buffer.add(model="m")
     """
-    path = tmp_path / "m.db"
     environment = {
         "DJANGO_SETTINGS_MODULE": "qsmetrics.settings",
         "METRICS_STORAGE_PATH": str(path),
         "PATH": "",
     }
     subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(script)],
+        [sys.executable, "-c", textwrap.dedent(start) + textwrap.dedent(script)],
         cwd=Path(__file__).parent.parent,
         env=environment,
         check=True,
         timeout=60,
     )
-    with sqlite3.connect(path) as database:
-        assert database.execute("SELECT COUNT(*) FROM usage_metrics").fetchone() == (7,)
-    database.close()
+
+
+def models_in(path: Path) -> list[str]:
+    with closing(sqlite3.connect(path)) as database:
+        return [name for (name,) in database.execute("SELECT model FROM usage_metrics ORDER BY 1")]
+
+
+def test_leaving_the_process_stores_what_is_buffered(tmp_path: Path):
+    script = """
+        buffer = UsageBuffer(flush_seconds=60)
+        for number in range(7):
+            buffer.add(model=f"m{number}")
+    """
+    run_script(script, tmp_path / "m.db")
+    assert models_in(tmp_path / "m.db") == [f"m{number}" for number in range(7)]
+
+
+def test_a_fork_shares_no_buffered_rows(tmp_path: Path):
+    script = """
+        buffer = UsageBuffer(flush_seconds=60)
+        buffer.add(model="parent")
+        child = os.fork()
+        if child == 0:
+            buffer.add(model="child")
+            os._exit(buffer.close())
+        assert os.waitpid(child, 0)[1] == 0
+        buffer.close()
+    """
+    run_script(script, tmp_path / "m.db")
+    assert models_in(tmp_path / "m.db") == ["child", "parent"]
+
+
+def test_flushing_ends_while_others_go_on_adding():
+    with UsageBuffer() as buffer:
+        stop = threading.Event()
+
+        def add_until_told() -> None:
+            while not stop.is_set():
+                buffer.add(model="other")
+
+        adding = threading.Thread(target=add_until_told)
+        adding.start()
+        try:
+            buffer.add(model="mine")
+            assert buffer.flush(timeout=10) is True
+            assert UsageMetric.objects.filter(model="mine").count() == 1
+        finally:
+            stop.set()
+            adding.join()

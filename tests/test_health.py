@@ -118,7 +118,7 @@ def test_a_lock_that_stays_is_told_soon_and_real_writes_still_wait_long(client):
         other.execute("BEGIN IMMEDIATE")
         began = time.monotonic()
         assert unwell(client) == "the database is busy: try again shortly"
-        assert 0.5 < time.monotonic() - began < 3
+        assert 0.5 < time.monotonic() - began < 5
     finally:
         other.close()
     assert client.get("/_qs/health").status_code == 200

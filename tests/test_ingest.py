@@ -104,6 +104,14 @@ def test_both_spellings_in_one_row_are_read_and_ours_wins(client):
     assert list(UsageMetric.objects.values_list("model", "total_tokens")) == [("ours", 7)]
 
 
+@pytest.mark.parametrize("others", [{}, {"x": "Status"}, {"y": {"Model": 1}}])
+def test_a_row_means_the_same_in_every_envelope(client, others: dict[str, Any]):
+    row = {"model": "m", "promptTokens": 5, "PromptTokens": 3, "completion_tokens": 1, **others}
+    for body in (row, [row], {"metrics": [row]}, json.dumps(row) + "\n" + json.dumps(row)):
+        assert post(client, body).status_code == 201
+    assert set(UsageMetric.objects.values_list("total_tokens", flat=True)) == {4}
+
+
 @pytest.mark.parametrize(
     ("timestamp", "moment"),
     [

@@ -114,6 +114,7 @@ def test_the_whole_answer(client):
         ({"status": "429"}, 1),
         ({"status": "4xx"}, 1),
         ({"status": "5XX"}, 1),
+        ({"status": "ERROR"}, 2),
         ({"status": "error"}, 2),
         ({"status": ["4xx", "5xx"]}, 2),
         ({"model": "a", "status": "2xx"}, 1),
@@ -153,6 +154,32 @@ def test_totals_past_64_bits_stay_exact(client):
     report = ask(client)
     assert report["totals"]["total_tokens"] == 3000 * 2**53
     assert report["by_model"][0]["tokens"] == 3000 * 2**53
+
+
+def hours(client, **query: Any) -> list[tuple[str, int]]:
+    return [(b["bucket_start"][5:13], b["requests"]) for b in ask(client, **query)["timeseries"]]
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ({}, [("01-15T10", 1), ("01-15T13", 1)]),
+        ({"fill": "false"}, [("01-15T10", 1), ("01-15T13", 1)]),
+        ({"fill": "true"}, [("01-15T10", 1), ("01-15T11", 0), ("01-15T12", 0), ("01-15T13", 1)]),
+        (
+            {"fill": "true", "from": "2024-01-15T09:30:00Z", "to": "2024-01-15T11:00:00Z"},
+            [("01-15T09", 0), ("01-15T10", 1), ("01-15T11", 0)],
+        ),
+        ({"fill": "1", "model": "none"}, []),
+        (
+            {"interval": "hour", "tz": "UTC", "group_by": "model"},
+            [("01-15T10", 1), ("01-15T13", 1)],
+        ),
+    ],
+)
+def test_hours_without_requests_are_filled_in_when_asked_for(client, query, expected):
+    store({"timestamp": at("2024-01-15 10:30")}, {"timestamp": at("2024-01-15 13:00")})
+    assert hours(client, **query) == expected
 
 
 def test_equal_tokens_are_in_the_order_of_names(client):

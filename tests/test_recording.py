@@ -92,6 +92,14 @@ def test_a_batch_counts_what_was_new_and_what_was_not():
     assert records_persisted() == 3
 
 
+@pytest.mark.parametrize(
+    "timestamp", [float("nan"), float("inf"), -1e300, "x", dt.datetime(2024, 1, 1)]
+)
+def test_a_timestamp_that_is_none_is_an_invalid_row(timestamp: Any):
+    with pytest.raises(InvalidRow, match="timestamp"):
+        record_usage("m", timestamp=timestamp)
+
+
 def test_rows_without_an_event_id_are_all_stored():
     assert record_batch([{"model": "m", "timestamp": NOON}] * 3) == RecordingResult(3, 0)
 
@@ -113,8 +121,12 @@ def test_keys_in_clear_are_never_stored():
     record_usage("m", api_key_hash=key)
     record_usage("m", api_key_hash="team-a")
     record_usage("m", api_key="other", api_key_hash="team-a")
+    record_usage("m", api_key=f" Bearer {key} ")
+    record_usage("m", api_key_hash=f"  {key}")
     hashed = hash_api_key(key)
-    assert stored("api_key_hash") == [(hashed,), (hashed,), ("team-a",), ("team-a",)]
+    assert stored("api_key_hash") == [
+        (hashed,), (hashed,), ("team-a",), ("team-a",), (hashed,), (hashed,),
+    ]  # fmt: skip
 
 
 def test_plain_sql_with_the_classic_columns_still_works():
@@ -138,7 +150,10 @@ def test_plain_sql_with_the_classic_columns_still_works():
 @pytest.mark.parametrize(
     "value",
     ["1705312800", "'yesterday'", "'2024-01-15'", "'2024-01-15 10:00:00+02:00'", "1.5",
-     "'2024-01-15 10:00:00 +0200 CEST m=+1.2'", "CURRENT_DATE", "x'32303234'"],
+     "'2024-01-15 10:00:00 +0200 CEST m=+1.2'", "CURRENT_DATE", "x'32303234'",
+     "'2024-19-39 29:59:59'", "'2024-02-31 10:00:00'",
+     "'0000-01-01 10:00:00'", "'2024-01-15 10:00:00.1.2'", "'2024-01-15 24:00:00'",
+     "'2024-01-15 10:00:00+00:00+00:00'", "'2024-01-15 10:00:00.'"],
 )  # fmt: skip
 def test_plain_sql_cannot_store_a_time_that_would_be_misread(value: str):
     insert = f"INSERT INTO usage_metrics (timestamp, model) VALUES ({value}, 'm')"

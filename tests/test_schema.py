@@ -27,6 +27,7 @@ def test_the_schema_names_every_operation_and_field(client):
     assert sums <= set(parts["ModelUsage"]["properties"])
     assert {p["name"] for p in schema["paths"]["/_qs/metrics"]["get"]["parameters"]} == {
         "from", "to", "model", "api_key_hash", "provider", "status",
+        "fill", "interval", "tz", "group_by",
     }  # fmt: skip
 
 

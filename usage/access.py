@@ -12,7 +12,7 @@ from django.contrib.auth.models import AbstractUser
 from django.http import HttpRequest
 
 from usage import login_attempts
-from usage.models import IngestToken
+from usage.models import IngestToken, OneTimePassword
 
 
 @dataclass
@@ -80,7 +80,9 @@ def _is_staff(request: HttpRequest) -> bool:
         return False
     # From the session itself: DRF, told of no authentication, empties request.user.
     user = get_user(request)
-    return isinstance(user, AbstractUser) and user.is_staff
+    if not isinstance(user, AbstractUser) or not user.is_staff:
+        return False
+    return not OneTimePassword.objects.filter(user_id=user.pk).exists()
 
 
 def _presents_basic_pair(request: HttpRequest) -> bool:

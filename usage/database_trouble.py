@@ -1,6 +1,6 @@
 """What to tell a user when the database is busy, full, read-only or away."""
 
-from django.db import DatabaseError
+from django.db import DatabaseError, DataError, IntegrityError, InterfaceError
 
 RETRY_AFTER_SECONDS = 5
 _BUSY = "the database is busy: try again shortly"
@@ -24,8 +24,10 @@ _EXPLANATIONS = (
 )
 
 
-def explain(error: DatabaseError) -> str:
+def explain(error: DatabaseError | InterfaceError) -> str:
     """What a user can do about it. The driver's own words, which may hold data, stay out."""
+    if isinstance(error, DataError | IntegrityError):
+        return "the database refuses these values: this is a fault of qsmetrics, please report it"
     text = str(error).lower()
     for mark, explanation in _EXPLANATIONS:
         if mark in text:

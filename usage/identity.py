@@ -5,7 +5,7 @@ import re
 
 # How the keys of well-known providers begin; such a value is a secret, not a hash of one.
 _LIVE_KEY = re.compile(
-    r"(?:bearer\s|sk[-_]|pk[-_]|rk[-_]|AIza|AQ\.|gsk_|xai-|hf_|r8_|pplx-|nvapi-|csk-|fw_|tgp_"
+    r"\s*(?:bearer\s|sk[-_]|pk[-_]|rk[-_]|AIza|AQ\.|gsk_|xai-|hf_|r8_|pplx-|nvapi-|csk-|fw_|tgp_"
     r"|ghp_|gho_|ghs_|github_pat_|glpat-|AKIA|ya29\.|eyJ)",
     re.IGNORECASE,
 )
@@ -15,6 +15,11 @@ _63_BITS = 2**63 - 1
 def hash_api_key(key: str) -> str:
     """The hex SHA-256 of an API key: what is stored in its place."""
     return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def bare_key(value: str) -> str:
+    """The key itself, as it came in a header or with spaces round it."""
+    return re.sub(r"^\s*bearer\s+", "", value, flags=re.IGNORECASE).strip()
 
 
 def looks_like_live_key(value: str) -> bool:

@@ -9,6 +9,9 @@ from django.db.models import Count, Max, Min, Q, Sum
 from usage.expressions import ExactSum, UtcHour
 from usage.filters import UsageFilter
 from usage.models import FAILED, RecordedTotal, UsageMetric
+from usage.periods import Period
+
+MOST_BUCKETS = 20_000
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,7 @@ class Bucket:
 
 @dataclass(frozen=True)
 class UsageReport:
-    """`by_model` is by tokens, descending; `timeseries` by time, ascending, without gaps."""
+    """`by_model` is by tokens, descending; `timeseries` by time, only hours with requests."""
 
     totals: Figures
     by_model: list[ModelUsage]
@@ -103,6 +106,28 @@ def usage_report(usage: UsageFilter) -> UsageReport:
         by_model=[ModelUsage(model, figures) for model, figures in by_tokens],
         timeseries=[Bucket(hour, hours[hour]) for hour in sorted(hours)],
     )
+
+
+class TooManyBuckets(ValueError):
+    """A series without gaps would be longer than anyone can use."""
+
+
+def without_gaps(series: list[Bucket], period: Period) -> list[Bucket]:
+    """The series with an empty bucket for each hour of `period` that has none.
+
+    Where `period` is open it ends with the series. TooManyBuckets past MOST_BUCKETS.
+    """
+    first = period.start or (series[0].start if series else None)
+    last = period.end or (series[-1].start if series else None)
+    if first is None or last is None:
+        return series
+    hour = first.replace(minute=0, second=0, microsecond=0)
+    count = (last - hour) // dt.timedelta(hours=1) + 1
+    if count > MOST_BUCKETS:
+        raise TooManyBuckets(count)
+    found = {bucket.start: bucket for bucket in series}
+    hours = (hour + dt.timedelta(hours=number) for number in range(count))
+    return [found.get(start) or Bucket(start, Figures()) for start in hours]
 
 
 def usage_totals(usage: UsageFilter) -> Figures:

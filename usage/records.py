@@ -9,10 +9,11 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from usage.identity import event_identity, hash_api_key, looks_like_live_key
+from usage.identity import bare_key, event_identity, hash_api_key, looks_like_live_key
 
 MOST_TOKENS = 2**53
 MOST_MS = 2**53
+_LONGEST_STATUS = 32
 EARLIEST = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
 MOST_AHEAD = dt.timedelta(hours=24)
 # Unix times from here on are milliseconds: as seconds they would lie in the year 5138.
@@ -59,7 +60,9 @@ class IncomingRow(msgspec.Struct, kw_only=True):
     completion_tokens: Tokens = None
     total_tokens: Tokens = None
     request_id: Text = None
-    status: Annotated[int, Meta(ge=0, le=999)] | Annotated[str, Meta(max_length=32)] | None = None
+    status: (
+        Annotated[int, Meta(ge=0, le=999)] | Annotated[str, Meta(max_length=_LONGEST_STATUS)] | None
+    ) = None
     latency_ms: Milliseconds = None
     api_key_hash: str | None = None
     api_key: str | None = None
@@ -186,7 +189,7 @@ def completed_at(timestamp: dt.datetime | float, now: dt.datetime) -> dt.datetim
 
 
 def _from_unix(number: float) -> dt.datetime:
-    if abs(number) >= _FIRST_TOO_FINE:
+    if not abs(number) < _FIRST_TOO_FINE:  # NaN is not less either
         raise _invalid("timestamp", "must be Unix seconds or milliseconds, nothing finer")
     if abs(number) >= _FIRST_MILLISECONDS:
         return dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(milliseconds=number)
@@ -206,6 +209,8 @@ def _status(status: str | int | None) -> str | None:
     if status is None:
         return None
     text = str(status).strip().lower()
+    if len(text) > _LONGEST_STATUS:  # lower case may be longer
+        raise _invalid("status", _RULES["status"])
     if _FORBIDDEN.search(text):
         raise _invalid("status", "must not contain control characters")
     return text or None
@@ -213,9 +218,10 @@ def _status(status: str | int | None) -> str | None:
 
 def _key_hash(row: IncomingRow) -> str | None:
     if not row.api_key_hash:
-        return hash_api_key(row.api_key) if row.api_key else None
+        key = bare_key(row.api_key or "")
+        return hash_api_key(key) if key else None
     if looks_like_live_key(row.api_key_hash):
-        return hash_api_key(row.api_key_hash)
+        return hash_api_key(bare_key(row.api_key_hash))
     if len(row.api_key_hash) > 64:
         raise _invalid("api_key_hash", _RULES["api_key_hash"])
     if _FORBIDDEN.search(row.api_key_hash):

@@ -1,15 +1,18 @@
 """Errors as JSON sentences: every exception of the API becomes its status here."""
 
+import logging
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.db import DatabaseError
+from django.db import DatabaseError, InterfaceError
 from django.http import Http404
 from rest_framework import exceptions
 from rest_framework.response import Response
 
 from usage.access import AccessDenied
 from usage.database_trouble import RETRY_AFTER_SECONDS, explain
+
+logger = logging.getLogger(__name__)
 
 
 class ApiError(Exception):
@@ -39,7 +42,8 @@ def _response(exception: Exception, context: dict[str, Any]) -> Response | None:
         return Response(
             {"error": exception.message}, status=exception.status, headers=exception.headers
         )
-    if isinstance(exception, DatabaseError):
+    if isinstance(exception, DatabaseError | InterfaceError):
+        logger.error("%s: %s", type(exception).__name__, explain(exception))
         return Response(
             {"error": explain(exception)},
             status=503,

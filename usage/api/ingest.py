@@ -4,6 +4,7 @@ from dataclasses import asdict
 from typing import Any, cast
 
 from django.conf import settings
+from rest_framework.exceptions import UnsupportedMediaType
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -25,8 +26,10 @@ def ingest(request: Request) -> Response:
         raise ApiError(
             503, "metrics are disabled: set METRICS_ENABLED and USAGE_STATISTICS_ENABLED to true"
         )
+    if "*" in request.content_type:  # no parser's type, though it matches each
+        raise UnsupportedMediaType(request.content_type)
     _require_length(request)
-    partial = _flag(request, "partial")
+    partial = parameters.flag(request.query_params, "partial")
     key = _idempotency_key(request)
     posted = cast("PostedRows", request.data)
     rows = posted.rows
@@ -53,13 +56,6 @@ def _require_length(request: Request) -> None:
         raise ApiError(411, "send Content-Length, or Transfer-Encoding: chunked")
     if request.META.get("CONTENT_LENGTH") in (None, "", "0"):
         raise ApiError(400, 'the body is empty: send a row such as {"model": "gpt-5"}')
-
-
-def _flag(request: Request, name: str) -> bool:
-    text = parameters.single(request.query_params, name).lower()
-    if text not in ("", "true", "false", "1", "0"):
-        raise ApiError(400, f"`{name}` must be true or false", parameter=name)
-    return text in ("true", "1")
 
 
 def _idempotency_key(request: Request) -> str | None:

@@ -1,5 +1,6 @@
 """`GET /_qs/metrics`: totals, parts by model and the hourly series of a filter."""
 
+from dataclasses import replace
 from typing import Any
 
 from rest_framework.request import Request
@@ -7,18 +8,49 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from usage.api import parameters
+from usage.api.errors import ApiError
 from usage.api.schema import METRICS
 from usage.filters import UsageFilter
 from usage.periods import Period, rfc3339
-from usage.queries import Figures, UsageReport, usage_report
+from usage.queries import (
+    MOST_BUCKETS,
+    Bucket,
+    Figures,
+    TooManyBuckets,
+    UsageReport,
+    usage_report,
+    without_gaps,
+)
+
+# What the series and its zone are so far, for clients that say so.
+_DEFAULTS = {"interval": "hour", "tz": "UTC", "group_by": "model"}
 
 
 class MetricsView(APIView):
     @METRICS
     def get(self, request: Request) -> Response:
-        parameters.refuse_unknown(request.query_params, parameters.FILTERS)
-        usage = parameters.usage_filter(request.query_params)
-        return Response(render_report(usage, usage_report(usage)))
+        query = request.query_params
+        parameters.refuse_unknown(query, [*parameters.FILTERS, "fill", *_DEFAULTS])
+        usage = parameters.usage_filter(query)
+        for name, value in _DEFAULTS.items():
+            parameters.require_value(query, name, value)
+        fill = parameters.flag(query, "fill")
+        report = usage_report(usage)
+        if fill:
+            report = replace(report, timeseries=_without_gaps(report, usage.period))
+        return Response(render_report(usage, report))
+
+
+def _without_gaps(report: UsageReport, period: Period) -> list[Bucket]:
+    try:
+        return without_gaps(report.timeseries, period)
+    except TooManyBuckets as error:
+        raise ApiError(
+            400,
+            f"`fill` would make {error} buckets and {MOST_BUCKETS} are the most: "
+            "narrow `from` and `to`",
+            parameter="fill",
+        ) from None
 
 
 def render_report(usage: UsageFilter, report: UsageReport) -> dict[str, Any]:

@@ -40,6 +40,19 @@ def refuse_unknown(query: QueryDict, known: Iterable[str]) -> None:
             )
 
 
+def flag(query: QueryDict, name: str) -> bool:
+    text = single(query, name).lower()
+    if text not in ("", "true", "false", "1", "0"):
+        raise ApiError(400, f"`{name}` must be true or false", parameter=name)
+    return text in ("true", "1")
+
+
+def require_value(query: QueryDict, name: str, only: str) -> None:
+    """A parameter that has one possible value so far, which may be said or left out."""
+    if single(query, name) not in ("", only):
+        raise ApiError(400, f"`{name}` must be {only}: nothing else is there yet", parameter=name)
+
+
 def single(query: QueryDict, name: str) -> str:
     """A parameter that may be given once; "" when it is not."""
     values = query.getlist(name)

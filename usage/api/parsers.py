@@ -12,7 +12,7 @@ from rest_framework.parsers import BaseParser
 from usage.api.errors import ApiError
 from usage.intake import native
 from usage.intake.body import BadEncoding, BodyTooLarge, UnknownEncoding, read_body
-from usage.intake.native import MalformedBody, ParsedRows
+from usage.intake.native import MalformedBody, ParsedRows, TooManyRows
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,10 @@ class JsonRowsParser(BaseParser):
             return PostedRows(body, self.find_rows(body, dt.datetime.now(dt.UTC)))
         except MalformedBody as error:
             raise ApiError(400, str(error)) from None
+        except TooManyRows:
+            raise ApiError(
+                413, f"the body holds over {native.MOST_ROWS} rows: send smaller batches"
+            ) from None
 
     def find_rows(self, body: bytes, now: dt.datetime) -> ParsedRows:
         return native.parse_json(body, now)

@@ -3,9 +3,9 @@
 import base64
 import binascii
 import datetime as dt
+import itertools
 from typing import Any
 
-from django.db.models import Q
 from django.http import StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from rest_framework.exceptions import NotAcceptable
@@ -56,7 +56,11 @@ def export_response(rows: UsageMetricQuerySet, wanted: str) -> StreamingHttpResp
     else:
         lines, media_type = export.ndjson(rows), "application/x-ndjson"
     headers = {"Content-Disposition": f'attachment; filename="usage.{wanted}"'}
-    return StreamingHttpResponse(lines, content_type=media_type, headers=headers)
+    # The first lines are made here, where trouble with the database can still be answered.
+    first = next(lines, "")
+    return StreamingHttpResponse(
+        itertools.chain([first], lines), content_type=media_type, headers=headers
+    )
 
 
 def _accepted_export(request: Request) -> str | None:
@@ -69,9 +73,7 @@ def _accepted_export(request: Request) -> str | None:
 
 def _page(rows: UsageMetricQuerySet, limit: int, cursor: str) -> Response:
     if cursor:
-        timestamp, row_id = _position(cursor)
-        earlier = Q(timestamp__lt=timestamp) | Q(id__lt=row_id)
-        rows = rows.filter(earlier, timestamp__lte=timestamp)
+        rows = rows.earlier_than(*_position(cursor))
     found = [export.json_row(values) for values in rows.values_list(*export.COLUMNS)[: limit + 1]]
     page = found[:limit]
     return Response(
@@ -99,7 +101,8 @@ def _limit(query: Any) -> int:
     text = parameters.single(query, "limit")
     if not text:
         return DEFAULT_LIMIT
-    if not (text.isascii() and text.isdigit()) or not 1 <= int(text[:6]) <= MOST_ROWS:
+    is_number = text.isascii() and text.isdigit() and len(text) <= len(str(MOST_ROWS))
+    if not is_number or not 1 <= int(text) <= MOST_ROWS:
         raise ApiError(
             400, f"`limit` must be a whole number from 1 to {MOST_ROWS}", parameter="limit"
         )

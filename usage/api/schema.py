@@ -89,7 +89,13 @@ _bad_rows = inline_serializer("BadRows", {"error": _text(), "errors": _fault, "b
 
 METRICS = extend_schema(
     summary="Totals, parts by model, hourly series",
-    parameters=_FILTERS,
+    parameters=[
+        *_FILTERS,
+        _parameter("fill", "true adds an empty bucket for each hour without requests."),
+        _parameter("interval", "`hour`."),
+        _parameter("tz", "`UTC`."),
+        _parameter("group_by", "`model`."),
+    ],
     responses={
         200: inline_serializer(
             "UsageReport",

@@ -72,16 +72,20 @@ def _without_known(records: list[UsageRecord]) -> list[UsageRecord]:
     if not records:
         return []
     adapt = connection.ops.adapt_datetimefield_value
-    by_identity = {(record.event_id, record.timestamp): record for record in records}
-    values = ", ".join(["(%s, %s)"] * len(by_identity))
-    parameters = [value for event_id, time in by_identity for value in (event_id, adapt(time))]
+    events = list({(record.event_id, record.timestamp): record for record in records}.values())
+    values = ", ".join(["(%s, %s, %s)"] * len(events))
+    parameters = [
+        value
+        for place, record in enumerate(events)
+        for value in (place, record.event_id, adapt(record.timestamp))
+    ]
     with connection.cursor() as cursor:
         cursor.execute(
-            f"WITH candidate (event_id, timestamp) AS (VALUES {values}) "
+            f"WITH candidate (place, event_id, timestamp) AS (VALUES {values}) "
             # CROSS, so that SQLite begins with the candidates and looks each one up.
-            "SELECT stored.event_id FROM candidate CROSS JOIN usage_metrics stored "
+            "SELECT candidate.place FROM candidate CROSS JOIN usage_metrics stored "
             "WHERE stored.timestamp = candidate.timestamp AND stored.event_id = candidate.event_id",
             parameters,
         )
-        known = {event_id for (event_id,) in cursor.fetchall()}
-    return [record for record in by_identity.values() if record.event_id not in known]
+        known = {place for (place,) in cursor.fetchall()}
+    return [record for place, record in enumerate(events) if place not in known]

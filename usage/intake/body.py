@@ -4,6 +4,7 @@ import zlib
 from typing import Protocol
 
 _PIECE = 65_536
+_MOST_MEMBERS = 1000
 
 
 class Readable(Protocol):
@@ -47,6 +48,7 @@ def _read_gzip(stream: Readable, limit: int) -> bytes:
     """Gzip of one or more members. A bomb stops at the limit, not at its end."""
     body = bytearray()
     decompressor = _gzip_member()
+    members = 1
     received = 0
     while piece := stream.read(_PIECE):
         received += len(piece)
@@ -55,16 +57,21 @@ def _read_gzip(stream: Readable, limit: int) -> bytes:
         while piece:
             if decompressor.eof:
                 decompressor = _gzip_member()
-            try:
-                body += decompressor.decompress(piece, limit - len(body) + 1)
-            except zlib.error:
-                raise BadEncoding("the body is not valid gzip") from None
-            if len(body) > limit:
+                members += 1
+            body += _decompressed(decompressor, piece, limit - len(body) + 1)
+            if len(body) > limit or members > _MOST_MEMBERS:
                 raise BodyTooLarge
             piece = decompressor.unconsumed_tail or decompressor.unused_data
     if received and not decompressor.eof:
         raise BadEncoding("the gzip body ends too early")
     return bytes(body)
+
+
+def _decompressed(decompressor: "zlib._Decompress", piece: bytes, most: int) -> bytes:
+    try:
+        return decompressor.decompress(piece, most)
+    except zlib.error:
+        raise BadEncoding("the body is not valid gzip") from None
 
 
 def _gzip_member() -> "zlib._Decompress":

@@ -9,28 +9,37 @@ import msgspec
 
 from usage.records import IncomingRow, InvalidRow, UsageRecord, make_record, record_from
 
-# Naming a million bad rows helps nobody and costs memory; the rest are only counted.
+# Naming every one of many bad rows helps nobody and costs memory; the rest are only counted.
 MOST_ERRORS = 1000
+# Rows cost memory that their few bytes do not show, so a post is bounded by their number too.
+MOST_ROWS = 100_000
+_MOST_OBJECTS = 4 * MOST_ROWS  # unknown fields may hold some
 
 _any = msgspec.json.Decoder()
 _rows = msgspec.json.Decoder(list[IncomingRow])
 _raw_rows = msgspec.json.Decoder(list[msgspec.Raw])
 _row = msgspec.json.Decoder(IncomingRow)
-# Go's encoder writes the struct's own names; `promptTokens` and the like are the same names.
-_FIELDS = {field.name.replace("_", ""): field.name for field in msgspec.structs.fields(IncomingRow)}
-_GO_MARKS = tuple(
-    f'"{name}"'.encode()
+# The names of a Go struct without JSON tags, which its encoder writes.
+_GO_NAMES = {
+    name: next(
+        field for field in IncomingRow.__struct_fields__ if field.replace("_", "") == name.lower()
+    )
     for name in (
         "Timestamp Model PromptTokens CompletionTokens TotalTokens RequestID RequestId Status"
         " LatencyMs LatencyMS APIKeyHash ApiKeyHash APIKey ApiKey Provider RequestedModel"
         " CachedTokens CacheWriteTokens ReasoningTokens TTFTMs TtftMs CostUSD CostUsd EventID"
         " EventId Source"
     ).split()
-)
+}
+_GO_MARKS = tuple(f'"{name}"'.encode() for name in _GO_NAMES)
 
 
 class MalformedBody(ValueError):
     """The body as a whole cannot be read; the message says what to send."""
+
+
+class TooManyRows(ValueError):
+    """More than MOST_ROWS rows in one body."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +68,8 @@ class ParsedRows:
 def parse_json(body: bytes, now: dt.datetime) -> ParsedRows:
     """Rows of a JSON body; NDJSON sent as JSON is understood too. MalformedBody otherwise."""
     body = _without_mark(body)
+    if body.count(b"{") > _MOST_OBJECTS:
+        raise TooManyRows
     if body.startswith(b"["):
         return _parse_array(body, now)
     try:
@@ -77,6 +88,8 @@ def parse_json(body: bytes, now: dt.datetime) -> ParsedRows:
 def parse_ndjson(body: bytes, now: dt.datetime) -> ParsedRows:
     """Rows of a body with one JSON object on each line; blank lines don't count."""
     body = _without_mark(body)
+    if body.count(b"\n") >= MOST_ROWS:
+        raise TooManyRows
     has_go_names = _has_go_names(body)
     lines = (line for line in body.splitlines() if line and not line.isspace())
     return _parse_each(lines, has_go_names, now)
@@ -88,13 +101,17 @@ def _parse_array(body: bytes, now: dt.datetime) -> ParsedRows:
         parsed = _parse_good_array(body, now)
         if parsed is not None:
             return parsed
-    return _parse_each(_decode(_raw_rows, body), has_go_names, now)
+    raw_rows = _decode(_raw_rows, body)
+    _refuse_too_many(raw_rows)
+    return _parse_each(raw_rows, has_go_names, now)
 
 
 def _parse_good_array(body: bytes, now: dt.datetime) -> ParsedRows | None:
     """The quick way, for arrays without a fault; None when any row has one."""
     try:
-        return ParsedRows([make_record(row, now) for row in _rows.decode(body)])
+        rows = _rows.decode(body)
+        _refuse_too_many(rows)
+        return ParsedRows([make_record(row, now) for row in rows])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, InvalidRow):
         return None
 
@@ -125,6 +142,7 @@ def _parse_one(raw: bytes | msgspec.Raw, has_go_names: bool, now: dt.datetime) -
 
 
 def _parse_values(values: list[Any], now: dt.datetime) -> ParsedRows:
+    _refuse_too_many(values)
     parsed = ParsedRows()
     for index, value in enumerate(values):
         try:
@@ -136,12 +154,15 @@ def _parse_values(values: list[Any], now: dt.datetime) -> ParsedRows:
 
 def _our_names(value: Any) -> Any:
     """Row fields under our names; where both spellings are given, ours wins."""
-    if not isinstance(value, dict):
+    if not isinstance(value, dict) or _GO_NAMES.keys().isdisjoint(value):
         return value
-    renamed = {_FIELDS.get(key.replace("_", "").lower(), key): part for key, part in value.items()}
-    return renamed | {
-        key: part for key, part in value.items() if key in IncomingRow.__struct_fields__
-    }
+    theirs = {_GO_NAMES[name]: part for name, part in value.items() if name in _GO_NAMES}
+    return theirs | value
+
+
+def _refuse_too_many(rows: list[Any]) -> None:
+    if len(rows) > MOST_ROWS:
+        raise TooManyRows
 
 
 def _has_go_names(body: bytes) -> bool:

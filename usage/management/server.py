@@ -11,14 +11,14 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from django.core.wsgi import get_wsgi_application
+from django.conf import settings
+from django.utils.module_loading import import_string
 from gunicorn import util
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 from gunicorn.http import errors
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
-from qsmetrics.chunked_bodies import ChunkedBodies
 from qsmetrics.setting_types import BindAddress
 
 _REFUSALS = {
@@ -145,7 +145,7 @@ class _Application(BaseApplication):  # type: ignore[misc]
             self.cfg.set(name, value)
 
     def load(self) -> Callable[..., Any]:
-        return ChunkedBodies(get_wsgi_application())
+        return import_string(settings.WSGI_APPLICATION)  # type: ignore[no-any-return]
 
     def run(self) -> None:
         _Arbiter(self).run()

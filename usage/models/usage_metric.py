@@ -1,5 +1,6 @@
 """One completed LLM request: the table `usage_metrics` and the filters on it."""
 
+import datetime as dt
 from collections.abc import Sequence
 from typing import Self
 
@@ -10,8 +11,16 @@ from django.db.models.functions import Now
 from usage.models.fields import UtcDateTimeField
 from usage.periods import Period
 
-# Words that gateways write for success where others write 200.
-SUCCESS_WORDS = ("", "ok", "success", "succeeded", "completed")
+# Words that gateways write for success where others write 200. Recording stores lower case;
+# plain SQL stores what it likes.
+SUCCESS_WORDS = (
+    "",
+    *(
+        spell(word)
+        for word in ("ok", "success", "succeeded", "completed")
+        for spell in (str.lower, str.upper, str.title)
+    ),
+)
 
 # Rows without a status count as successes: the client did not report a failure.
 FAILED = (
@@ -51,11 +60,17 @@ class UsageMetricQuerySet(models.QuerySet["UsageMetric"]):
     def newest_first(self) -> Self:
         return self.order_by("-timestamp", "-id")
 
+    def earlier_than(self, timestamp: dt.datetime, row_id: int) -> Self:
+        """What follows that row in `newest_first`; the outer bound lets an index find it."""
+        earlier = Q(timestamp__lt=timestamp) | Q(id__lt=row_id)
+        return self.filter(earlier, timestamp__lte=timestamp)
+
 
 def _status_condition(pattern: str) -> Q:
+    pattern = pattern.lower()
     if pattern == "error":
         return FAILED
-    if len(pattern) == 3 and pattern[0].isdigit() and pattern.lower().endswith("xx"):
+    if len(pattern) == 3 and pattern[0].isdigit() and pattern.endswith("xx"):
         return Q(status__gte=f"{pattern[0]}00", status__lte=f"{pattern[0]}99")
     return Q(status=pattern)
 

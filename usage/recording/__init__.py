@@ -3,6 +3,7 @@
 from usage.identity import hash_api_key
 from usage.recording.buffer import BufferClosed, BufferFull, UsageBuffer
 from usage.recording.idempotency import KeyReused, Post, record_once
+from usage.recording.transactions import write_transaction
 from usage.recording.writer import RecordingResult, record_batch, record_usage
 
 __all__ = [
@@ -16,4 +17,5 @@ __all__ = [
     "record_batch",
     "record_once",
     "record_usage",
+    "write_transaction",
 ]

@@ -3,6 +3,7 @@
 import atexit
 import datetime as dt
 import logging
+import os
 import threading
 import time
 from collections import deque
@@ -46,10 +47,15 @@ class UsageBuffer:
         self._capacity = capacity
         self._retry_seconds = retry_seconds
         self._close_seconds = close_seconds
+        self._give_up_at: float | None = None
+        self._start_empty()
+
+    def _start_empty(self) -> None:
+        """Also in a forked child: the parent stores its own rows, and only it has the thread."""
+        self._process = os.getpid()
         self._rows: deque[UsageRecord] = deque()
         self._oldest_at = 0.0
-        self._flushes_wanted = False
-        self._give_up_at: float | None = None
+        self._taken = self._stored = self._flush_until = 0  # rows so far, and a flush's goal
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
 
@@ -59,6 +65,8 @@ class UsageBuffer:
         Waits for room as long as it takes, or raises BufferFull after `wait_seconds`.
         """
         record = record_from(fields, dt.datetime.now(dt.UTC))
+        if self._process != os.getpid():
+            self._start_empty()
         with self._changed:
             has_room = self._changed.wait_for(
                 lambda: len(self._rows) < self._capacity or self._is_closed, wait_seconds
@@ -70,15 +78,17 @@ class UsageBuffer:
             if not self._rows:
                 self._oldest_at = time.monotonic()
             self._rows.append(record)
+            self._taken += 1
             self._start_thread()
             self._changed.notify_all()
 
     def flush(self, timeout: float | None = None) -> bool:
-        """Store what is buffered now; whether everything was stored in time."""
+        """Store what is buffered now; whether all of it was stored in time."""
         with self._changed:
-            self._flushes_wanted = bool(self._rows)
+            goal = self._flush_until = self._taken
             self._changed.notify_all()
-            return self._changed.wait_for(lambda: not self._rows, timeout)
+            self._changed.wait_for(lambda: self._stored >= goal or self._has_ended, timeout)
+            return self._stored >= goal
 
     def close(self) -> int:
         """Store the rest and stop; how many rows could not be stored (logged as an error)."""
@@ -102,6 +112,11 @@ class UsageBuffer:
     @property
     def _is_closed(self) -> bool:
         return self._give_up_at is not None
+
+    @property
+    def _has_ended(self) -> bool:
+        """Closed, and no thread is left to store anything."""
+        return self._is_closed and (self._thread is None or not self._thread.is_alive())
 
     def _start_thread(self) -> None:
         """Started by the first row, so that a buffer made before a fork works after it."""
@@ -131,7 +146,8 @@ class UsageBuffer:
             return False
         age = time.monotonic() - self._oldest_at
         enough = len(self._rows) >= self._flush_rows
-        return enough or self._flushes_wanted or age >= self._flush_seconds
+        is_wanted = self._stored < self._flush_until
+        return enough or is_wanted or age >= self._flush_seconds
 
     def _store_some(self) -> bool:
         """Store a batch; its rows leave the buffer only after the commit."""
@@ -146,8 +162,8 @@ class UsageBuffer:
         with self._changed:
             for _ in batch:
                 self._rows.popleft()
+            self._stored += len(batch)
             self._oldest_at = time.monotonic()
-            self._flushes_wanted = self._flushes_wanted and bool(self._rows)
             self._changed.notify_all()
         return True
 

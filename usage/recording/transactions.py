@@ -11,17 +11,19 @@ _turn = threading.RLock()
 
 
 @contextmanager
-def write_transaction() -> Iterator[None]:
+def write_transaction(wait_seconds: float | None = None) -> Iterator[None]:
     """`atomic()`, one at a time within this process on SQLite.
 
     SQLite's own waiting is a lottery: of eight threads that poll for its one lock the unlucky
-    wait for seconds. OperationalError after as long as SQLite itself would have waited.
+    wait for seconds. OperationalError after as long as SQLite itself would have waited, or
+    after `wait_seconds`.
     """
     if connection.vendor != "sqlite":
         with transaction.atomic():
             yield
         return
-    if not _turn.acquire(timeout=settings.DATABASES["default"]["OPTIONS"]["timeout"]):
+    usual = settings.DATABASES["default"]["OPTIONS"]["timeout"]
+    if not _turn.acquire(timeout=usual if wait_seconds is None else wait_seconds):
         raise OperationalError("database is locked: other writes of this process took too long")
     try:
         with transaction.atomic():
