@@ -40,10 +40,11 @@ $(VENV)/.ready: requirements.txt
 		|| { echo "qsmetrics needs Python 3.11 or later: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' \
 		|| { echo "Python cannot make virtual environments: apt install python3-venv"; exit 1; }
-	$(PYTHON) -m venv $(VENV)
-	$(PIP_INSTALL) -r requirements.txt
+	@echo "Setting up in $(VENV): about half a minute, once."
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP_INSTALL) -r requirements.txt
 	@touch $@
 
 $(VENV)/.ready-dev: requirements-dev.txt $(VENV)/.ready
-	$(PIP_INSTALL) -r requirements-dev.txt
+	@$(PIP_INSTALL) -r requirements-dev.txt
 	@touch $@

@@ -28,6 +28,7 @@ def prepare_database(path: Path) -> None:
     """
     prepare(path.parent)
     if path.exists() and path.stat().st_size:
+        _refuse_a_proxys_own_file(path)
         return
     try:
         # It holds sessions and password hashes; SQLite gives its log the same mode.
@@ -39,6 +40,21 @@ def prepare_database(path: Path) -> None:
             f"METRICS_STORAGE_PATH is {str(path)!r}: the database cannot be made there ({error}): "
             f"make {path.parent} writable for this user and free some space, or choose another."
         ) from None
+
+
+def _refuse_a_proxys_own_file(path: Path) -> None:
+    """Go proxies keep a usage_metrics of their own under the same file name."""
+    try:
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as database:
+            found = database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+            tables = {name for (name,) in found}
+    except sqlite3.Error:
+        return  # whoever opens it next can say more
+    if "usage_metrics" in tables and "django_migrations" not in tables:
+        raise ImproperlyConfigured(
+            f"METRICS_STORAGE_PATH is {str(path)!r}, which another program made: move that file, "
+            "start again, and take it over with `manage.py import_metrics FILE`."
+        )
 
 
 def kept_secret_key(folder: Path) -> str:

@@ -195,7 +195,6 @@ LOGGING: dict[str, Any] = {
     # 4xx answers are the client's to read; only our own failures are worth a log line.
     "loggers": {
         "django.request": {"level": "ERROR"},
-        "django.security": {"level": "ERROR"},
-        "django.security.DisallowedHost": {"level": "CRITICAL"},
+        "django.security": {"level": "CRITICAL"},
     },
 }

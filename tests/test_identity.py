@@ -2,7 +2,7 @@
 
 import pytest
 
-from usage.identity import event_identity, hash_api_key, looks_like_live_key
+from usage.identity import bare_key, event_identity, hash_api_key, looks_like_live_key
 
 
 def test_a_key_is_hashed_with_sha256():
@@ -33,10 +33,20 @@ def test_sources_keep_their_ids_apart():
         "gsk_x",
         "xai-1",
         "eyJhbGciOi",
+        "  sk-spaces",
+        '"sk-quoted"',
+        "Authorization: Bearer abc",
     ],
 )
 def test_live_keys_are_recognised(value: str):
     assert looks_like_live_key(value)
+
+
+@pytest.mark.parametrize(
+    "value", ["sk-x", " sk-x\n", "Bearer sk-x", "'sk-x'", "authorization: bearer sk-x"]
+)
+def test_a_key_is_the_same_however_it_is_wrapped(value: str):
+    assert bare_key(value) == "sk-x"
 
 
 @pytest.mark.parametrize("value", [hash_api_key("sk-1"), "abc", "team-a", "d41d8cd9", "task-7"])

@@ -31,6 +31,11 @@ def test_the_schema_names_every_operation_and_field(client):
     }  # fmt: skip
 
 
+def test_a_version_in_the_address_changes_nothing(client):
+    answer = client.get("/_qs/schema?version=%0d%0aX-Header:1")
+    assert (answer.status_code, answer.content) == (200, client.get("/_qs/schema").content)
+
+
 def test_swagger_loads_nothing_from_elsewhere(client):
     page = client.get("/_qs/docs").content.decode()
     assert "swagger" in page

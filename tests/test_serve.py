@@ -8,7 +8,7 @@ import socket
 import sqlite3
 import threading
 import time
-from contextlib import closing
+from contextlib import ExitStack, closing
 
 import pytest
 
@@ -239,6 +239,26 @@ def test_a_database_that_was_taken_away_is_told(portal):
     error = "the database file was taken away: put it back and start the portal again"
     assert (answer.status, answer.json()["error"]) == (503, error)
     assert portal.request("GET", "/_qs/health").status == 200
+
+
+def test_a_proxys_own_file_is_left_alone(tmp_path):
+    path = tmp_path / "metrics.db"
+    with closing(sqlite3.connect(path)) as made:
+        made.execute("CREATE TABLE usage_metrics (id INTEGER PRIMARY KEY, timestamp DATETIME)")
+    before = path.read_bytes()
+    done = manage(tmp_path, "serve")
+    assert (done.returncode, path.read_bytes()) == (1, before)
+    assert "another program made" in done.stderr
+    assert "import_metrics" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_portals_that_start_together_on_a_new_database_all_serve(tmp_path):
+    portals = [launch(tmp_path) for _ in range(3)]
+    with ExitStack() as stack:
+        for each in portals:
+            stack.enter_context(stopped_afterwards(each))
+    assert sum("one-time password" in each.output for each in portals) == 1
 
 
 def test_a_full_disk_is_a_503_and_stores_nothing_until_there_is_space(portal):

@@ -14,6 +14,8 @@ from django.http import HttpRequest
 from usage import login_attempts
 from usage.models import IngestToken, OneTimePassword
 
+_FORWARDING = ("X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "Forwarded", "Via")
+
 
 @dataclass
 class AccessDenied(Exception):
@@ -66,7 +68,7 @@ def _is_local(request: HttpRequest) -> bool:
     """Whether the request began on this machine; a forwarded one began anywhere."""
     if not settings.METRICS_BIND_ADDRESS.is_loopback:
         return False
-    if "X-Forwarded-For" in request.headers or "Forwarded" in request.headers:
+    if any(name in request.headers for name in _FORWARDING):
         return False
     peer = request.META.get("REMOTE_ADDR", "")
     try:

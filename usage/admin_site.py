@@ -5,7 +5,7 @@ from functools import wraps
 from typing import Any
 
 from django.contrib.auth.views import PasswordChangeView
-from django.core.exceptions import ValidationError
+from django.core.exceptions import BadRequest, ValidationError
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.urls import reverse
@@ -82,7 +82,10 @@ class PortalAdminSite(UnfoldAdminSite):  # type: ignore[misc]
         def inner(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             if _must_choose_password(request):
                 return HttpResponseRedirect(reverse("admin:password_change"))
-            response: HttpResponse = guarded(request, *args, **kwargs)
+            try:
+                response: HttpResponse = guarded(request, *args, **kwargs)
+            except OverflowError:  # a number or time in the address that no column can hold
+                raise BadRequest("a value in the address is out of range") from None
             return response
 
         return inner

@@ -3,9 +3,12 @@
 import hashlib
 import re
 
+# What comes along when a key is copied from a header or a file.
+_WRAPPING = r"[\s'\"]*(?:authorization\s*[:=]\s*)?[\s'\"]*"
 # How the keys of well-known providers begin; such a value is a secret, not a hash of one.
 _LIVE_KEY = re.compile(
-    r"\s*(?:bearer\s|sk[-_]|pk[-_]|rk[-_]|AIza|AQ\.|gsk_|xai-|hf_|r8_|pplx-|nvapi-|csk-|fw_|tgp_"
+    _WRAPPING
+    + r"(?:bearer\s|sk[-_]|pk[-_]|rk[-_]|AIza|AQ\.|gsk_|xai-|hf_|r8_|pplx-|nvapi-|csk-|fw_|tgp_"
     r"|ghp_|gho_|ghs_|github_pat_|glpat-|AKIA|ya29\.|eyJ)",
     re.IGNORECASE,
 )
@@ -19,7 +22,8 @@ def hash_api_key(key: str) -> str:
 
 def bare_key(value: str) -> str:
     """The key itself, as it came in a header or with spaces round it."""
-    return re.sub(r"^\s*bearer\s+", "", value, flags=re.IGNORECASE).strip()
+    text = re.sub(f"^{_WRAPPING}(?:bearer\\s+)?", "", value, flags=re.IGNORECASE)
+    return text.strip(" \t\r\n'\"")
 
 
 def looks_like_live_key(value: str) -> bool:

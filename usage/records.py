@@ -13,6 +13,7 @@ from usage.identity import bare_key, event_identity, hash_api_key, looks_like_li
 
 MOST_TOKENS = 2**53
 MOST_MS = 2**53
+MOST_USD = 1_000_000_000
 _LONGEST_STATUS = 32
 EARLIEST = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
 MOST_AHEAD = dt.timedelta(hours=24)
@@ -23,7 +24,7 @@ _FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]")
 
 Tokens = Annotated[int, Meta(ge=0, le=MOST_TOKENS)] | None
 Milliseconds = Annotated[float, Meta(ge=0, le=MOST_MS)] | None
-Dollars = Annotated[float, Meta(ge=0, le=1e9)] | None
+Dollars = Annotated[float, Meta(ge=0, le=MOST_USD)] | None
 Name = Annotated[str, Meta(max_length=64)] | None
 Text = Annotated[str, Meta(max_length=255)] | None
 
@@ -81,7 +82,7 @@ TEXT_FIELDS = ("model", "request_id", "provider", "requested_model", "event_id",
 _TYPES = {field.name: field.type for field in msgspec.structs.fields(IncomingRow)}
 _TOKENS_RULE = f"must be a whole number from 0 to {MOST_TOKENS}"
 _TEXT_RULE = "must be text up to 255 characters"
-_MS_RULE = "must be a number of milliseconds, 0 or more"
+_MS_RULE = f"must be a number of milliseconds from 0 to {MOST_MS}"
 _RULES = {
     "model": "must be text of 1 to 255 characters",
     "timestamp": "must be an RFC 3339 time such as 2024-01-15T10:00:00Z, or Unix seconds or "
@@ -89,7 +90,7 @@ _RULES = {
     "status": "must be an HTTP status such as 200, or text up to 32 characters",
     "latency_ms": _MS_RULE,
     "ttft_ms": _MS_RULE,
-    "cost_usd": "must be a number of US dollars, 0 or more",
+    "cost_usd": f"must be a number of US dollars from 0 to {MOST_USD}",
     "api_key_hash": "must be text up to 64 characters, normally the hex SHA-256 of the key",
     "api_key": "must be text",
     "provider": "must be text up to 64 characters",
@@ -164,7 +165,7 @@ def record_from(values: Any, now: dt.datetime) -> UsageRecord:
         try:
             known[name] = msgspec.convert(value, _TYPES[name])
         except (msgspec.ValidationError, OverflowError):
-            faults.append(FieldError(name, f"{_RULES[name]}{_but_got(value)}"))
+            faults.append(FieldError(name, f"{_RULES[name]}{_but_got(name, value)}"))
     if faults:
         raise InvalidRow(faults)
     return make_record(IncomingRow(**known), now)
@@ -233,6 +234,8 @@ def _invalid(field: str, error: str) -> InvalidRow:
     return InvalidRow([FieldError(field, error)])
 
 
-def _but_got(value: Any) -> str:
-    name = _JSON_NAMES.get(type(value))
-    return f", not {name}" if name else ""
+def _but_got(field: str, value: Any) -> str:
+    """The kind of value where that is the fault; text may also be too long or short."""
+    kind = _JSON_NAMES.get(type(value))
+    is_right_kind = isinstance(value, str) and "text" in _RULES[field]
+    return f", not {kind}" if kind and not is_right_kind else ""

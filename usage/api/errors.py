@@ -4,7 +4,7 @@ import logging
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.db import DatabaseError, InterfaceError
+from django.db import DatabaseError, DataError, InterfaceError
 from django.http import Http404
 from rest_framework import exceptions
 from rest_framework.response import Response
@@ -44,6 +44,8 @@ def _response(exception: Exception, context: dict[str, Any]) -> Response | None:
         )
     if isinstance(exception, DatabaseError | InterfaceError):
         logger.error("%s: %s", type(exception).__name__, explain(exception))
+        if isinstance(exception, DataError):  # sent again it would fail again
+            return Response({"error": explain(exception)}, status=400)
         return Response(
             {"error": explain(exception)},
             status=503,

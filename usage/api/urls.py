@@ -3,6 +3,7 @@
 from django.urls import path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
+from qsmetrics import __version__
 from usage.api.health import HealthView
 from usage.api.metrics import MetricsView
 from usage.api.missing import MissingView
@@ -12,7 +13,8 @@ urlpatterns = [
     path("_qs/health", HealthView.as_view(), name="health"),
     path("_qs/metrics", MetricsView.as_view(), name="metrics"),
     path("_qs/usage", UsageView.as_view(), name="usage"),
-    path("_qs/schema", SpectacularAPIView.as_view(), name="schema"),
+    # With a version of its own it does not put a visitor's into a header.
+    path("_qs/schema", SpectacularAPIView.as_view(api_version=__version__), name="schema"),
     path(
         "_qs/docs",
         SpectacularSwaggerView.as_view(url_name="schema", http_method_names=["get", "head"]),

@@ -45,10 +45,11 @@ def import_rows(
     for page in old.pages():
         records = _records(page, rejects, account, zone, now)
         new = _without_known(records)
-        if new:
-            record_batch(new)
+        stored = record_batch(new)
         account.add(new)
-        account.duplicates += len(records) - len(new)
+        # Another import of the same file may have been faster in between.
+        account.imported -= stored.duplicates
+        account.duplicates += len(records) - len(new) + stored.duplicates
         account.read += len(page)
         rejects.flush()
         yield len(page)

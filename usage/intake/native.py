@@ -14,6 +14,7 @@ MOST_ERRORS = 1000
 # Rows cost memory that their few bytes do not show, so a post is bounded by their number too.
 MOST_ROWS = 100_000
 _MOST_OBJECTS = 4 * MOST_ROWS  # unknown fields may hold some
+_MOST_COMMAS = 40 * MOST_ROWS
 
 _any = msgspec.json.Decoder()
 _rows = msgspec.json.Decoder(list[IncomingRow])
@@ -68,7 +69,7 @@ class ParsedRows:
 def parse_json(body: bytes, now: dt.datetime) -> ParsedRows:
     """Rows of a JSON body; NDJSON sent as JSON is understood too. MalformedBody otherwise."""
     body = _without_mark(body)
-    if body.count(b"{") > _MOST_OBJECTS:
+    if body.count(b"{") + body.count(b"[") > _MOST_OBJECTS or body.count(b",") > _MOST_COMMAS:
         raise TooManyRows
     if body.startswith(b"["):
         return _parse_array(body, now)

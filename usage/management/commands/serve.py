@@ -15,6 +15,7 @@ from usage import demo, first_admin
 from usage.database_trouble import explain
 from usage.management import server
 from usage.management.portal_command import PortalCommand
+from usage.management.start_lock import only_start
 from usage.models import IngestToken
 from usage.queries import records_persisted
 
@@ -35,10 +36,13 @@ class Command(PortalCommand):
             raise CommandError(str(error)) from None
         with listener:
             try:
-                self._prepare(with_demo=options["demo"])
+                with only_start():
+                    self._prepare(with_demo=options["demo"])
                 self._announce(_address(listener))
             except DatabaseError as error:
                 raise CommandError(f"{_database()}: {explain(error)}") from None
+            except OSError as error:
+                raise CommandError(f"{_database()}: {error.strerror}: {error.filename}") from None
             connections.close_all()  # a connection must not cross into the workers
             on_sqlite = settings.DATABASES["default"]["ENGINE"].endswith("sqlite3")
             server.run(
