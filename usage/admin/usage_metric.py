@@ -25,7 +25,7 @@ from usage.admin.base import PortalModelAdmin
 from usage.admin.change_list import UsageChangeList
 from usage.admin.filters import ModelFilter, StatusFilter
 from usage.admin.paginator import PER_PAGE
-from usage.identity import hash_api_key, looks_like_live_key
+from usage.identity import bare_key, hash_api_key, looks_like_live_key
 from usage.models import UsageMetric, UsageMetricQuerySet
 
 _FILTERS = (StatusFilter, ModelFilter)  # models may be many
@@ -142,7 +142,7 @@ class UsageMetricAdmin(PortalModelAdmin):
     def _search_for_its_hash(self, request: HttpRequest, key: str) -> HttpResponseRedirect:
         """Takes a key out of the address, where histories and logs would keep it."""
         terms = request.GET.copy()
-        terms[SEARCH_VAR] = hash_api_key(key.removeprefix("Bearer ").strip())
+        terms[SEARCH_VAR] = hash_api_key(bare_key(key))
         messages.warning(
             request,
             "That was an API key, so its hash was searched for. It stood in the page's address: "
