@@ -17,7 +17,10 @@ from django.db import connection  # noqa: E402
 
 
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings(tmp_path_factory: pytest.TempPathFactory) -> None:
+def django_db_modify_db_settings(
+    tmp_path_factory: pytest.TempPathFactory,
+    django_db_modify_db_settings_parallel_suffix: None,  # a database for each pytest-xdist worker
+) -> None:
     """A file, as in real life: SQLite in memory locks differently between threads."""
     if connection.vendor == "sqlite":
         folder = tmp_path_factory.mktemp("database")
