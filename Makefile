@@ -1,13 +1,13 @@
-# make serve | demo | test | check | fix     Everything sets itself up in .venv first.
+# make serve | demo | test | check | fix | bench     Everything sets itself up in .venv first.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
-SOURCES := manage.py qsmetrics usage dashboards tests
+SOURCES := manage.py qsmetrics usage dashboards tests benchmarks
 TEMPLATES := $(shell find templates -name '*.html')
 
-.PHONY: serve demo test check fix clean
+.PHONY: serve demo test check fix bench clean
 
 serve: $(VENV)/.ready
 	$(BIN)/python manage.py serve
@@ -31,6 +31,9 @@ fix: $(VENV)/.ready-dev
 	$(BIN)/ruff format --quiet $(SOURCES)
 	$(BIN)/ruff check --fix --quiet $(SOURCES)
 	$(BIN)/djade --target-version 5.2 $(TEMPLATES)
+
+bench: $(VENV)/.ready
+	$(BIN)/python -m benchmarks.purge_under_ingest
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

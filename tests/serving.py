@@ -144,8 +144,10 @@ def environment(folder: Path, **settings: str) -> dict[str, str]:
     }
 
 
-def manage(folder: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
-    """Run `manage.py` with these arguments to its end."""
+def manage(
+    folder: Path, *arguments: str, patience: float = 60, **settings: str
+) -> subprocess.CompletedProcess[str]:
+    """Run `manage.py` with these arguments to its end, `patience` seconds at most."""
     return subprocess.run(
         [sys.executable, str(PROJECT / "manage.py"), *arguments],
         env=environment(folder, **settings),
@@ -153,7 +155,7 @@ def manage(folder: Path, *arguments: str, **settings: str) -> subprocess.Complet
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=patience,
         check=False,
     )
 

@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from qsmetrics import configuration
 
-_INTERRUPTED = 130  # what shells make of a program that Ctrl-C ended
+INTERRUPTED = 130  # what shells make of a program that Ctrl-C ended
 
 
 class PortalCommand(BaseCommand):
@@ -35,7 +35,7 @@ class PortalCommand(BaseCommand):
             if not self._is_on_command_line:
                 raise
             self.stderr.write("interrupted")
-            sys.exit(_INTERRUPTED)
+            sys.exit(INTERRUPTED)
 
     @property
     def _is_on_command_line(self) -> bool:

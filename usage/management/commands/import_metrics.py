@@ -17,10 +17,8 @@ from usage.importing import metrics_db
 from usage.importing.metrics_db import CannotRead
 from usage.importing.rejects import RejectFile
 from usage.importing.run import Account, import_rows
-from usage.management.portal_command import PortalCommand
+from usage.management.portal_command import INTERRUPTED, PortalCommand
 from usage.periods import rfc3339
-
-_INTERRUPTED = 130
 
 
 class Command(PortalCommand):
@@ -65,7 +63,7 @@ class Command(PortalCommand):
                 f"--rejects. {_so_far(account)}"
             ) from None
         except KeyboardInterrupt:
-            raise CommandError(f"stopped. {_so_far(account)}", returncode=_INTERRUPTED) from None
+            raise CommandError(f"stopped. {_so_far(account)}", returncode=INTERRUPTED) from None
         self._tell(path, account, rejects.path, time.monotonic() - began)
 
     def _tell(self, path: Path, account: Account, rejects: Path, seconds: float) -> None:

@@ -14,11 +14,9 @@ from tqdm import tqdm
 from usage import retention
 from usage.database_trouble import explain
 from usage.management.durations import parse_age
-from usage.management.portal_command import PortalCommand
+from usage.management.portal_command import INTERRUPTED, PortalCommand
 from usage.periods import rfc3339
 from usage.retention import Expired
-
-_INTERRUPTED = 130
 
 
 class Command(PortalCommand):
@@ -57,7 +55,7 @@ class Command(PortalCommand):
         except DatabaseError as error:
             raise CommandError(f"{explain(error)}. {self._so_far()}") from None
         except KeyboardInterrupt:
-            raise CommandError(f"stopped. {self._so_far()}", returncode=_INTERRUPTED) from None
+            raise CommandError(f"stopped. {self._so_far()}", returncode=INTERRUPTED) from None
 
     def _cutoff(self, age: str | None) -> dt.datetime | None:
         """The time that rows must not be older than; None when nothing may go."""

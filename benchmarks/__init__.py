@@ -1,0 +1,1 @@
+"""Performance claims, each runnable by one command that prints its table."""
