@@ -104,3 +104,16 @@ def test_a_user_added_in_the_admin_can_sign_in(admin_client, client):
     admin_client.post("/admin/auth/user/add/", data)
     User.objects.filter(username="bob").update(is_staff=True)
     assert log_in(client, "bob", OWN)["Location"] == "/admin/"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/admin/usage/ingesttoken/?revoked_at=9999-12-31T23:59:59-23:59",
+        "/admin/usage/ingesttoken/?revoked_at=0001-01-01T00:00:00%2B23:59",
+        "/admin/auth/user/?id__in=999999999999999999999999",
+    ],
+)
+def test_a_value_that_no_column_can_hold_breaks_nothing(admin_client, address):
+    admin_client.raise_request_exception = True
+    assert admin_client.get(address).status_code < 500
