@@ -114,6 +114,5 @@ def test_a_user_added_in_the_admin_can_sign_in(admin_client, client):
         "/admin/auth/user/?id__in=999999999999999999999999",
     ],
 )
-def test_a_value_that_no_column_can_hold_breaks_nothing(admin_client, address):
-    admin_client.raise_request_exception = True
-    assert admin_client.get(address).status_code < 500
+def test_a_value_that_no_column_can_hold_is_refused_or_matches_nothing(admin_client, address):
+    assert admin_client.get(address).status_code in {200, 400}

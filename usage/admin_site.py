@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib.auth.views import PasswordChangeView
 from django.core.exceptions import BadRequest, ValidationError
-from django.db import transaction
+from django.db import DataError, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.urls import reverse
 from unfold.forms import AdminOwnPasswordChangeForm, AuthenticationForm
@@ -84,7 +84,7 @@ class PortalAdminSite(UnfoldAdminSite):  # type: ignore[misc]
                 return HttpResponseRedirect(reverse("admin:password_change"))
             try:
                 response: HttpResponse = guarded(request, *args, **kwargs)
-            except OverflowError:  # a number or time in the address that no column can hold
+            except (OverflowError, DataError):  # in the address, for no column can hold it
                 raise BadRequest("a value in the address is out of range") from None
             return response
 
