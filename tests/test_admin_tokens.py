@@ -43,6 +43,16 @@ def test_a_name_that_is_none_makes_no_token(admin_client, name):
     assert not IngestToken.objects.exists()
 
 
+def test_posting_the_form_again_makes_no_second_token(admin_client):
+    for _ in range(2):
+        answer = admin_client.post(LIST + "add/", {"name": "Kong"})
+    assert "A live token has this name" in answer.content.decode()
+    token = IngestToken.objects.get()
+    token.revoke()
+    admin_client.post(LIST + "add/", {"name": "Kong"})
+    assert IngestToken.objects.filter(name="Kong", revoked_at=None).count() == 1
+
+
 def test_the_list_shows_name_beginning_and_state(admin_client, token):
     page = admin_client.get(LIST).content.decode()
     assert "Kong" in page

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.utils import unquote
@@ -18,8 +19,22 @@ from usage.admin.base import PortalModelAdmin
 from usage.models import IngestToken
 
 
+class IngestTokenForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in stubs only
+    """One live token a name: reloading the page that shows a new one must not make another."""
+
+    def clean_name(self) -> str:
+        name = str(self.cleaned_data["name"])
+        others = IngestToken.objects.filter(name=name, revoked_at=None).exclude(pk=self.instance.pk)
+        if others.exists():
+            raise forms.ValidationError(
+                "A live token has this name: revoke it first, or choose another name."
+            )
+        return name
+
+
 @admin.register(IngestToken)
 class IngestTokenAdmin(PortalModelAdmin):
+    form = IngestTokenForm
     actions = ["revoke_selected"]
     actions_detail = ["revoke"]
     list_display = ["name", "text_begins", "state", "created", "revoked"]
