@@ -1,19 +1,17 @@
-"""What every test stands on: a database of its own and settings that no shell can change."""
+"""What tests share: a database of their own, and rows and files to start from."""
 
 import os
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
-# Before Django's settings load: the machine's own configuration must not reach the tests.
-for name in [n for n in os.environ if n.startswith("METRICS_") or n == "USAGE_STATISTICS_ENABLED"]:
-    del os.environ[name]
-os.environ["METRICS_CONFIG"] = str(Path(__file__).parent / "data" / "config.yaml")
-os.environ["SECRET_KEY"] = "only-for-tests-" + "0123456789abcdef" * 2
+import pytest
+from django.core.cache import cache
+from django.db import connection
 
-import pytest  # noqa: E402
-from django.core.cache import cache  # noqa: E402
-from django.db import connection  # noqa: E402
+from tests.factory import four_rows
+from tests.old_files import old_database
+from usage.models import UsageMetric
 
 
 @pytest.fixture(scope="session")
@@ -32,11 +30,23 @@ def _forget_failed_logins() -> None:
     cache.clear()
 
 
-@pytest.fixture(autouse=True)
-def _save_time(settings: Any) -> None:
-    """Each test's client starts the application: no slow hashes, no search for static files."""
-    settings.WHITENOISE_USE_FINDERS = False
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+@pytest.fixture
+def portal_folder(settings: Any, tmp_path: Path) -> Path:
+    """Where the portal says its database is: rejects of an import go beside it."""
+    folder = tmp_path / "portal"
+    folder.mkdir()
+    settings.METRICS_STORAGE_PATH = folder / "m.db"
+    return folder
+
+
+@pytest.fixture
+def old_file(tmp_path: Path) -> Callable[..., Path]:
+    return old_database(tmp_path)
+
+
+@pytest.fixture(name="four_rows")
+def _four_rows() -> list[UsageMetric]:
+    return four_rows()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -2,18 +2,13 @@
 
 import pytest
 
-from tests.factory import four_rows, read_csv
+from tests.factory import read_csv
 from usage.admin import selection
 from usage.models import UsageMetric
 
 pytestmark = pytest.mark.django_db
 
 LIST = "/admin/usage/usagemetric/"
-
-
-@pytest.fixture(name="four_rows")
-def _four_rows():
-    return four_rows()
 
 
 def test_export_of_the_selection_holds_these_rows(admin_client, four_rows):

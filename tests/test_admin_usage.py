@@ -7,7 +7,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from model_bakery import baker
 
-from tests.factory import ALICE, four_rows, read_csv
+from tests.factory import ALICE, read_csv
 from usage.admin import paginator, selection
 from usage.admin.drill_down import Span
 from usage.admin.search import SearchTerm, understand
@@ -17,11 +17,6 @@ from usage.models import UsageMetric
 pytestmark = pytest.mark.django_db
 
 LIST = "/admin/usage/usagemetric/"
-
-
-@pytest.fixture(name="four_rows")
-def _four_rows():
-    return four_rows()
 
 
 def shown(client, query=""):

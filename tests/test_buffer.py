@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from django.db import connection
 
+from tests.serving import PROJECT, environment
 from usage.models import UsageMetric
 from usage.recording import BufferClosed, BufferFull, UsageBuffer
 from usage.records import InvalidRow
@@ -87,8 +88,8 @@ def test_a_busy_database_makes_callers_wait_and_loses_nothing():
     assert UsageMetric.objects.count() == 6
 
 
-def run_script(script: str, path: Path) -> None:
-    """Run a script in a process of its own, on a migrated database at `path`."""
+def run_script(script: str, folder: Path) -> None:
+    """Run a script in a process of its own, on a migrated database in `folder`."""
     start = """
         import django, os
         django.setup()
@@ -96,22 +97,17 @@ def run_script(script: str, path: Path) -> None:
         from usage.recording import UsageBuffer
         call_command("migrate", verbosity=0)
     """
-    environment = {
-        "DJANGO_SETTINGS_MODULE": "qsmetrics.settings",
-        "METRICS_STORAGE_PATH": str(path),
-        "PATH": "",
-    }
     subprocess.run(
         [sys.executable, "-c", textwrap.dedent(start) + textwrap.dedent(script)],
-        cwd=Path(__file__).parent.parent,
-        env=environment,
+        cwd=PROJECT,
+        env=environment(folder, DJANGO_SETTINGS_MODULE="qsmetrics.settings"),
         check=True,
         timeout=60,
     )
 
 
-def models_in(path: Path) -> list[str]:
-    with closing(sqlite3.connect(path)) as database:
+def models_in(folder: Path) -> list[str]:
+    with closing(sqlite3.connect(folder / "metrics.db")) as database:
         return [name for (name,) in database.execute("SELECT model FROM usage_metrics ORDER BY 1")]
 
 
@@ -121,8 +117,8 @@ def test_leaving_the_process_stores_what_is_buffered(tmp_path: Path):
         for number in range(7):
             buffer.add(model=f"m{number}")
     """
-    run_script(script, tmp_path / "m.db")
-    assert models_in(tmp_path / "m.db") == [f"m{number}" for number in range(7)]
+    run_script(script, tmp_path)
+    assert models_in(tmp_path) == [f"m{number}" for number in range(7)]
 
 
 def test_a_fork_shares_no_buffered_rows(tmp_path: Path):
@@ -136,8 +132,8 @@ def test_a_fork_shares_no_buffered_rows(tmp_path: Path):
         assert os.waitpid(child, 0)[1] == 0
         buffer.close()
     """
-    run_script(script, tmp_path / "m.db")
-    assert models_in(tmp_path / "m.db") == ["child", "parent"]
+    run_script(script, tmp_path)
+    assert models_in(tmp_path) == ["child", "parent"]
 
 
 def test_flushing_ends_while_others_go_on_adding():

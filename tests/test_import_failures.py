@@ -7,23 +7,10 @@ import pytest
 from django.core.management import CommandError
 from django.db import connection
 
-from tests.old_files import TEXT, old_database, run
+from tests.old_files import TEXT, run
 from usage.models import UsageMetric
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def _portal_folder(settings, tmp_path):
-    """Rejects go beside the portal's database."""
-    folder = tmp_path / "portal"
-    folder.mkdir()
-    settings.METRICS_STORAGE_PATH = folder / "m.db"
-
-
-@pytest.fixture
-def old_file(tmp_path):
-    return old_database(tmp_path)
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("portal_folder")]
 
 
 def test_a_file_damaged_in_the_middle_says_how_far_it_came(old_file):

@@ -8,24 +8,11 @@ import stat
 import pytest
 
 from tests.factory import at, store
-from tests.old_files import CLASSIC, HASH, MICRO, TEXT, counts, old_database, rejects_of, run
+from tests.old_files import CLASSIC, HASH, MICRO, TEXT, counts, rejects_of, run
 from usage.identity import event_identity, hash_api_key
 from usage.models import UsageMetric
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def _portal_folder(settings, tmp_path):
-    """Rejects go beside the portal's database."""
-    folder = tmp_path / "portal"
-    folder.mkdir()
-    settings.METRICS_STORAGE_PATH = folder / "m.db"
-
-
-@pytest.fixture
-def old_file(tmp_path):
-    return old_database(tmp_path)
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("portal_folder")]
 
 
 def test_every_column_arrives(old_file):

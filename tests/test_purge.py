@@ -1,12 +1,8 @@
 """`manage.py purge`."""
 
 import datetime as dt
-import os
 import sqlite3
-import subprocess
-import sys
 from io import StringIO
-from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -14,6 +10,7 @@ from django.db import connection
 from django.utils import timezone
 
 from tests.factory import store
+from tests.serving import manage
 from usage.management.durations import parse_age
 from usage.models import UsageMetric
 
@@ -96,35 +93,19 @@ def test_a_bad_age_removes_nothing(age, error):
 class TestOnAFile:
     """The command as cron runs it, on a database of its own."""
 
-    @pytest.fixture
-    def manage(self, tmp_path):
-        root = Path(__file__).parent.parent
-        environment = {**os.environ, "METRICS_STORAGE_PATH": str(tmp_path / "m.db")}
-
-        def run_manage(*arguments: str) -> subprocess.CompletedProcess[str]:
-            return subprocess.run(
-                [sys.executable, root / "manage.py", *arguments],
-                env=environment,
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-
-        return run_manage
-
-    def test_without_a_database_it_says_to_migrate(self, manage):
-        done = manage("purge")
+    def test_without_a_database_it_says_to_migrate(self, tmp_path):
+        done = manage(tmp_path, "purge")
         assert (done.returncode, done.stdout) == (1, "")
         assert done.stderr.strip() == (
             "the database is not set up: run `manage.py migrate`. Nothing was removed."
         )
 
-    def test_a_database_that_someone_else_made_is_rewritten_once(self, manage, tmp_path):
-        path = tmp_path / "m.db"
+    def test_a_database_that_someone_else_made_is_rewritten_once(self, tmp_path):
+        path = tmp_path / "metrics.db"
         with sqlite3.connect(path) as made:
             made.execute("CREATE TABLE theirs (x)")
         made.close()
-        assert manage("migrate", "-v0").returncode == 0
+        assert manage(tmp_path, "migrate", "-v0").returncode == 0
         with sqlite3.connect(path) as rows:
             assert rows.execute("PRAGMA auto_vacuum").fetchone() == (0,)
             rows.executemany(
@@ -133,7 +114,7 @@ class TestOnAFile:
             )
         rows.close()
 
-        done = manage("purge", "--older-than", "90d")
+        done = manage(tmp_path, "purge", "--older-than", "90d")
 
         first, second = done.stdout.splitlines()
         assert first.startswith(

@@ -1,11 +1,13 @@
 """Starting as a user does: a fault ends `manage.py` in one line that says what to do."""
 
 import socket
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.serving import manage
+from tests.serving import PROJECT, environment, manage
 
 # The command and settings, and what is said. Each is a process, so they run side by side.
 FAULTS = {
@@ -99,3 +101,16 @@ def test_an_abbreviated_option_is_refused_rather_than_ignored(tmp_path):
     process = manage(tmp_path, "serve", "--bind", "127.0.0.1:0")
     assert process.returncode == 2
     assert process.stderr.endswith("error: unrecognized arguments: --bind 127.0.0.1:0\n")
+
+
+def test_no_setting_of_the_shell_reaches_the_tests(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", "from tests.settings import *; print(TIME_ZONE, METRICS_THREADS)"],
+        cwd=PROJECT,
+        env=environment(tmp_path, METRICS_TIME_ZONE="Europe/Prague", METRICS_THREADS="many"),
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert done.stdout == "UTC 8\n"
