@@ -1,6 +1,5 @@
 """Usage metrics in the admin: look, search, export and delete; nothing is added or edited."""
 
-from collections.abc import Iterator
 from typing import Any
 
 from django.contrib import admin, messages
@@ -208,7 +207,4 @@ class UsageMetricAdmin(PortalModelAdmin):
 
 
 def _csv(rows: UsageMetricQuerySet) -> StreamingHttpResponse:
-    lines: Iterator[str] = export.csv_lines(rows)
-    name = f"usage-{timezone.localtime():%Y-%m-%d-%H%M}.csv"
-    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8", headers=headers)
+    return export.download(rows, "csv", f"usage-{timezone.localtime():%Y-%m-%d-%H%M}")

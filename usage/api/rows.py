@@ -3,10 +3,8 @@
 import base64
 import binascii
 import datetime as dt
-import itertools
 from typing import Any
 
-from django.http import StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from rest_framework.exceptions import NotAcceptable
 from rest_framework.negotiation import DefaultContentNegotiation
@@ -45,22 +43,8 @@ def list_or_export(request: Request) -> HttpResponseBase:
     if wanted not in _FORMATS:
         raise ApiError(400, f"`format` must be {', '.join(_FORMATS)}", parameter="format")
     if wanted != "json":
-        return export_response(rows, wanted)
+        return export.download(rows, wanted)
     return _page(rows, _limit(query), parameters.single(query, "cursor"))
-
-
-def export_response(rows: UsageMetricQuerySet, wanted: str) -> StreamingHttpResponse:
-    """All rows as a download; the file is made while it is sent."""
-    if wanted == "csv":
-        lines, media_type = export.csv_lines(rows), "text/csv; charset=utf-8"
-    else:
-        lines, media_type = export.ndjson(rows), "application/x-ndjson"
-    headers = {"Content-Disposition": f'attachment; filename="usage.{wanted}"'}
-    # The first lines are made here, where trouble with the database can still be answered.
-    first = next(lines, "")
-    return StreamingHttpResponse(
-        itertools.chain([first], lines), content_type=media_type, headers=headers
-    )
 
 
 def _accepted_export(request: Request) -> str | None:
