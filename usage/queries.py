@@ -8,7 +8,7 @@ from django.db.models import Count, Max, Min, Q, Sum
 
 from usage.expressions import ExactSum, UtcHour
 from usage.filters import UsageFilter
-from usage.models import FAILED, RecordedTotal, UsageMetric
+from usage.models import FAILED, RecordedTotal, UsageMetric, UsageMetricQuerySet
 from usage.periods import Period
 
 MOST_BUCKETS = 20_000
@@ -136,13 +136,24 @@ def usage_totals(usage: UsageFilter) -> Figures:
 
 
 def model_names(limit: int = 500) -> list[str]:
-    """Distinct models in alphabetical order, each found by one step through the index."""
-    names: list[str] = []
-    name = UsageMetric.objects.aggregate(name=Min("model"))["name"]
-    while name is not None and len(names) < limit:
-        names.append(name)
-        name = UsageMetric.objects.filter(model__gt=name).aggregate(name=Min("model"))["name"]
-    return names
+    """Distinct models in alphabetical order."""
+    return distinct_values(UsageMetric.objects.all(), "model", limit)
+
+
+def distinct_values(
+    rows: UsageMetricQuerySet, column: str, limit: int, beginning: str | None = None
+) -> list[str]:
+    """The first distinct values of `column`, from `beginning` on, in order.
+
+    Each is found by one step through the index that the column leads.
+    """
+    bounded = rows if beginning is None else rows.filter(**{f"{column}__gte": beginning})
+    value = bounded.aggregate(value=Min(column))["value"]
+    values: list[str] = []
+    while value is not None and len(values) < limit:
+        values.append(value)
+        value = rows.filter(**{f"{column}__gt": value}).aggregate(value=Min(column))["value"]
+    return values
 
 
 def oldest_and_newest() -> tuple[dt.datetime, dt.datetime] | None:

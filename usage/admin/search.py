@@ -3,9 +3,8 @@
 import re
 from dataclasses import dataclass
 
-from django.db.models import Min
-
 from usage.models import UsageMetric
+from usage.queries import distinct_values
 
 _HASH_BEGINNING = re.compile(r"[0-9a-f]{6,64}", re.ASCII | re.IGNORECASE)
 _MOST_NAMED = 10
@@ -43,12 +42,6 @@ def understand(text: str) -> SearchTerm:
 
 
 def _hashes_that_begin_with(beginning: str) -> list[str]:
-    """Distinct hashes, each found by one step through the index."""
     end = beginning + "g"  # after every hexadecimal digit
     rows = UsageMetric.objects.filter(api_key_hash__lt=end)
-    found = rows.filter(api_key_hash__gte=beginning).aggregate(first=Min("api_key_hash"))["first"]
-    hashes: list[str] = []
-    while found is not None and len(hashes) <= _MOST_NAMED:
-        hashes.append(found)
-        found = rows.filter(api_key_hash__gt=found).aggregate(first=Min("api_key_hash"))["first"]
-    return hashes
+    return distinct_values(rows, "api_key_hash", _MOST_NAMED + 1, beginning)
