@@ -46,16 +46,15 @@ def require_reader(request: HttpRequest) -> None:
 def require_writer(request: HttpRequest) -> str:
     """Let writers pass and name them: a live token, the Basic pair, or loopback without any."""
     scheme, _, credentials = request.headers.get("Authorization", "").partition(" ")
-    has_tokens = IngestToken.objects.exists()
-    is_open = not has_tokens and not settings.METRICS_BASIC_AUTH_USER
-    if is_open and _is_local(request):
-        return "open"
     if scheme.lower() == "bearer":
         token = IngestToken.objects.authenticate(credentials.strip())
         if token is not None:
             return f"token:{token.pk}"
-    if settings.METRICS_BASIC_AUTH_USER and _presents_basic_pair(request):
-        return "basic"
+    if settings.METRICS_BASIC_AUTH_USER:
+        if _presents_basic_pair(request):
+            return "basic"
+    elif _is_local(request) and not IngestToken.objects.exists():
+        return "open"
     raise _unauthorized(
         request,
         "send an ingest token as `Authorization: Bearer …`; make one in /admin/ or with "
