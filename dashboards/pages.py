@@ -115,10 +115,7 @@ def _last_day(selection: Selection, now: dt.datetime) -> Figures:
 
 def _api_url(selection: Selection) -> str:
     """The same figures as JSON."""
-    period = selection.usage.period
-    ends = (("from", period.start), ("to", period.end))
-    query = [(name, rfc3339(moment)) for name, moment in ends if moment is not None]
-    query += [("model", name) for name in selection.usage.models]
+    query = [*selection.ends, *(("model", name) for name in selection.usage.models)]
     return reverse("metrics") + ("?" + urlencode(query) if query else "")
 
 

@@ -36,8 +36,11 @@ class Selection:
 
     @property
     def time_parameters(self) -> list[tuple[str, str]]:
-        if self.preset:
-            return [("range", self.preset)]
+        return [("range", self.preset)] if self.preset else self.ends
+
+    @property
+    def ends(self) -> list[tuple[str, str]]:
+        """The range as the API's `from` and `to`."""
         period = self.usage.period
         ends = (("from", period.start), ("to", period.end))
         return [(name, rfc3339(moment)) for name, moment in ends if moment is not None]

@@ -1,7 +1,7 @@
 """Our own format: an object, an array, `{"metrics": […]}` or NDJSON of the contract's rows."""
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -120,10 +120,14 @@ def _parse_good_array(body: bytes, now: dt.datetime) -> ParsedRows | None:
 def _parse_each(
     rows: Iterable[bytes | msgspec.Raw], has_go_names: bool, now: dt.datetime
 ) -> ParsedRows:
+    return _collect(rows, lambda raw: _parse_one(raw, has_go_names, now))
+
+
+def _collect(rows: Iterable[Any], make: Callable[[Any], UsageRecord]) -> ParsedRows:
     parsed = ParsedRows()
-    for index, raw in enumerate(rows):
+    for index, row in enumerate(rows):
         try:
-            parsed.records.append(_parse_one(raw, has_go_names, now))
+            parsed.records.append(make(row))
         except InvalidRow as error:
             parsed.refuse(index, error)
     return parsed
@@ -144,13 +148,7 @@ def _parse_one(raw: bytes | msgspec.Raw, has_go_names: bool, now: dt.datetime) -
 
 def _parse_values(values: list[Any], now: dt.datetime) -> ParsedRows:
     _refuse_too_many(values)
-    parsed = ParsedRows()
-    for index, value in enumerate(values):
-        try:
-            parsed.records.append(record_from(_our_names(value), now))
-        except InvalidRow as error:
-            parsed.refuse(index, error)
-    return parsed
+    return _collect(values, lambda value: record_from(_our_names(value), now))
 
 
 def _our_names(value: Any) -> Any:
