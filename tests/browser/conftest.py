@@ -3,12 +3,13 @@
 import shutil
 
 import pytest
+from django.db import connections
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
 @pytest.fixture(scope="session")
-def chromium():
+def chromium(django_db_setup):
     playwright = pytest.importorskip(
         "playwright.sync_api", reason="needs Playwright: pip install -r requirements-dev.txt"
     )
@@ -20,6 +21,9 @@ def chromium():
         browser = running.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield browser
         browser.close()
+        # Playwright runs tests in a context of its own, where Django opens connections that
+        # its own teardown does not see: PostgreSQL would refuse to drop the database.
+        connections.close_all()
 
 
 @pytest.fixture
