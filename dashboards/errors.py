@@ -4,11 +4,10 @@ import logging
 from collections.abc import Callable
 
 from django.core.exceptions import DisallowedHost
-from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 
-from usage.database_trouble import RETRY_AFTER_SECONDS, explain
+from usage.database_trouble import DATABASE_TROUBLE, RETRY_AFTER_SECONDS, explain
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +53,7 @@ class DatabaseTroubleMiddleware:
         return self._get_response(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        if not isinstance(exception, DatabaseError | InterfaceError):
+        if not isinstance(exception, DATABASE_TROUBLE):
             return None
         logger.error("%s: %s", request.path, explain(exception))
         headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}

@@ -10,12 +10,18 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from django.db import connection
+from django.db import InterfaceError, OperationalError, connection
 
 from tests.serving import PROJECT, environment
 from usage.models import UsageMetric
-from usage.recording import BufferClosed, BufferFull, UsageBuffer
-from usage.records import InvalidRow
+from usage.recording import (
+    BufferClosed,
+    BufferFull,
+    RecordingResult,
+    UsageBuffer,
+    record_batch,
+)
+from usage.records import InvalidRow, UsageRecord
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -86,6 +92,23 @@ def test_a_busy_database_makes_callers_wait_and_loses_nothing():
     blocked.join(timeout=15)
     assert buffer.close() == 0
     assert UsageMetric.objects.count() == 6
+
+
+@pytest.mark.parametrize("trouble", [OperationalError, InterfaceError])
+def test_rows_are_tried_again_after_any_trouble_with_the_database(trouble, monkeypatch):
+    troubles = [trouble("the connection is closed")]
+
+    def store(batch: list[UsageRecord]) -> RecordingResult:
+        if troubles:
+            raise troubles.pop()
+        return record_batch(batch)
+
+    monkeypatch.setattr("usage.recording.buffer.record_batch", store)
+    with UsageBuffer(flush_rows=1, retry_seconds=0.01) as buffer:
+        buffer.add(model="m")
+        assert buffer.flush(timeout=5) is True
+    assert troubles == []
+    assert UsageMetric.objects.count() == 1
 
 
 def run_script(script: str, folder: Path) -> None:

@@ -3,6 +3,8 @@
 from django.db import DatabaseError, DataError, IntegrityError, InterfaceError
 
 RETRY_AFTER_SECONDS = 5
+# What any use of the database may raise: InterfaceError is no DatabaseError.
+DATABASE_TROUBLE = (DatabaseError, InterfaceError)
 _BUSY = "the database is busy: try again shortly"
 _EXPLANATIONS = (
     ("locked", _BUSY),

@@ -4,13 +4,13 @@ import logging
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.db import DatabaseError, DataError, InterfaceError
+from django.db import DataError
 from django.http import Http404
 from rest_framework import exceptions
 from rest_framework.response import Response
 
 from usage.access import AccessDenied
-from usage.database_trouble import RETRY_AFTER_SECONDS, explain
+from usage.database_trouble import DATABASE_TROUBLE, RETRY_AFTER_SECONDS, explain
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +34,11 @@ def handle(exception: Exception, context: dict[str, Any]) -> Response | None:
 
 
 def _response(exception: Exception, context: dict[str, Any]) -> Response | None:
+    if isinstance(exception, DATABASE_TROUBLE):
+        logger.error("%s: %s", type(exception).__name__, explain(exception))
+        # Values that it refuses would be refused again.
+        status = 400 if isinstance(exception, DataError) else 503
+        exception = ApiError(status, explain(exception))
     if isinstance(exception, ApiError):
         headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if exception.status == 503 else None
         body = {"error": exception.message, **exception.details}
@@ -41,15 +46,6 @@ def _response(exception: Exception, context: dict[str, Any]) -> Response | None:
     if isinstance(exception, AccessDenied):
         return Response(
             {"error": exception.message}, status=exception.status, headers=exception.headers
-        )
-    if isinstance(exception, DatabaseError | InterfaceError):
-        logger.error("%s: %s", type(exception).__name__, explain(exception))
-        if isinstance(exception, DataError):  # sent again it would fail again
-            return Response({"error": explain(exception)}, status=400)
-        return Response(
-            {"error": explain(exception)},
-            status=503,
-            headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
         )
     if isinstance(exception, Http404):
         return Response({"error": "not found"}, status=404)

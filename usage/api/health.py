@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from django.conf import settings
-from django.db import DatabaseError, connection, transaction
+from django.db import connection, transaction
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -15,7 +15,7 @@ from rest_framework.views import APIView
 
 from qsmetrics import __version__
 from usage.api.schema import HEALTH
-from usage.database_trouble import RETRY_AFTER_SECONDS, explain
+from usage.database_trouble import DATABASE_TROUBLE, RETRY_AFTER_SECONDS, explain
 from usage.queries import records_persisted
 from usage.recording import write_transaction
 
@@ -43,7 +43,7 @@ class HealthView(APIView):
                 with _short_waits():
                     _try_writing()
                 total = records_persisted()
-        except DatabaseError as error:
+        except DATABASE_TROUBLE as error:
             trouble = explain(error)
         if trouble:
             logger.error("health: %s", trouble)

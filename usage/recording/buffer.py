@@ -9,8 +9,9 @@ import time
 from collections import deque
 from typing import Any, Self
 
-from django.db import DatabaseError, connection
+from django.db import connection
 
+from usage.database_trouble import DATABASE_TROUBLE
 from usage.recording.writer import record_batch
 from usage.records import UsageRecord, record_from
 
@@ -155,7 +156,7 @@ class UsageBuffer:
             batch = list(self._rows)
         try:
             record_batch(batch)
-        except DatabaseError as error:
+        except DATABASE_TROUBLE as error:
             logger.warning("%d usage rows wait for the database: %s", len(batch), error)
             connection.close()
             return False
