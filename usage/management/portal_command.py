@@ -2,11 +2,14 @@
 
 import sys
 from argparse import ArgumentParser
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from qsmetrics import configuration
+from usage.database_trouble import DATABASE_TROUBLE, explain
 
 INTERRUPTED = 130  # what shells make of a program that Ctrl-C ended
 
@@ -41,3 +44,14 @@ class PortalCommand(BaseCommand):
     def _is_on_command_line(self) -> bool:
         # Django sets it in run_from_argv, and tells its type stubs nothing of it.
         return bool(getattr(self, "_called_from_command_line", False))
+
+
+@contextmanager
+def breaks_off(so_far: Callable[[], str]) -> Iterator[None]:
+    """Long work that the database or Ctrl-C may end: the error says what was done `so_far`."""
+    try:
+        yield
+    except DATABASE_TROUBLE as error:
+        raise CommandError(f"{explain(error)}. {so_far()}") from None
+    except KeyboardInterrupt:
+        raise CommandError(f"stopped. {so_far()}", returncode=INTERRUPTED) from None

@@ -1,5 +1,6 @@
 """`manage.py import_metrics PATH`: takes over what a Go proxy kept in its metrics.db."""
 
+import datetime as dt
 import time
 import zoneinfo
 from argparse import ArgumentParser
@@ -8,16 +9,15 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import CommandError
-from django.db import DatabaseError, connection
+from django.db import connection
 from tqdm import tqdm
 
 from qsmetrics.setting_types import time_zone
-from usage.database_trouble import explain
 from usage.importing import metrics_db
-from usage.importing.metrics_db import CannotRead
+from usage.importing.metrics_db import CannotRead, OldDatabase
 from usage.importing.rejects import RejectFile
 from usage.importing.run import Account, import_rows
-from usage.management.portal_command import INTERRUPTED, PortalCommand
+from usage.management.portal_command import PortalCommand, breaks_off
 from usage.periods import rfc3339
 
 
@@ -47,24 +47,29 @@ class Command(PortalCommand):
         _refuse_own_files(path, rejects.path)
         account, began = Account(), time.monotonic()
         try:
-            with metrics_db.opened(path) as old, rejects:
-                is_shown = self.stderr.isatty()
-                total = old.count() if is_shown else None
-                with tqdm(total=total, unit=" rows", unit_scale=True, disable=not is_shown) as bar:
-                    for read in import_rows(old, rejects, account, zone):
-                        bar.update(read)
+            with (
+                breaks_off(lambda: _so_far(account)),
+                metrics_db.opened(path) as old,
+                rejects,
+            ):
+                self._import(old, rejects, account, zone)
         except CannotRead as error:
             raise CommandError(f"{error}. {_so_far(account)}") from None
-        except DatabaseError as error:
-            raise CommandError(f"{explain(error)}. {_so_far(account)}") from None
         except OSError as error:
             raise CommandError(
                 f"{rejects.path} cannot be written ({error.strerror}): name another file with "
                 f"--rejects. {_so_far(account)}"
             ) from None
-        except KeyboardInterrupt:
-            raise CommandError(f"stopped. {_so_far(account)}", returncode=INTERRUPTED) from None
         self._tell(path, account, rejects.path, time.monotonic() - began)
+
+    def _import(
+        self, old: OldDatabase, rejects: RejectFile, account: Account, zone: dt.tzinfo
+    ) -> None:
+        is_shown = self.stderr.isatty()
+        total = old.count() if is_shown else None
+        with tqdm(total=total, unit=" rows", unit_scale=True, disable=not is_shown) as bar:
+            for read in import_rows(old, rejects, account, zone):
+                bar.update(read)
 
     def _tell(self, path: Path, account: Account, rejects: Path, seconds: float) -> None:
         self.stdout.write(

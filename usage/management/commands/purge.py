@@ -7,14 +7,12 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import CommandError
-from django.db import DatabaseError
 from django.utils import timezone
 from tqdm import tqdm
 
 from usage import retention
-from usage.database_trouble import explain
 from usage.management.durations import parse_age
-from usage.management.portal_command import INTERRUPTED, PortalCommand
+from usage.management.portal_command import PortalCommand, breaks_off
 from usage.periods import rfc3339
 from usage.retention import Expired
 
@@ -44,7 +42,7 @@ class Command(PortalCommand):
             return
         self._began = time.monotonic()
         self._removed = Expired()
-        try:
+        with breaks_off(self._so_far):
             if options["dry_run"]:
                 self._tell(retention.expired_rows(cutoff), cutoff, "Would remove")
                 return
@@ -52,10 +50,6 @@ class Command(PortalCommand):
             self._tell(self._removed, cutoff, "Removed")
             if not options["no_vacuum"]:
                 self._shrink()
-        except DatabaseError as error:
-            raise CommandError(f"{explain(error)}. {self._so_far()}") from None
-        except KeyboardInterrupt:
-            raise CommandError(f"stopped. {self._so_far()}", returncode=INTERRUPTED) from None
 
     def _cutoff(self, age: str | None) -> dt.datetime | None:
         """The time that rows must not be older than; None when nothing may go."""

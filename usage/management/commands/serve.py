@@ -7,12 +7,12 @@ from typing import Any
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import CommandError
-from django.db import DatabaseError, connections
+from django.db import connection, connections
 
 from qsmetrics import __version__
 from qsmetrics.setting_types import BindAddress
 from usage import demo, first_admin
-from usage.database_trouble import explain
+from usage.database_trouble import DATABASE_TROUBLE, explain
 from usage.management import server
 from usage.management.portal_command import PortalCommand
 from usage.management.start_lock import only_start
@@ -39,15 +39,14 @@ class Command(PortalCommand):
                 with only_start():
                     self._prepare(with_demo=options["demo"])
                 self._announce(_address(listener))
-            except DatabaseError as error:
+            except DATABASE_TROUBLE as error:
                 raise CommandError(f"{_database()}: {explain(error)}") from None
             except OSError as error:
                 raise CommandError(f"{_database()}: {error.strerror}: {error.filename}") from None
             connections.close_all()  # a connection must not cross into the workers
-            on_sqlite = settings.DATABASES["default"]["ENGINE"].endswith("sqlite3")
             server.run(
                 listener,
-                workers=1 if on_sqlite else settings.METRICS_WORKERS,
+                workers=1 if connection.vendor == "sqlite" else settings.METRICS_WORKERS,
                 threads=settings.METRICS_THREADS,
             )
 
@@ -107,7 +106,7 @@ def _address(listener: socket.socket) -> str:
 
 
 def _database() -> str:
-    database = settings.DATABASES["default"]
-    if database["ENGINE"].endswith("sqlite3"):
+    database = connection.settings_dict
+    if connection.vendor == "sqlite":
         return f"{database['NAME']} (SQLite)"
     return f"{database['NAME']} on {database['HOST'] or 'a local socket'} (PostgreSQL)"
