@@ -22,14 +22,14 @@ class _ChunkedInput:
         self._source = source
 
     def read(self, size: int = -1) -> bytes:
-        try:
-            return self._source.read(size)
-        except ParseException as error:
-            raise OSError("malformed chunk") from error
+        return self._well_formed(self._source.read, size)
 
     def readline(self, size: int = -1) -> bytes:
+        return self._well_formed(self._source.readline, size)
+
+    def _well_formed(self, read: Callable[[int], bytes], size: int) -> bytes:
         try:
-            return self._source.readline(size)
+            return read(size)
         except ParseException as error:
             raise OSError("malformed chunk") from error
 
