@@ -12,6 +12,7 @@ from django.db import connection
 from tests.factory import four_rows
 from tests.old_files import old_database
 from usage.models import UsageMetric
+from usage.rollups import series
 
 
 @pytest.fixture(scope="session")
@@ -28,6 +29,12 @@ def django_db_modify_db_settings(
 @pytest.fixture(autouse=True)
 def _forget_failed_logins() -> None:
     cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def _forget_series() -> None:
+    """Each test has other ids for them than the test before."""
+    series.forget()
 
 
 @pytest.fixture

@@ -87,7 +87,9 @@ def kill_while_posting(folder, clients, seconds):
 def kept_rows(database):
     with closing(sqlite3.connect(database)) as connection:
         rows = connection.execute("SELECT request_id FROM usage_metrics")
-        counter = connection.execute("SELECT records FROM usage_recordedtotal").fetchone()[0]
+        counter = connection.execute(
+            "SELECT SUM(requests) FROM usage_rollups WHERE rollup = 3"
+        ).fetchone()[0]
         return collections.Counter(row[0] for row in rows), counter
 
 

@@ -61,12 +61,12 @@ def unwell(client):
 @pytest.mark.django_db(transaction=True)
 def test_a_missing_table_is_told(client):
     with connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE usage_recordedtotal RENAME TO elsewhere")
+        cursor.execute("ALTER TABLE usage_rollups RENAME TO elsewhere")
     try:
         assert unwell(client) == "the database is not set up: run `manage.py migrate`"
     finally:
         with connection.cursor() as cursor:
-            cursor.execute("ALTER TABLE elsewhere RENAME TO usage_recordedtotal")
+            cursor.execute("ALTER TABLE elsewhere RENAME TO usage_rollups")
     assert client.get("/_qs/health").status_code == 200
 
 
@@ -102,7 +102,7 @@ def test_a_locked_table_is_told_soon(client):
     try:
         with transaction.atomic(), other.cursor() as cursor:
             cursor.execute("BEGIN")
-            cursor.execute("LOCK TABLE usage_recordedtotal")
+            cursor.execute("LOCK TABLE usage_rollups")
             began = time.monotonic()
         assert unwell(client) == "the database is busy: try again shortly"
         assert time.monotonic() - began < 3

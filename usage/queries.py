@@ -8,7 +8,7 @@ from django.db.models import Count, Max, Min, Q, Sum
 
 from usage.expressions import ExactSum, UtcHour
 from usage.filters import UsageFilter
-from usage.models import FAILED, RecordedTotal, UsageMetric, UsageMetricQuerySet
+from usage.models import FAILED, UsageMetric, UsageMetricQuerySet, UsageRollup
 from usage.periods import Period
 
 MOST_BUCKETS = 20_000
@@ -164,5 +164,6 @@ def oldest_and_newest() -> tuple[dt.datetime, dt.datetime] | None:
 
 
 def records_persisted() -> int:
-    """How many rows were ever recorded; purging does not lower it."""
-    return RecordedTotal.objects.values_list("records", flat=True).first() or 0
+    """How many rows the sums hold: purging raw rows does not lower it."""
+    by_day = UsageRollup.objects.filter(rollup=3)
+    return int(by_day.aggregate(requests=Sum("requests", default=0))["requests"])

@@ -72,7 +72,7 @@ def _short_waits() -> Iterator[None]:
 def _try_writing() -> None:
     """Take the write lock and touch nothing: fails where a real write would."""
     with write_transaction(LONGEST_WAIT_MS / 1000), connection.cursor() as cursor:
-        cursor.execute("UPDATE usage_recordedtotal SET records = records WHERE id = 0")
+        cursor.execute("UPDATE usage_rollups SET requests = requests WHERE rollup = 0")
 
 
 def _file_trouble() -> str:

@@ -1,5 +1,6 @@
 """`POST /_qs/usage`: stores rows, all or none, and names every row that it cannot store."""
 
+import hashlib
 from dataclasses import asdict
 from typing import Any, cast
 
@@ -37,7 +38,7 @@ def ingest(request: Request) -> Response:
         raise ApiError(400, _summary(rows), errors=_named(rows), bad_rows=rows.bad_rows)
     if key is None:
         return Response(_answer(rows, record_batch(rows.records), partial), status=201)
-    post = Post(writer, key, posted.body)
+    post = Post(writer, key, hashlib.sha256(posted.body).hexdigest())
     try:
         answer, replayed = record_once(
             post, rows.records, lambda result: _answer(rows, result, partial)

@@ -3,7 +3,7 @@
 from usage.models.idempotent_post import IdempotentPost
 from usage.models.ingest_token import IngestToken
 from usage.models.one_time_password import OneTimePassword
-from usage.models.recorded_total import RecordedTotal
+from usage.models.rollup import PurgeHorizon, UsageHistogram, UsageRollup, UsageSeries
 from usage.models.usage_metric import FAILED, UsageMetric, UsageMetricQuerySet
 
 __all__ = [
@@ -11,7 +11,10 @@ __all__ = [
     "IdempotentPost",
     "IngestToken",
     "OneTimePassword",
-    "RecordedTotal",
+    "PurgeHorizon",
+    "UsageHistogram",
     "UsageMetric",
     "UsageMetricQuerySet",
+    "UsageRollup",
+    "UsageSeries",
 ]

@@ -1,26 +1,17 @@
 """One completed LLM request: the table `usage_metrics` and the filters on it."""
 
 import datetime as dt
-from collections.abc import Sequence
-from typing import Self
+from collections.abc import Iterable, Sequence
+from typing import Any, Self
 
-from django.db import models
+from django.db import models, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from usage.models.fields import UtcDateTimeField
 from usage.periods import Period
-
-# Words that gateways write for success where others write 200. Recording stores lower case;
-# plain SQL stores what it likes.
-SUCCESS_WORDS = (
-    "",
-    *(
-        spell(word)
-        for word in ("ok", "success", "succeeded", "completed")
-        for spell in (str.lower, str.upper, str.title)
-    ),
-)
+from usage.rollups import keeping
+from usage.statuses import SUCCESS_WORDS
 
 # Rows without a status count as successes: the client did not report a failure.
 FAILED = (
@@ -30,8 +21,11 @@ FAILED = (
 )
 
 
+_IDS_AT_ONCE = 500
+
+
 class UsageMetricQuerySet(models.QuerySet["UsageMetric"]):
-    """Chainable filters; every aggregate is in `usage.queries`."""
+    """Chainable filters, and changes that the sums follow; aggregates are in `usage.queries`."""
 
     def within(self, period: Period) -> Self:
         rows = self
@@ -64,6 +58,37 @@ class UsageMetricQuerySet(models.QuerySet["UsageMetric"]):
         """What follows that row in `newest_first`; the outer bound lets an index find it."""
         earlier = Q(timestamp__lt=timestamp) | Q(id__lt=row_id)
         return self.filter(earlier, timestamp__lte=timestamp)
+
+    def bulk_create(self, objs: Iterable["UsageMetric"], *args: Any, **kwargs: Any) -> Any:
+        rows = list(objs)
+        for row in rows:
+            row.is_summed = None
+        with transaction.atomic():
+            made = super().bulk_create(rows, *args, **kwargs)
+            keeping.add_rows([row.pk for row in made if row.pk is not None])
+        return made
+
+    def update(self, **values: Any) -> int:
+        with transaction.atomic():
+            ids = list(self.order_by("pk").values_list("pk", flat=True))
+            keeping.take_out_rows(ids)
+            changed = super().update(**values)
+            keeping.add_rows(ids)
+        return changed
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        deleted = 0
+        with transaction.atomic():
+            ids = list(self.order_by("pk").values_list("pk", flat=True))
+            keeping.take_out_rows(ids)
+            for start in range(0, len(ids), _IDS_AT_ONCE):
+                some = self.model.objects.filter(pk__in=ids[start : start + _IDS_AT_ONCE])
+                deleted += some.delete_but_keep_sums()
+        return deleted, {self.model._meta.label: deleted} if deleted else {}
+
+    def delete_but_keep_sums(self) -> int:
+        """For purging: history keeps its figures. How many rows went."""
+        return super().delete()[0]
 
 
 def _status_condition(pattern: str) -> Q:
@@ -103,6 +128,11 @@ class UsageMetric(models.Model):
         help_text="63-bit hash of source and the client's own event id.",
     )
     source = models.CharField(max_length=64, null=True, blank=True)
+    is_summed = models.BooleanField(
+        null=True,
+        editable=False,
+        help_text="Whether the sums hold it: NULL after plain SQL, until the next write or read.",
+    )
 
     objects = UsageMetricQuerySet.as_manager()
 
@@ -117,7 +147,21 @@ class UsageMetric(models.Model):
         indexes = [
             models.Index(fields=["model", "timestamp"], name="idx_model"),
             models.Index(fields=["api_key_hash", "timestamp"], name="idx_api_key"),
+            models.Index(fields=["id"], name="idx_unsummed", condition=Q(is_summed=None)),
         ]
 
     def __str__(self) -> str:
         return f"{self.model} at {self.timestamp:%Y-%m-%d %H:%M:%S}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        with transaction.atomic():
+            if self.pk is not None:
+                keeping.take_out_rows([self.pk])
+            self.is_summed = None
+            super().save(*args, **kwargs)
+            keeping.add_rows([self.pk])
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        with transaction.atomic():
+            keeping.take_out_rows([self.pk])
+            return super().delete(*args, **kwargs)

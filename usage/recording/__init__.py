@@ -2,9 +2,11 @@
 
 from usage.identity import hash_api_key
 from usage.recording.buffer import BufferClosed, BufferFull, UsageBuffer
-from usage.recording.idempotency import KeyReused, Post, record_once
+from usage.recording.idempotency import KeyReused, Post
+from usage.recording.record import record_batch, record_once, record_usage
+from usage.recording.sums import sum_rows_up, unsummed_rows
 from usage.recording.transactions import write_transaction
-from usage.recording.writer import RecordingResult, record_batch, record_usage
+from usage.recording.writer import RecordingResult
 
 __all__ = [
     "BufferClosed",
@@ -17,5 +19,7 @@ __all__ = [
     "record_batch",
     "record_once",
     "record_usage",
+    "sum_rows_up",
+    "unsummed_rows",
     "write_transaction",
 ]

@@ -12,7 +12,7 @@ from typing import Any, Self
 from django.db import connection
 
 from usage.database_trouble import DATABASE_TROUBLE
-from usage.recording.writer import record_batch
+from usage.recording.record import record_batch
 from usage.records import UsageRecord, record_from
 
 logger = logging.getLogger(__name__)

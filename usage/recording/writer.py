@@ -1,26 +1,26 @@
-"""Stores usage: one transaction a batch, an event at most once."""
+"""Stores usage: rows, and what they add to the sums, in one transaction, an event at most once."""
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 import msgspec
-from django.db import connection
+from django.db import IntegrityError, transaction
 
-from usage.recording.transactions import write_transaction
+from usage.recording.insertion import insert_and_tell, insert_rows
 from usage.records import FieldError, InvalidRow, UsageRecord, record_from
+from usage.rollups import tables
+from usage.rollups.aggregation import COLUMNS, TimedRow, aggregate
 
-_COLUMNS = UsageRecord.__struct_fields__
-_INSERT = (  # of our own column names
-    f"INSERT INTO usage_metrics ({', '.join(_COLUMNS)}) "
-    f"VALUES ({', '.join(['%s'] * len(_COLUMNS))}) "
-    "ON CONFLICT (timestamp, event_id) DO NOTHING"
-)
-_ADD_TO_TOTAL = (
-    "INSERT INTO usage_recordedtotal (id, records) VALUES (1, %s) "
-    "ON CONFLICT (id) DO UPDATE SET records = usage_recordedtotal.records + excluded.records"
-)
+# A transaction takes more rows in several steps, so that memory does not grow with them.
+_ROWS_A_STEP = 5_000
+_summed_columns = itemgetter(*map(UsageRecord.__struct_fields__.index, COLUMNS))
+
+
+class _SomeAreKnown(Exception):
+    """Events of the batch were stored before, so it must be told which."""
 
 
 @dataclass(frozen=True)
@@ -31,39 +31,18 @@ class RecordingResult:
     duplicates: int
 
 
-def record_batch(rows: Iterable[UsageRecord | Mapping[str, Any]]) -> RecordingResult:
-    """Store all rows in one transaction, or none; they are durable when this returns.
-
-    Rows are records, or mappings of the contract's row fields. InvalidRow names every fault,
-    the row's place in front; a DatabaseError means that nothing was stored.
-    """
-    records = _as_records(rows)
-    if not records:
-        return RecordingResult(0, 0)
+def store(records: Sequence[UsageRecord]) -> RecordingResult:
+    """Insert records and add them to the sums, within the caller's transaction."""
     # One order for all writers: two batches that share events cannot deadlock.
-    records.sort(key=lambda record: (record.timestamp, record.event_id or 0))
-    adapt = connection.ops.adapt_datetimefield_value
-    parameters = [
-        (adapt(record.timestamp), *msgspec.structs.astuple(record)[1:]) for record in records
-    ]
-    with write_transaction(), connection.cursor() as cursor:
-        cursor.executemany(_INSERT, parameters)
-        accepted = cursor.rowcount
-        if accepted:
-            cursor.execute(_ADD_TO_TOTAL, [accepted])
+    in_order = sorted(records, key=lambda record: (record.timestamp, record.event_id or 0))
+    accepted = 0
+    for start in range(0, len(in_order), _ROWS_A_STEP):
+        accepted += _store_step(in_order[start : start + _ROWS_A_STEP])
     return RecordingResult(accepted, len(records) - accepted)
 
 
-def record_usage(model: str, **fields: Any) -> bool:
-    """Store one row of the contract's fields (`timestamp` defaults to now).
-
-    False when its event was stored before; InvalidRow when a field cannot be stored.
-    """
-    record = record_from({"model": model, **fields}, dt.datetime.now(dt.UTC))
-    return record_batch([record]).accepted == 1
-
-
-def _as_records(rows: Iterable[UsageRecord | Mapping[str, Any]]) -> list[UsageRecord]:
+def as_records(rows: Iterable[UsageRecord | Mapping[str, Any]]) -> list[UsageRecord]:
+    """Records of records and mappings; InvalidRow names every fault, the row's place in front."""
     now = dt.datetime.now(dt.UTC)
     records: list[UsageRecord] = []
     faults: list[FieldError] = []
@@ -75,3 +54,21 @@ def _as_records(rows: Iterable[UsageRecord | Mapping[str, Any]]) -> list[UsageRe
     if faults:
         raise InvalidRow(faults)
     return records
+
+
+def _store_step(records: list[UsageRecord]) -> int:
+    inserted = records
+    try:
+        with transaction.atomic():
+            if insert_rows(records) < len(records):
+                raise _SomeAreKnown
+    except (_SomeAreKnown, IntegrityError):
+        inserted = insert_and_tell(records)
+    if inserted:
+        tables.add(aggregate(_timed(inserted)))
+    return len(inserted)
+
+
+def _timed(records: Sequence[UsageRecord]) -> Iterator[TimedRow]:
+    times = (int(record.timestamp.timestamp()) for record in records)
+    return zip(times, map(_summed_columns, map(msgspec.structs.astuple, records)), strict=True)

@@ -7,17 +7,21 @@ from typing import Any
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import CommandError
-from django.db import connection, connections
+from django.db import connection
+from tqdm import tqdm
 
 from qsmetrics import __version__
 from qsmetrics.setting_types import BindAddress
 from usage import demo, first_admin
 from usage.database_trouble import DATABASE_TROUBLE, explain
-from usage.management import server
+from usage.management import connection_pool, server
 from usage.management.portal_command import PortalCommand
 from usage.management.start_lock import only_start
 from usage.models import IngestToken
 from usage.queries import records_persisted
+from usage.recording import sum_rows_up, unsummed_rows
+
+_ROWS_AT_ONCE = 10_000
 
 
 class Command(PortalCommand):
@@ -43,7 +47,7 @@ class Command(PortalCommand):
                 raise CommandError(f"{_database()}: {explain(error)}") from None
             except OSError as error:
                 raise CommandError(f"{_database()}: {error.strerror}: {error.filename}") from None
-            connections.close_all()  # a connection must not cross into the workers
+            connection_pool.hand_over_to_workers(settings.METRICS_THREADS)
             server.run(
                 listener,
                 workers=1 if connection.vendor == "sqlite" else settings.METRICS_WORKERS,
@@ -52,6 +56,7 @@ class Command(PortalCommand):
 
     def _prepare(self, *, with_demo: bool) -> None:
         call_command("migrate", verbosity=0, interactive=False)
+        self._add_up()
         _require_locks_beyond_loopback()
         admin = first_admin.make_first_admin()
         if admin:
@@ -62,6 +67,16 @@ class Command(PortalCommand):
             )
         if with_demo:
             self._fill_with_demo()
+
+    def _add_up(self) -> None:
+        """What plain SQL or an older version stored, so that the first page need not."""
+        total = unsummed_rows()
+        if not total:
+            return
+        self.stdout.write(f"Adding {total:,} rows to the sums, once …")
+        with tqdm(total=total, unit=" rows", disable=not self.stderr.isatty()) as bar:
+            while added := sum_rows_up(_ROWS_AT_ONCE):
+                bar.update(added)
 
     def _fill_with_demo(self) -> None:
         if demo.has_usage():

@@ -1,0 +1,12 @@
+"""What every test of changes ends with: the sums are what the raw rows make."""
+
+from usage.models import UsageMetric
+from usage.rollups import comparison, rebuild
+
+
+def assert_sums_equal_rows():
+    assert not UsageMetric.objects.filter(is_summed=None).exists()
+    days = rebuild.days_with_usage(None)
+    differences = [each for day in days for each in comparison.compare_day(day)]
+    assert differences == []
+    assert comparison.compare_wide_buckets(None) == []

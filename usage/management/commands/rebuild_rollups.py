@@ -1,0 +1,88 @@
+"""`manage.py rebuild_rollups [--check]`: makes the sums anew from the raw rows, or compares."""
+
+import datetime as dt
+import time
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import CommandError
+from tqdm import tqdm
+
+from usage.management.portal_command import PortalCommand, breaks_off
+from usage.models import PurgeHorizon
+from usage.periods import rfc3339
+from usage.rollups import comparison, rebuild
+
+_MOST_SHOWN = 20
+
+
+class Command(PortalCommand):
+    help = "Make the sums that answer questions anew from the raw rows, a day at a time."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument(
+            "--check", action="store_true", help="only compare: exit status 1 where they differ"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        self._done = 0
+        began = time.monotonic()
+        with breaks_off(self._so_far):
+            purged_before = PurgeHorizon.objects.values_list("purged_before", flat=True).first()
+            first = rebuild.first_day(purged_before)
+            days = rebuild.days_with_usage(first)
+            if options["check"]:
+                self._check(days, first)
+            else:
+                self._rebuild(days)
+        verb = "agree with" if options["check"] else "were made anew from"
+        seconds = time.monotonic() - began
+        self.stdout.write(f"The sums of {_days(len(days))} {verb} the raw rows ({seconds:.1f} s).")
+        if purged_before is not None:
+            self.stdout.write(
+                f"Raw rows before {rfc3339(purged_before)} were purged: sums of days that begin "
+                "before then stand as they are."
+            )
+
+    def _rebuild(self, days: list[int]) -> None:
+        rows = 0
+        with self._bar(days) as bar:
+            for day in bar:
+                rows += rebuild.rebuild_day(day)
+                self._done += 1
+                bar.set_postfix_str(f"{rows:,} rows")
+
+    def _check(self, days: list[int], first: int | None) -> None:
+        found: list[comparison.Difference] = []
+        with self._bar(days) as bar:
+            for day in bar:
+                found += comparison.compare_day(day)
+                self._done += 1
+        found += comparison.compare_wide_buckets(first)
+        if not found:
+            return
+        for each in found[:_MOST_SHOWN]:
+            self.stdout.write(_shown(each))
+        raise CommandError(
+            f"{len(found):,} sums differ from the raw rows: run `manage.py rebuild_rollups`"
+        )
+
+    def _bar(self, days: list[int]) -> "tqdm[int]":
+        return tqdm(days, unit=" days", disable=not self.stderr.isatty())
+
+    def _so_far(self) -> str:
+        return f"{_days(self._done)} had been done; each day is whole in itself, so run it again."
+
+
+def _days(count: int) -> str:
+    return "1 day" if count == 1 else f"{count:,} days"
+
+
+def _shown(difference: comparison.Difference) -> str:
+    number, bucket, *rest = difference.key
+    begin = rfc3339(dt.datetime.fromtimestamp(bucket, dt.UTC))
+    return (
+        f"{difference.table} {number} from {begin}, {rest}: "
+        f"is {difference.stored}, should be {difference.expected}"
+    )

@@ -1,0 +1,152 @@
+"""Batches that wait at the same time share one transaction, and the price of its commit."""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from django.db import DataError, IntegrityError, OperationalError, connection
+
+from usage.recording import idempotency
+from usage.recording.idempotency import Post
+from usage.recording.transactions import in_write_transaction
+from usage.recording.writer import RecordingResult, store
+from usage.records import UsageRecord
+
+_MOST_ROWS = 2_000  # in a shared transaction, so that nobody waits long for others' rows
+_LONGEST_WAIT = 10.0  # seconds; then the client is told that the database is busy
+
+
+class _NotAllNew(Exception):
+    """Some rows or keys of a shared transaction came before, so each batch must be told apart."""
+
+
+def _no_answer(_: RecordingResult) -> dict[str, Any]:
+    return {}
+
+
+@dataclass(eq=False)
+class Submission:
+    """A batch that a thread waits for. With a post, `answer` is given to each of its copies."""
+
+    records: Sequence[UsageRecord]
+    post: Post | None = None
+    answer: Callable[[RecordingResult], dict[str, Any]] = _no_answer
+
+    result: RecordingResult | None = None
+    first_answer: dict[str, Any] | None = None
+    is_repetition: bool = False
+    error: Exception | None = None
+
+    @property
+    def is_done(self) -> bool:
+        return self.result is not None or self.is_repetition or self.error is not None
+
+    def fail(self, error: Exception) -> None:
+        self.result, self.is_repetition, self.error = None, False, error
+
+
+def commit(submission: Submission) -> Submission:
+    """Store a batch, durable on return; raises what went wrong with it.
+
+    Within a transaction of the caller's it is stored in that.
+    """
+    if connection.in_atomic_block:
+        _store(submission)
+    else:
+        _queue.commit(submission)
+    if submission.error is not None:
+        raise submission.error
+    return submission
+
+
+class _Queue:
+    """Whoever gets the turn stores what all the others wait for."""
+
+    def __init__(self) -> None:
+        self._turn = threading.Lock()
+        self._waiting: deque[Submission] = deque()
+
+    def commit(self, submission: Submission) -> None:
+        self._waiting.append(submission)
+        if not self._turn.acquire(timeout=_LONGEST_WAIT):
+            try:
+                self._waiting.remove(submission)
+            except ValueError:
+                self._turn.acquire()  # somebody is storing it just now
+            else:
+                raise OperationalError("database is locked: earlier writes take too long")
+        try:
+            while not submission.is_done:
+                _store_all(self._next())
+        finally:
+            self._turn.release()
+
+    def _next(self) -> list[Submission]:
+        """The oldest, and those behind it that fit into a transaction with it."""
+        chosen = [self._waiting.popleft()]
+        rows = len(chosen[0].records)
+        while self._waiting and rows + len(self._waiting[0].records) <= _MOST_ROWS:
+            chosen.append(self._waiting.popleft())
+            rows += len(chosen[-1].records)
+        return chosen
+
+
+_queue = _Queue()
+
+
+def _store_all(submissions: list[Submission]) -> None:
+    """Together if all of them are new; else each on its own."""
+    if len(submissions) > 1 and _is_stored_together(submissions):
+        return
+    for each in submissions:
+        try:
+            in_write_transaction(partial(_store, each))
+        except Exception as error:  # noqa: BLE001  # raised in the thread that waits for it
+            each.fail(error)
+
+
+def _is_stored_together(submissions: list[Submission]) -> bool:
+    """Whether that is the end of it: stored, or the database is in trouble for all."""
+    try:
+        in_write_transaction(partial(_store_together, submissions))
+    except (_NotAllNew, DataError, IntegrityError):
+        return False
+    except Exception as error:  # noqa: BLE001  # raised in each thread that waits
+        for each in submissions:
+            each.fail(error)
+        return True
+    for each in submissions:
+        each.result = RecordingResult(len(each.records), 0)
+    return True
+
+
+def _store_together(submissions: list[Submission]) -> None:
+    claims = [(each.post, each) for each in submissions if each.post is not None]
+    if claims:
+        idempotency.forget_some_old_keys()
+    # In one order for all portals, so that two of them cannot wait for each other.
+    for post, each in sorted(claims, key=lambda claim: (claim[0].writer, claim[0].key)):
+        each.first_answer = each.answer(RecordingResult(len(each.records), 0))
+        if not idempotency.claim(post, each.first_answer):
+            raise _NotAllNew
+    if store([record for each in submissions for record in each.records]).duplicates:
+        raise _NotAllNew
+
+
+def _store(submission: Submission) -> None:
+    post = submission.post
+    if post is None:
+        submission.result = store(submission.records)
+        return
+    idempotency.forget_some_old_keys()
+    submission.is_repetition = not idempotency.claim(post, None)
+    if submission.is_repetition:
+        submission.first_answer = idempotency.first_answer(post)
+        return
+    result = store(submission.records)
+    submission.first_answer = submission.answer(result)
+    idempotency.keep_answer(post, submission.first_answer)
+    submission.result = result

@@ -1,0 +1,47 @@
+"""What the rest of the portal calls: records in, durable when it returns."""
+
+import datetime as dt
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from usage.recording.group_commit import Submission, commit
+from usage.recording.idempotency import Post
+from usage.recording.writer import RecordingResult, as_records
+from usage.records import UsageRecord, record_from
+
+
+def record_batch(rows: Iterable[UsageRecord | Mapping[str, Any]]) -> RecordingResult:
+    """Store all rows in one transaction, or none; they are durable when this returns.
+
+    Rows are records, or mappings of the contract's row fields. InvalidRow names every fault,
+    the row's place in front; a DatabaseError means that nothing was stored.
+    """
+    records = as_records(rows)
+    if not records:
+        return RecordingResult(0, 0)
+    result = commit(Submission(records)).result
+    assert result is not None
+    return result
+
+
+def record_usage(model: str, **fields: Any) -> bool:
+    """Store one row of the contract's fields (`timestamp` defaults to now).
+
+    False when its event was stored before; InvalidRow when a field cannot be stored.
+    """
+    record = record_from({"model": model, **fields}, dt.datetime.now(dt.UTC))
+    return record_batch([record]).accepted == 1
+
+
+def record_once(
+    post: Post,
+    records: Sequence[UsageRecord],
+    answer: Callable[[RecordingResult], dict[str, Any]],
+) -> tuple[dict[str, Any], bool]:
+    """Store the records unless the post was stored before; what it was answered, and whether
+    this is a repetition. KeyReused when the key belongs to another body.
+
+    Two copies at the same time wait for each other at the claim.
+    """
+    done = commit(Submission(records, post, answer))
+    return done.first_answer or {}, done.is_repetition

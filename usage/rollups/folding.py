@@ -1,0 +1,53 @@
+"""Wide buckets made anew from the days in them."""
+
+from django.db import connection
+
+from usage.rollups.declarations import DAY, HISTOGRAMS, MEASURES, ROLLUPS, Histogram, Rollup
+from usage.rollups.tables import BINS
+
+WIDE = tuple(each for each in (*ROLLUPS, *HISTOGRAMS) if each.width > DAY)
+
+
+def fold_days(moment: int) -> None:
+    """Make each bucket that is wider than a day and holds `moment` the sum of its days."""
+    with connection.cursor() as cursor:
+        for wide in WIDE:
+            bucket = moment - moment % wide.width
+            table, columns, _ = table_of(wide)
+            cursor.execute(
+                f"DELETE FROM {table} WHERE {columns[0]} = %s AND bucket = %s",
+                [wide.number, bucket],
+            )
+            select, parameters = select_folded(wide, bucket)
+            cursor.execute(f"INSERT INTO {table} ({', '.join(columns)}) {select}", parameters)
+
+
+def select_folded(wide: Rollup | Histogram, bucket: int) -> tuple[str, list[int]]:
+    """SQL for the rows that a wide bucket should have, by its days, and its parameters."""
+    table, columns, length = table_of(wide)
+    # CAST: PostgreSQL's sums of bigint are numeric.
+    sums = (
+        f"SUM({name})" if name.endswith("_sum") else f"CAST(SUM({name}) AS BIGINT)"
+        for name in columns[length:]
+    )
+    keys = columns[2:length]
+    select = (
+        f"SELECT CAST(%s AS INTEGER), CAST(%s AS BIGINT), {', '.join([*keys, *sums])} "
+        f"FROM {table} WHERE {columns[0]} = %s AND bucket >= %s AND bucket < %s "
+        f"GROUP BY {', '.join(keys)}"
+    )
+    end = bucket + wide.width
+    return select, [wide.number, bucket, _same_by_day(wide).number, bucket, end]
+
+
+def table_of(each: Rollup | Histogram) -> tuple[str, list[str], int]:
+    """Its table, the columns of it, and how many of them make the key."""
+    if isinstance(each, Rollup):
+        return "usage_rollups", ["rollup", "bucket", "series", *MEASURES], 3
+    return "usage_histograms", ["histogram", "bucket", "series", "chunk", *BINS], 4
+
+
+def _same_by_day(wide: Rollup | Histogram) -> Rollup | Histogram:
+    if isinstance(wide, Rollup):
+        return next(r for r in ROLLUPS if (r.grouping, r.width) == (wide.grouping, DAY))
+    return next(h for h in HISTOGRAMS if (h.column, h.width) == (wide.column, DAY))

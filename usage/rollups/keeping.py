@@ -1,0 +1,110 @@
+"""Keeps the sums equal to the raw rows, whoever changes those: in one transaction with them."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from django.db import connection
+
+from usage.rollups import tables
+from usage.rollups.aggregation import COLUMNS, TimedRow, aggregate
+
+_MOST_IDS = 500  # SQLite takes at most 999 parameters in its older versions
+
+
+def columns() -> str:
+    """Of usage_metrics, what `timed` takes. Plain SQL may have stored text for a number."""
+    number = f"CAST({{0}} AS {'REAL' if connection.vendor == 'sqlite' else 'double precision'})"
+    # Neither infinity nor PostgreSQL's NaN, which is greater than every number.
+    finite = f"CASE WHEN ABS({number}) < 1e300 THEN {number} END"
+    casts = {"tokens": "COALESCE(CAST({} AS BIGINT), 0)", "ms": finite}
+    casts["usd"] = casts["ms"]
+    wanted = (casts.get(name.rpartition("_")[2], "{}").format(name) for name in COLUMNS)
+    return ", ".join([unix_seconds(), *wanted])
+
+
+def timed(rows: Iterable[tuple[Any, ...]]) -> Iterator[TimedRow]:
+    """Rows of `columns()` as `aggregate` takes them, without days that no calendar has."""
+    return ((row[0], row[1:]) for row in rows if row[0] is not None)
+
+
+def unix_seconds(column: str = "timestamp") -> str:
+    """When a row was completed, in SQL, rounded down."""
+    if connection.vendor == "sqlite":
+        # Without its fraction, which strftime would round up to the next second from .9995 on.
+        return f"CAST(strftime('%%s', SUBSTR({column}, 1, 19)) AS INTEGER)"
+    seconds = f"CAST(FLOOR(EXTRACT(EPOCH FROM {column})) AS BIGINT)"
+    return f"CASE WHEN isfinite({column}) THEN {seconds} END"
+
+
+def time_as_kept(column: str = "timestamp") -> str:
+    """A time in SQL as recording writes it, so that SQLite can compare it as text.
+
+    Plain SQL may have written `T`, `Z`, `+00:00` or another length of fraction.
+    """
+    if connection.vendor != "sqlite":
+        return column
+    rest = f"REPLACE(REPLACE(SUBSTR({column}, 20), 'Z', ''), '+00:00', '')"
+    fraction = f"SUBSTR({rest} || '000000', 1, 7)"
+    return (
+        f"SUBSTR({column}, 1, 10) || ' ' || SUBSTR({column}, 12, 8)"
+        f" || CASE WHEN {fraction} IN ('000000', '.000000') THEN '' ELSE {fraction} END"
+    )
+
+
+def keep_times(where: str, parameters: Sequence[Any]) -> None:
+    """Write the times of rows as recording does; for those that plain SQL has written."""
+    if connection.vendor == "sqlite":
+        kept = time_as_kept()
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"UPDATE OR IGNORE usage_metrics SET timestamp = {kept}"
+                f" WHERE {where} AND timestamp <> {kept}",
+                parameters,
+            )
+
+
+def add_unsummed(most: int) -> int:
+    """Add rows that came in plain SQL or through the ORM to the sums; how many there were.
+
+    Two that do it at once take different rows.
+    """
+    skip = "" if connection.vendor == "sqlite" else "FOR UPDATE SKIP LOCKED"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT id FROM usage_metrics WHERE is_summed IS NULL ORDER BY id LIMIT %s {skip}",
+            [most],
+        )
+        ids = [number for (number,) in cursor.fetchall()]
+    add_rows(ids)
+    return len(ids)
+
+
+def add_rows(ids: Sequence[int]) -> None:
+    """Add those of the rows that are not in the sums yet."""
+    found = _take(ids, "is_summed IS NULL", "true")
+    if found:
+        tables.add(aggregate(timed(found)))
+
+
+def take_out_rows(ids: Sequence[int]) -> None:
+    """Take those of the rows that are in the sums out of them, before they change or go."""
+    found = _take(ids, "is_summed IS NOT NULL", "NULL")
+    if found:
+        tables.subtract(aggregate(timed(found)))
+
+
+def _take(ids: Sequence[int], condition: str, mark: str) -> list[tuple[Any, ...]]:
+    """The rows, locked and marked."""
+    found: list[tuple[Any, ...]] = []
+    lock = "" if connection.vendor == "sqlite" else "FOR UPDATE"
+    with connection.cursor() as cursor:
+        for start in range(0, len(ids), _MOST_IDS):
+            some = sorted(ids[start : start + _MOST_IDS])
+            which = f"id IN ({', '.join(['%s'] * len(some))}) AND {condition}"
+            cursor.execute(
+                f"SELECT {columns()} FROM usage_metrics WHERE {which} ORDER BY id {lock}", some
+            )
+            found += cursor.fetchall()
+            keep_times(which, some)
+            cursor.execute(f"UPDATE usage_metrics SET is_summed = {mark} WHERE {which}", some)
+    return found

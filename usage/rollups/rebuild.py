@@ -1,0 +1,118 @@
+"""The sums made anew from the raw rows, a day at a time."""
+
+import datetime as dt
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from django.db import connection, transaction
+
+from usage.rollups import keeping, tables
+from usage.rollups.aggregation import TimedRow, aggregate
+from usage.rollups.declarations import DAY, HISTOGRAMS, ROLLUPS
+from usage.rollups.folding import fold_days
+
+_ROWS_AT_ONCE = 10_000
+_NUMBERS_BY_DAY = tuple(rollup.number for rollup in ROLLUPS if rollup.width == DAY)
+_DAY = dt.timedelta(days=1)
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+
+
+def first_day(purged_before: dt.datetime | None) -> int | None:
+    """The first UTC day, in Unix seconds, of which no raw row was purged; None is any."""
+    if purged_before is None:
+        return None
+    return math.ceil(purged_before.timestamp() / DAY) * DAY
+
+
+def days_with_usage(first: int | None) -> list[int]:
+    """The UTC days, in Unix seconds, that have raw rows or sums, from `first` on."""
+    with connection.cursor() as cursor:
+        marks = ", ".join(["%s"] * len(_NUMBERS_BY_DAY))
+        cursor.execute(
+            f"SELECT DISTINCT bucket FROM usage_rollups WHERE rollup IN ({marks})", _NUMBERS_BY_DAY
+        )
+        found = {bucket for (bucket,) in cursor.fetchall()}
+    found.update(_days_with_rows())
+    return sorted(day for day in found if first is None or day >= first)
+
+
+def rebuild_day(day: int) -> int:
+    """Make all sums of a UTC day from its raw rows; how many those were.
+
+    Writers wait meanwhile: about a second for 50,000 rows.
+    """
+    count = 0
+    with transaction.atomic():
+        _keep_writers_out()
+        _delete_sums(day)
+        for rows in raw_rows(day):
+            tables.add(aggregate(rows))
+            count += len(rows)
+        _mark_summed(day)
+        fold_days(day)
+    return count
+
+
+def raw_rows(day: int) -> Iterator[list[TimedRow]]:
+    """The raw rows of a UTC day as `aggregate` takes them, 10,000 at a time."""
+    with connection.chunked_cursor() as cursor:
+        cursor.execute(
+            f"SELECT {keeping.columns()} FROM usage_metrics "
+            "WHERE timestamp >= %s AND timestamp < %s",
+            _ends(day),
+        )
+        while rows := cursor.fetchmany(_ROWS_AT_ONCE):
+            yield list(keeping.timed(rows))
+
+
+def _days_with_rows() -> Iterator[int]:
+    """One step through the index on time for each."""
+    after = connection.ops.adapt_datetimefield_value(dt.datetime(1, 1, 1, tzinfo=dt.UTC))
+    with connection.cursor() as cursor:
+        while True:
+            cursor.execute(
+                f"SELECT {keeping.unix_seconds('MIN(timestamp)')} FROM usage_metrics "
+                "WHERE timestamp >= %s",
+                [after],
+            )
+            (seconds,) = cursor.fetchone()
+            if seconds is None:
+                return
+            day = seconds // DAY * DAY
+            yield day
+            after = _ends(day)[1]
+
+
+def _ends(day: int) -> list[Any]:
+    """Its begin and the next one's, as the database compares times."""
+    begin = _EPOCH + dt.timedelta(seconds=day)
+    adapt = connection.ops.adapt_datetimefield_value
+    return [adapt(begin), adapt(begin + _DAY)]
+
+
+def _keep_writers_out() -> None:
+    if connection.vendor == "postgresql":  # SQLite's transaction has the only write lock
+        with connection.cursor() as cursor:
+            cursor.execute("LOCK TABLE usage_rollups, usage_histograms IN SHARE ROW EXCLUSIVE MODE")
+
+
+def _delete_sums(day: int) -> None:
+    with connection.cursor() as cursor:
+        for table, name, all_of_them in (
+            ("usage_rollups", "rollup", ROLLUPS),
+            ("usage_histograms", "histogram", HISTOGRAMS),
+        ):
+            for each in all_of_them:
+                if each.width <= DAY:
+                    cursor.execute(
+                        f"DELETE FROM {table} WHERE {name} = %s AND bucket >= %s AND bucket < %s",
+                        [each.number, day, day + DAY],
+                    )
+
+
+def _mark_summed(day: int) -> None:
+    unsummed = "is_summed IS NULL AND timestamp >= %s AND timestamp < %s"
+    keeping.keep_times(unsummed, _ends(day))
+    with connection.cursor() as cursor:
+        cursor.execute(f"UPDATE usage_metrics SET is_summed = true WHERE {unsummed}", _ends(day))
