@@ -6,103 +6,162 @@ from usage.models.clustered_table import CreateClusteredTable
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('usage', '0001_initial'),
+        ("usage", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='PurgeHorizon',
+            name="PurgeHorizon",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('purged_before', models.DateTimeField()),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("purged_before", models.DateTimeField()),
             ],
         ),
         CreateClusteredTable(
-            name='UsageHistogram',
+            name="UsageHistogram",
             fields=[
-                ('pk', models.CompositePrimaryKey('histogram', 'bucket', 'series', 'chunk', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('histogram', models.SmallIntegerField(help_text='Which of declarations.HISTOGRAMS.')),
-                ('bucket', models.BigIntegerField(help_text='Where it begins, in Unix seconds.')),
-                ('series', models.BigIntegerField(help_text='UsageSeries.id')),
-                ('chunk', models.SmallIntegerField(help_text='Bin 16 * chunk is bin_0, the next bin_1, …')),
-                ('bin_0', models.BigIntegerField()),
-                ('bin_1', models.BigIntegerField()),
-                ('bin_2', models.BigIntegerField()),
-                ('bin_3', models.BigIntegerField()),
-                ('bin_4', models.BigIntegerField()),
-                ('bin_5', models.BigIntegerField()),
-                ('bin_6', models.BigIntegerField()),
-                ('bin_7', models.BigIntegerField()),
-                ('bin_8', models.BigIntegerField()),
-                ('bin_9', models.BigIntegerField()),
-                ('bin_10', models.BigIntegerField()),
-                ('bin_11', models.BigIntegerField()),
-                ('bin_12', models.BigIntegerField()),
-                ('bin_13', models.BigIntegerField()),
-                ('bin_14', models.BigIntegerField()),
-                ('bin_15', models.BigIntegerField()),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "histogram",
+                        "bucket",
+                        "series",
+                        "chunk",
+                        blank=True,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                (
+                    "histogram",
+                    models.SmallIntegerField(help_text="Which of declarations.HISTOGRAMS."),
+                ),
+                ("bucket", models.BigIntegerField(help_text="Where it begins, in Unix seconds.")),
+                ("series", models.BigIntegerField(help_text="UsageSeries.id")),
+                (
+                    "chunk",
+                    models.SmallIntegerField(
+                        help_text="Bin 16 * chunk is bin_0, the next bin_1, …"
+                    ),
+                ),
+                ("bin_0", models.BigIntegerField()),
+                ("bin_1", models.BigIntegerField()),
+                ("bin_2", models.BigIntegerField()),
+                ("bin_3", models.BigIntegerField()),
+                ("bin_4", models.BigIntegerField()),
+                ("bin_5", models.BigIntegerField()),
+                ("bin_6", models.BigIntegerField()),
+                ("bin_7", models.BigIntegerField()),
+                ("bin_8", models.BigIntegerField()),
+                ("bin_9", models.BigIntegerField()),
+                ("bin_10", models.BigIntegerField()),
+                ("bin_11", models.BigIntegerField()),
+                ("bin_12", models.BigIntegerField()),
+                ("bin_13", models.BigIntegerField()),
+                ("bin_14", models.BigIntegerField()),
+                ("bin_15", models.BigIntegerField()),
             ],
             options={
-                'db_table': 'usage_histograms',
+                "db_table": "usage_histograms",
             },
         ),
         CreateClusteredTable(
-            name='UsageRollup',
+            name="UsageRollup",
             fields=[
-                ('pk', models.CompositePrimaryKey('rollup', 'bucket', 'series', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('rollup', models.SmallIntegerField(help_text='Which of usage.rollups.declarations.ROLLUPS.')),
-                ('bucket', models.BigIntegerField(help_text='Where it begins, in Unix seconds.')),
-                ('series', models.BigIntegerField(help_text='UsageSeries.id')),
-                ('requests', models.BigIntegerField()),
-                ('failed_requests', models.BigIntegerField()),
-                ('total_tokens', models.BigIntegerField()),
-                ('prompt_tokens', models.BigIntegerField()),
-                ('completion_tokens', models.BigIntegerField()),
-                ('cached_tokens', models.BigIntegerField()),
-                ('cache_write_tokens', models.BigIntegerField()),
-                ('reasoning_tokens', models.BigIntegerField()),
-                ('latency_ms_sum', models.FloatField()),
-                ('latency_count', models.BigIntegerField()),
-                ('ttft_ms_sum', models.FloatField()),
-                ('ttft_count', models.BigIntegerField()),
-                ('cost_usd_sum', models.FloatField()),
-                ('unpriced_requests', models.BigIntegerField()),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "rollup",
+                        "bucket",
+                        "series",
+                        blank=True,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                (
+                    "rollup",
+                    models.SmallIntegerField(
+                        help_text="Which of usage.rollups.declarations.ROLLUPS."
+                    ),
+                ),
+                ("bucket", models.BigIntegerField(help_text="Where it begins, in Unix seconds.")),
+                ("series", models.BigIntegerField(help_text="UsageSeries.id")),
+                ("requests", models.BigIntegerField()),
+                ("failed_requests", models.BigIntegerField()),
+                ("total_tokens", models.BigIntegerField()),
+                ("prompt_tokens", models.BigIntegerField()),
+                ("completion_tokens", models.BigIntegerField()),
+                ("cached_tokens", models.BigIntegerField()),
+                ("cache_write_tokens", models.BigIntegerField()),
+                ("reasoning_tokens", models.BigIntegerField()),
+                ("latency_ms_sum", models.FloatField()),
+                ("latency_count", models.BigIntegerField()),
+                ("ttft_ms_sum", models.FloatField()),
+                ("ttft_count", models.BigIntegerField()),
+                ("cost_usd_sum", models.FloatField()),
+                ("unpriced_requests", models.BigIntegerField()),
             ],
             options={
-                'db_table': 'usage_rollups',
+                "db_table": "usage_rollups",
             },
         ),
         migrations.CreateModel(
-            name='UsageSeries',
+            name="UsageSeries",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('grouping', models.CharField(max_length=16)),
-                ('api_key_hash', models.CharField(max_length=64)),
-                ('model', models.CharField(max_length=255)),
-                ('provider', models.CharField(max_length=64)),
-                ('status', models.CharField(max_length=32)),
-                ('token_shift', models.SmallIntegerField(help_text='Token sums are in units of two to this power: 0, or 32 for the upper halves.')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("grouping", models.CharField(max_length=16)),
+                ("api_key_hash", models.CharField(max_length=64)),
+                ("model", models.CharField(max_length=255)),
+                ("provider", models.CharField(max_length=64)),
+                ("status", models.CharField(max_length=32)),
+                (
+                    "token_shift",
+                    models.SmallIntegerField(
+                        help_text="Token sums are in units of two to this power: 0, or 32 for the upper halves."
+                    ),
+                ),
             ],
             options={
-                'db_table': 'usage_series',
+                "db_table": "usage_series",
             },
         ),
         migrations.DeleteModel(
-            name='RecordedTotal',
+            name="RecordedTotal",
         ),
         migrations.AddField(
-            model_name='usagemetric',
-            name='is_summed',
-            field=models.BooleanField(editable=False, help_text='Whether the sums hold it: NULL after plain SQL, until the next write or read.', null=True),
+            model_name="usagemetric",
+            name="is_summed",
+            field=models.BooleanField(
+                editable=False,
+                help_text="Whether the sums hold it: NULL after plain SQL, until the next write or read.",
+                null=True,
+            ),
         ),
         migrations.AddIndex(
-            model_name='usagemetric',
-            index=models.Index(condition=models.Q(('is_summed', None)), fields=['id'], name='idx_unsummed'),
+            model_name="usagemetric",
+            index=models.Index(
+                condition=models.Q(("is_summed", None)), fields=["id"], name="idx_unsummed"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='usageseries',
-            constraint=models.UniqueConstraint(fields=('grouping', 'api_key_hash', 'model', 'provider', 'status', 'token_shift'), name='one_series_of_a_kind'),
+            model_name="usageseries",
+            constraint=models.UniqueConstraint(
+                fields=("grouping", "api_key_hash", "model", "provider", "status", "token_shift"),
+                name="one_series_of_a_kind",
+            ),
         ),
     ]
