@@ -32,8 +32,8 @@ fix: $(VENV)/.ready-dev
 	$(BIN)/ruff check --fix --quiet $(SOURCES)
 	$(BIN)/djade --target-version 5.2 $(TEMPLATES)
 
-bench: $(VENV)/.ready
-	$(BIN)/python -m benchmarks.purge_under_ingest
+bench: $(VENV)/.ready-bench
+	$(BIN)/python -m benchmarks
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
@@ -50,4 +50,8 @@ $(VENV)/.ready: requirements.txt
 
 $(VENV)/.ready-dev: requirements-dev.txt $(VENV)/.ready
 	@$(PIP_INSTALL) -r requirements-dev.txt
+	@touch $@
+
+$(VENV)/.ready-bench: requirements-bench.txt $(VENV)/.ready
+	@$(PIP_INSTALL) -r requirements-bench.txt
 	@touch $@
