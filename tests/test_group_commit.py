@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Self
 
@@ -52,14 +52,25 @@ class Crowd:
         return self
 
     def __exit__(self, *_: object) -> None:
-        queue = group_commit._queue
-        with queue._turn:
+        with busy_queue() as queue:
             for number, thread in enumerate(self._threads, 1):
                 thread.start()
                 while len(queue._waiting) < number:
                     time.sleep(0.001)
         for thread in self._threads:
             thread.join()
+
+
+@contextmanager
+def busy_queue() -> Iterator[Any]:
+    """Somebody stores something, and then wakes whoever came meanwhile."""
+    queue = group_commit._queue
+    queue._has_leader = True
+    yield queue
+    with queue._mutex:
+        queue._has_leader = bool(queue._waiting)
+        if queue._waiting:
+            queue._waiting[0].woken.release()
 
 
 @pytest.fixture
@@ -166,7 +177,7 @@ def test_large_batches_do_not_wait_for_each_other_to_end(commits):
 
 def test_whoever_waits_too_long_for_a_turn_is_told_that_the_database_is_busy(monkeypatch):
     monkeypatch.setattr(group_commit, "_LONGEST_WAIT", 0.05)
-    with group_commit._queue._turn, pytest.raises(OperationalError, match="locked"):
+    with busy_queue(), pytest.raises(OperationalError, match="locked"):
         record_batch(rows("a"))
     assert record_batch(rows("b")) == RecordingResult(1, 0)
     assert UsageMetric.objects.count() == 1

@@ -3,7 +3,7 @@
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -27,6 +27,12 @@ def _no_answer(_: RecordingResult) -> dict[str, Any]:
     return {}
 
 
+def _locked() -> threading.Lock:
+    lock = threading.Lock()
+    lock.acquire()
+    return lock
+
+
 @dataclass(eq=False)
 class Submission:
     """A batch that a thread waits for. With a post, `answer` is given to each of its copies."""
@@ -39,6 +45,7 @@ class Submission:
     first_answer: dict[str, Any] | None = None
     is_repetition: bool = False
     error: Exception | None = None
+    woken: threading.Lock = field(default_factory=_locked)
 
     @property
     def is_done(self) -> bool:
@@ -63,26 +70,50 @@ def commit(submission: Submission) -> Submission:
 
 
 class _Queue:
-    """Whoever gets the turn stores what all the others wait for."""
+    """One thread at a time leads: it stores what waits, then wakes the next one to lead."""
 
     def __init__(self) -> None:
-        self._turn = threading.Lock()
+        self._mutex = threading.Lock()
         self._waiting: deque[Submission] = deque()
+        self._has_leader = False
 
     def commit(self, submission: Submission) -> None:
-        self._waiting.append(submission)
-        if not self._turn.acquire(timeout=_LONGEST_WAIT):
-            try:
+        with self._mutex:
+            self._waiting.append(submission)
+            leads, self._has_leader = not self._has_leader, True
+        if not leads:
+            self._wait(submission)
+        if not submission.is_done:
+            self._lead()
+
+    def _wait(self, submission: Submission) -> None:
+        """Until it is done, or first in the queue and nobody leads."""
+        if submission.woken.acquire(timeout=_LONGEST_WAIT):
+            return
+        with self._mutex:
+            if submission.woken.acquire(blocking=False):
+                return
+            if submission in self._waiting:
                 self._waiting.remove(submission)
-            except ValueError:
-                self._turn.acquire()  # somebody is storing it just now
-            else:
                 raise OperationalError("database is locked: earlier writes take too long")
+        submission.woken.acquire()  # somebody is storing it just now
+
+    def _lead(self) -> None:
+        with self._mutex:
+            chosen = self._next()
         try:
-            while not submission.is_done:
-                _store_all(self._next())
+            _store_all(chosen)
+        except BaseException:
+            for each in chosen:
+                each.fail(OperationalError("database is locked: the write was broken off"))
+            raise
         finally:
-            self._turn.release()
+            with self._mutex:
+                self._has_leader = bool(self._waiting)
+                if self._waiting:
+                    self._waiting[0].woken.release()
+            for each in chosen:
+                each.woken.release()
 
     def _next(self) -> list[Submission]:
         """The oldest, and those behind it that fit into a transaction with it."""

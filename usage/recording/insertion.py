@@ -8,6 +8,7 @@ import msgspec
 from django.db import connection
 
 from usage.records import UsageRecord
+from usage.rollups.many import execute_for_each
 
 _FIELDS = UsageRecord.__struct_fields__
 _COLUMNS = (*_FIELDS, "created_at", "is_summed")
@@ -31,14 +32,16 @@ def insert_rows(records: Sequence[UsageRecord]) -> int:
 
     IntegrityError where it takes `insert_and_tell` to find that out.
     """
-    with connection.cursor() as cursor:
-        if connection.vendor == "postgresql" and len(records) >= _COPIED_FROM:
-            with connection.wrap_database_errors, cursor.copy(_COPY) as copy:
-                for row in _rows(records):
-                    copy.write_row(row)
-            return len(records)
-        cursor.executemany(_VALUES, _rows(records))
-        return int(cursor.rowcount)
+    if connection.vendor == "postgresql" and len(records) >= _COPIED_FROM:
+        with (
+            connection.cursor() as cursor,
+            connection.wrap_database_errors,
+            cursor.copy(_COPY) as copy,
+        ):
+            for row in _rows(records):
+                copy.write_row(row)
+        return len(records)
+    return execute_for_each(_VALUES, _rows(records))
 
 
 def insert_and_tell(records: Sequence[UsageRecord]) -> list[UsageRecord]:

@@ -9,6 +9,7 @@ from usage.rollups import series
 from usage.rollups.aggregation import Additions
 from usage.rollups.bins import CHUNK
 from usage.rollups.declarations import MEASURES, TOKEN_MEASURES
+from usage.rollups.many import execute_for_each
 
 BINS = tuple(f"bin_{number}" for number in range(CHUNK))
 _FLOATS = {"latency_ms_sum", "ttft_ms_sum", "cost_usd_sum"}
@@ -69,11 +70,11 @@ def _add_to(
     added = ", ".join(f"{name} = {table}.{name} + excluded.{name}" for name in values)
     upsert = f"ON CONFLICT ({', '.join(key)}) DO UPDATE SET {added}"
     insert = f"INSERT INTO {table} ({', '.join(columns)})"
+    if connection.vendor == "sqlite":
+        marks = ", ".join(["%s"] * len(columns))
+        execute_for_each(f"{insert} VALUES ({marks}) {upsert}", rows)
+        return
     with connection.cursor() as cursor:
-        if connection.vendor == "sqlite":
-            marks = ", ".join(["%s"] * len(columns))
-            cursor.executemany(f"{insert} VALUES ({marks}) {upsert}", rows)
-            return
         arrays = ", ".join(f"%s::{'float8' if name in _FLOATS else 'bigint'}[]" for name in columns)
         # WHERE: without it ON would be read as a join's. As text, since the driver takes
         # ten times as long to write out lists.
