@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from functools import lru_cache
 
 # What comes along when a key is copied from a header or a file.
 _WRAPPING = r"[\s'\"]*(?:authorization\s*[:=]\s*)?[\s'\"]*"
@@ -12,6 +13,7 @@ _LIVE_KEY = re.compile(
     r"|ghp_|gho_|ghs_|github_pat_|glpat-|AKIA|ya29\.|eyJ)",
     re.IGNORECASE,
 )
+_DIGEST = re.compile("[0-9a-fA-F]{64}")
 _63_BITS = 2**63 - 1
 
 
@@ -31,7 +33,32 @@ def looks_like_live_key(value: str) -> bool:
     return _LIVE_KEY.match(value) is not None
 
 
+def known_digest(value: str) -> str | None:
+    """The value itself, one object for all its copies, if it is a hex SHA-256; else None."""
+    if len(value) != 64:
+        return None
+    try:
+        return _proven_digest(value)
+    except ValueError:
+        return None
+
+
+@lru_cache(maxsize=4096)
+def _proven_digest(value: str) -> str:
+    """Raises for all else, which may be a key: what is raised for is not cached."""
+    if _DIGEST.fullmatch(value) is None:
+        raise ValueError
+    return value
+
+
 def event_identity(source: str | None, event_id: str) -> int:
     """A 63-bit number for a client's own event id; `source` keeps clients' ids apart."""
-    text = f"{source or ''}\0{event_id}".encode("utf-8", "surrogatepass")
-    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "big") & _63_BITS
+    hashed = _hashed_source(source or "").copy()
+    hashed.update(event_id.encode("utf-8", "surrogatepass"))
+    return int.from_bytes(hashed.digest(), "big") & _63_BITS
+
+
+@lru_cache(maxsize=256)
+def _hashed_source(source: str) -> "hashlib.blake2b":
+    """The hash of an event up to its id: copying it is quicker than starting anew."""
+    return hashlib.blake2b(f"{source}\0".encode("utf-8", "surrogatepass"), digest_size=8)

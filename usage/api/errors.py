@@ -1,11 +1,15 @@
 """Errors as JSON sentences: every exception of the API becomes its status here."""
 
 import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import wraps
 from typing import Any
 
+import msgspec
 from django.core.exceptions import PermissionDenied
 from django.db import DataError
-from django.http import Http404
+from django.http import Http404, HttpRequest, HttpResponse
 from rest_framework import exceptions
 from rest_framework.response import Response
 
@@ -25,38 +29,71 @@ class ApiError(Exception):
         super().__init__(message)
 
 
+@dataclass(frozen=True)
+class _Refusal:
+    status: int
+    body: dict[str, Any]
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
 def handle(exception: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's exception handler; None lets Django's own 500 take over."""
-    response = _response(exception, context)
-    if response is not None:
-        response.exception = True
+    refusal = _refusal(exception) or _from_framework(exception, context)
+    if refusal is None:
+        return None
+    response = Response(refusal.body, status=refusal.status, headers=dict(refusal.headers))
+    response.exception = True
     return response
 
 
-def _response(exception: Exception, context: dict[str, Any]) -> Response | None:
+def answered(
+    view: Callable[[HttpRequest], HttpResponse],
+) -> Callable[[HttpRequest], HttpResponse]:
+    """The same for a view that goes without DRF."""
+
+    @wraps(view)
+    def answer(request: HttpRequest) -> HttpResponse:
+        try:
+            return view(request)
+        except (ApiError, AccessDenied, *DATABASE_TROUBLE) as error:
+            refusal = _refusal(error)
+            assert refusal is not None
+            return json_answer(refusal.body, refusal.status, refusal.headers)
+
+    return answer
+
+
+def json_answer(
+    body: dict[str, Any], status: int, headers: Mapping[str, str] | None = None
+) -> HttpResponse:
+    return HttpResponse(
+        msgspec.json.encode(body), "application/json", status, headers=dict(headers or {})
+    )
+
+
+def _refusal(exception: Exception) -> _Refusal | None:
     if isinstance(exception, DATABASE_TROUBLE):
         logger.error("%s: %s", type(exception).__name__, explain(exception))
         # Values that it refuses would be refused again.
         status = 400 if isinstance(exception, DataError) else 503
         exception = ApiError(status, explain(exception))
     if isinstance(exception, ApiError):
-        headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if exception.status == 503 else None
-        body = {"error": exception.message, **exception.details}
-        return Response(body, status=exception.status, headers=headers)
-    if isinstance(exception, AccessDenied):
-        return Response(
-            {"error": exception.message}, status=exception.status, headers=exception.headers
+        headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if exception.status == 503 else {}
+        return _Refusal(
+            exception.status, {"error": exception.message, **exception.details}, headers
         )
+    if isinstance(exception, AccessDenied):
+        return _Refusal(exception.status, {"error": exception.message}, exception.headers)
     if isinstance(exception, Http404):
-        return Response({"error": "not found"}, status=404)
+        return _Refusal(404, {"error": "not found"})
     if isinstance(exception, PermissionDenied):
-        return Response({"error": "permission denied"}, status=403)
-    if isinstance(exception, exceptions.APIException):
-        return _from_framework(exception, context)
+        return _Refusal(403, {"error": "permission denied"})
     return None
 
 
-def _from_framework(exception: exceptions.APIException, context: dict[str, Any]) -> Response:
+def _from_framework(exception: Exception, context: dict[str, Any]) -> _Refusal | None:
+    if not isinstance(exception, exceptions.APIException):
+        return None
     headers = {}
     message = str(exception.detail)
     if isinstance(exception, exceptions.MethodNotAllowed):
@@ -65,11 +102,4 @@ def _from_framework(exception: exceptions.APIException, context: dict[str, Any])
         message = f"{context['request'].method} is not possible here: use {allowed}"
     if isinstance(exception, exceptions.NotAcceptable):
         message = "this answers application/json: send `Accept: application/json` or `*/*`"
-    if isinstance(exception, exceptions.UnsupportedMediaType):
-        message = _media_type_message(context)
-    return Response({"error": message}, status=exception.status_code, headers=headers)
-
-
-def _media_type_message(context: dict[str, Any]) -> str:
-    accepted = [parser.media_type for parser in context["view"].parser_classes]
-    return f"send the body with Content-Type {' or '.join(accepted)}"
+    return _Refusal(exception.status_code, {"error": message}, headers)

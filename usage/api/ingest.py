@@ -1,44 +1,44 @@
 """`POST /_qs/usage`: stores rows, all or none, and names every row that it cannot store."""
 
-import hashlib
 from dataclasses import asdict
-from typing import Any, cast
+from typing import Any
 
 from django.conf import settings
-from rest_framework.exceptions import UnsupportedMediaType
-from rest_framework.request import Request
-from rest_framework.response import Response
+from django.http import HttpRequest, HttpResponse
 
 from usage.access import require_writer
-from usage.api import parameters
+from usage.api import errors, parameters
 from usage.api.errors import ApiError
-from usage.api.parsers import PostedRows
+from usage.api.parsers import BodyDigest, parse
 from usage.intake.native import ParsedRows
+from usage.intake.room import Room
 from usage.recording import KeyReused, Post, RecordingResult, record_batch, record_once
 
 _MOST_KEY_CHARACTERS = 255
+_room = Room()
 
 
-def ingest(request: Request) -> Response:
+@errors.answered
+def ingest(request: HttpRequest) -> HttpResponse:
     """Store the rows of a post and answer how many were new."""
-    writer = require_writer(request._request)
-    parameters.refuse_unknown(request.query_params, ["partial"])
+    writer = require_writer(request)
+    partial = _wants_partial(request)
     if not settings.USAGE_STATISTICS_ENABLED:
         raise ApiError(
             503, "metrics are disabled: set METRICS_ENABLED and USAGE_STATISTICS_ENABLED to true"
         )
-    if "*" in request.content_type:  # no parser's type, though it matches each
-        raise UnsupportedMediaType(request.content_type)
     _require_length(request)
-    partial = parameters.flag(request.query_params, "partial")
     key = _idempotency_key(request)
-    posted = cast("PostedRows", request.data)
-    rows = posted.rows
-    if rows.errors and not partial:
-        raise ApiError(400, _summary(rows), errors=_named(rows), bad_rows=rows.bad_rows)
-    if key is None:
-        return Response(_answer(rows, record_batch(rows.records), partial), status=201)
-    post = Post(writer, key, hashlib.sha256(posted.body).hexdigest())
+    with _room.share() as share:
+        if key is None:
+            rows = _storable(parse(request, share), partial)
+            return errors.json_answer(_answer(rows, record_batch(rows.records), partial), 201)
+        digest = BodyDigest()
+        rows = _storable(parse(request, share, digest), partial)
+        return _answer_once(Post(writer, key, str(digest)), rows, partial)
+
+
+def _answer_once(post: Post, rows: ParsedRows, partial: bool) -> HttpResponse:
     try:
         answer, replayed = record_once(
             post, rows.records, lambda result: _answer(rows, result, partial)
@@ -48,10 +48,23 @@ def ingest(request: Request) -> Response:
             409, "this Idempotency-Key came with another body: use a new key for new rows"
         ) from None
     headers = {"Idempotency-Replayed": "true"} if replayed else None
-    return Response(answer, status=201, headers=headers)
+    return errors.json_answer(answer, 201, headers)
 
 
-def _require_length(request: Request) -> None:
+def _storable(rows: ParsedRows, partial: bool) -> ParsedRows:
+    if rows.errors and not partial:
+        raise ApiError(400, _summary(rows), errors=_named(rows), bad_rows=rows.bad_rows)
+    return rows
+
+
+def _wants_partial(request: HttpRequest) -> bool:
+    if not request.META.get("QUERY_STRING"):
+        return False
+    parameters.refuse_unknown(request.GET, ["partial"])
+    return parameters.flag(request.GET, "partial")
+
+
+def _require_length(request: HttpRequest) -> None:
     """Servers that mark the end of input pass on the client's own length, or none."""
     if request.META.get("wsgi.input_terminated") and not request.META.get("CONTENT_LENGTH"):
         raise ApiError(411, "send Content-Length, or Transfer-Encoding: chunked")
@@ -59,8 +72,8 @@ def _require_length(request: Request) -> None:
         raise ApiError(400, 'the body is empty: send a row such as {"model": "gpt-5"}')
 
 
-def _idempotency_key(request: Request) -> str | None:
-    key = request.headers.get("Idempotency-Key")
+def _idempotency_key(request: HttpRequest) -> str | None:
+    key: str | None = request.META.get("HTTP_IDEMPOTENCY_KEY")
     if key is None:
         return None
     if not 0 < len(key) <= _MOST_KEY_CHARACTERS or not key.isprintable():

@@ -1,83 +1,70 @@
-"""DRF parsers for posted rows: a bounded body, and the rows that `usage.intake` finds in it."""
+"""Posted rows: a request's body by its content type, decoded while it is read."""
 
 import datetime as dt
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
 
 from django.conf import settings
-from django.http import UnreadablePostError
-from rest_framework.parsers import BaseParser
+from django.http import HttpRequest, UnreadablePostError
 
 from usage.api.errors import ApiError
 from usage.intake import native
-from usage.intake.body import BadEncoding, BodyTooLarge, UnknownEncoding, read_body
+from usage.intake.body import BadEncoding, BodyTooLarge, UnknownEncoding, read_pieces
 from usage.intake.native import MalformedBody, ParsedRows, TooManyRows
+from usage.intake.room import Share
+
+Parser = Callable[[Iterable[bytes], dt.datetime], ParsedRows]
 
 
-@dataclass(frozen=True)
-class PostedRows:
-    """What a parser hands to the view: the body as it was meant, and its rows."""
+class BodyDigest:
+    """The hex SHA-256 of a body, known when it has been read."""
 
-    body: bytes
-    rows: ParsedRows
+    def __init__(self) -> None:
+        self._hash = hashlib.sha256()
 
+    def along(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+        for piece in pieces:
+            self._hash.update(piece)
+            yield piece
 
-class JsonRowsParser(BaseParser):
-    """JSON in any of the native shapes."""
-
-    media_type = "application/json"
-
-    def parse(  # type: ignore[override]  # DRF passes on whatever a parser returns
-        self,
-        stream: Any,
-        media_type: str | None = None,
-        parser_context: Mapping[str, Any] | None = None,
-    ) -> PostedRows:
-        assert parser_context is not None
-        body = _read(stream, parser_context["request"].headers.get("Content-Encoding", ""))
-        try:
-            return PostedRows(body, self.find_rows(body, dt.datetime.now(dt.UTC)))
-        except MalformedBody as error:
-            raise ApiError(400, str(error)) from None
-        except TooManyRows:
-            raise ApiError(
-                413, f"the body holds over {native.MOST_ROWS} rows: send smaller batches"
-            ) from None
-
-    def find_rows(self, body: bytes, now: dt.datetime) -> ParsedRows:
-        return native.parse_json(body, now)
+    def __str__(self) -> str:
+        return self._hash.hexdigest()
 
 
-class NdjsonRowsParser(JsonRowsParser):
-    media_type = "application/x-ndjson"
-
-    def find_rows(self, body: bytes, now: dt.datetime) -> ParsedRows:
-        return native.parse_ndjson(body, now)
+def _parse_json(pieces: Iterable[bytes], now: dt.datetime) -> ParsedRows:
+    return native.parse_json(b"".join(pieces), now)
 
 
-class PlainNdjsonRowsParser(NdjsonRowsParser):
-    media_type = "application/ndjson"
+_PARSERS: dict[str, Parser] = {
+    "application/json": _parse_json,
+    "application/x-ndjson": native.parse_ndjson,
+    "application/ndjson": native.parse_ndjson,
+    "application/jsonl": native.parse_ndjson,
+}
 
 
-class JsonLinesRowsParser(NdjsonRowsParser):
-    media_type = "application/jsonl"
-
-
-PARSERS = [JsonRowsParser, NdjsonRowsParser, PlainNdjsonRowsParser, JsonLinesRowsParser]
-
-
-def _read(stream: Any, encoding: str) -> bytes:
+def parse(request: HttpRequest, share: Share, digest: BodyDigest | None = None) -> ParsedRows:
+    """The rows of a post, in one of our own shapes; `digest` is fed with the body."""
+    parser = _PARSERS.get(request.content_type or "")
+    if parser is None:
+        raise ApiError(415, f"send the body with Content-Type {' or '.join(_PARSERS)}")
     limit = settings.METRICS_MAX_BODY_BYTES
     try:
-        return read_body(stream, encoding, limit)
+        pieces = read_pieces(request, request.META.get("HTTP_CONTENT_ENCODING", ""), limit)
+        if digest is not None:
+            pieces = digest.along(pieces)
+        return parser(share.taken_by(pieces), dt.datetime.now(dt.UTC))
     except BodyTooLarge:
         raise ApiError(
             413, f"the body is over {limit} bytes (METRICS_MAX_BODY_MB): send smaller batches"
         ) from None
+    except TooManyRows:
+        raise ApiError(
+            413, f"the body holds over {native.MOST_ROWS} rows: send smaller batches"
+        ) from None
     except UnknownEncoding as error:
         raise ApiError(415, str(error)) from None
-    except BadEncoding as error:
+    except (BadEncoding, MalformedBody) as error:
         raise ApiError(400, str(error)) from None
     except UnreadablePostError:
         raise ApiError(400, "the body broke off before its end: send it again") from None

@@ -1,9 +1,11 @@
-"""Reads a request body whole: bounded, and decompressed as far as the same bound allows."""
+"""Reads a request body piece by piece, decompressed, and both within the same bound."""
 
 import zlib
+from collections.abc import Iterator
 from typing import Protocol
 
-_PIECE = 65_536
+# Few reads for a usual post, and little to hold for many large ones.
+_PIECE = 131_072
 _MOST_MEMBERS = 1000
 
 
@@ -23,56 +25,50 @@ class UnknownEncoding(ValueError):
     """A Content-Encoding that is not understood."""
 
 
-def read_body(stream: Readable, encoding: str, limit: int) -> bytes:
-    """All bytes of `stream`, decompressed; at most `limit` of them, and never more in memory."""
+def read_pieces(stream: Readable, encoding: str, limit: int) -> Iterator[bytes]:
+    """The bytes of `stream`, decompressed: at most `limit` of them, and few of them at a time."""
     encoding = encoding.strip().lower()
     if encoding in ("", "identity"):
-        return _read_plain(stream, limit)
+        return _bounded(_received(stream), limit)
     if encoding in ("gzip", "x-gzip"):
-        return _read_gzip(stream, limit)
+        return _bounded(_decompressed(_bounded(_received(stream), limit)), limit)
     raise UnknownEncoding("Content-Encoding must be gzip, or left out")
 
 
-def _read_plain(stream: Readable, limit: int) -> bytes:
-    pieces: list[bytes] = []
-    size = 0
+def _received(stream: Readable) -> Iterator[bytes]:
     while piece := stream.read(_PIECE):
+        yield piece
+
+
+def _bounded(pieces: Iterator[bytes], limit: int) -> Iterator[bytes]:
+    size = 0
+    for piece in pieces:
         size += len(piece)
         if size > limit:
             raise BodyTooLarge
-        pieces.append(piece)
-    return b"".join(pieces)
+        yield piece
 
 
-def _read_gzip(stream: Readable, limit: int) -> bytes:
-    """Gzip of one or more members. A bomb stops at the limit, not at its end."""
-    body = bytearray()
-    decompressor = _gzip_member()
-    members = 1
-    received = 0
-    while piece := stream.read(_PIECE):
-        received += len(piece)
-        if received > limit:
-            raise BodyTooLarge
-        while piece:
-            if decompressor.eof:
-                decompressor = _gzip_member()
+def _decompressed(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Gzip of one or more members. A bomb is stopped by its reader, at the limit."""
+    decompressor = None
+    members = 0
+    for piece in pieces:
+        rest = piece
+        while rest:
+            if decompressor is None or decompressor.eof:
+                decompressor = zlib.decompressobj(16 + zlib.MAX_WBITS)
                 members += 1
-            body += _decompressed(decompressor, piece, limit - len(body) + 1)
-            if len(body) > limit or members > _MOST_MEMBERS:
+            if members > _MOST_MEMBERS:
                 raise BodyTooLarge
-            piece = decompressor.unconsumed_tail or decompressor.unused_data
-    if received and not decompressor.eof:
+            yield _next_part(decompressor, rest)
+            rest = decompressor.unconsumed_tail or decompressor.unused_data
+    if decompressor is not None and not decompressor.eof:
         raise BadEncoding("the gzip body ends too early")
-    return bytes(body)
 
 
-def _decompressed(decompressor: "zlib._Decompress", piece: bytes, most: int) -> bytes:
+def _next_part(decompressor: "zlib._Decompress", piece: bytes) -> bytes:
     try:
-        return decompressor.decompress(piece, most)
+        return decompressor.decompress(piece, _PIECE)
     except zlib.error:
         raise BadEncoding("the body is not valid gzip") from None
-
-
-def _gzip_member() -> "zlib._Decompress":
-    return zlib.decompressobj(16 + zlib.MAX_WBITS)

@@ -1,8 +1,10 @@
 """Our own format: an object, an array, `{"metrics": […]}` or NDJSON of the contract's rows."""
 
 import datetime as dt
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -16,10 +18,19 @@ MOST_ROWS = 100_000
 _MOST_OBJECTS = 4 * MOST_ROWS  # unknown fields may hold some
 _MOST_COMMAS = 40 * MOST_ROWS
 
+_CUT = 262_144
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+class _PlainRow(IncomingRow, kw_only=True, gc=False, forbid_unknown_fields=True):
+    """A row of known fields alone, so that there is no need to look for a Go struct's names."""
+
+
 _any = msgspec.json.Decoder()
-_rows = msgspec.json.Decoder(list[IncomingRow])
+_ROW = {kind: msgspec.json.Decoder(kind) for kind in (_PlainRow, IncomingRow)}
+_ROWS = {kind: msgspec.json.Decoder(list[kind]) for kind in _ROW}  # type: ignore[valid-type]
 _raw_rows = msgspec.json.Decoder(list[msgspec.Raw])
-_row = msgspec.json.Decoder(IncomingRow)
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 # The names of a Go struct without JSON tags, which its encoder writes.
 _GO_NAMES = {
     name: next(
@@ -32,7 +43,7 @@ _GO_NAMES = {
         " EventId Source"
     ).split()
 }
-_GO_MARKS = tuple(f'"{name}"'.encode() for name in _GO_NAMES)
+_GO_NAME = re.compile(rb'"(?=[A-Z])(?:%s)"' % b"|".join(map(str.encode, _GO_NAMES)))
 
 
 class MalformedBody(ValueError):
@@ -68,64 +79,98 @@ class ParsedRows:
 
 def parse_json(body: bytes, now: dt.datetime) -> ParsedRows:
     """Rows of a JSON body; NDJSON sent as JSON is understood too. MalformedBody otherwise."""
-    body = _without_mark(body)
-    if body.count(b"{") + body.count(b"[") > _MOST_OBJECTS or body.count(b",") > _MOST_COMMAS:
-        raise TooManyRows
+    body = body.removeprefix(_BYTE_ORDER_MARK).strip()
+    _refuse_empty(body)
+    _refuse_too_many_values(body)
     if body.startswith(b"["):
         return _parse_array(body, now)
     try:
-        value = _decode(_any, body)
-    except MalformedBody:
-        if b"\n" in body:
-            return parse_ndjson(body, now)
-        raise
-    if isinstance(value, dict) and isinstance(value.get("metrics"), list):
-        return _parse_values(value["metrics"], now)
-    if isinstance(value, dict):
-        return _parse_values([value], now)
-    raise MalformedBody('send a row as an object, an array of rows, or {"metrics": [rows]}')
+        return ParsedRows(
+            [make_record(_ROW[_PlainRow].decode(body), now, is_clean=_is_clean(body))]
+        )
+    except (*_UNREADABLE, InvalidRow):
+        return _parse_value(body, now)
 
 
-def parse_ndjson(body: bytes, now: dt.datetime) -> ParsedRows:
-    """Rows of a body with one JSON object on each line; blank lines don't count."""
-    body = _without_mark(body)
-    if body.count(b"\n") >= MOST_ROWS:
-        raise TooManyRows
-    has_go_names = _has_go_names(body)
-    lines = (line for line in body.splitlines() if line and not line.isspace())
-    return _parse_each(lines, has_go_names, now)
+def parse_ndjson(pieces: Iterable[bytes], now: dt.datetime) -> ParsedRows:
+    """Rows of a body with one JSON object on each line; blank lines don't count.
+
+    The body may come in any pieces, and is not held longer than it takes to decode each.
+    """
+    parsed = ParsedRows()
+    lines_before = 0
+    for piece in _whole_lines(pieces):
+        lines = piece.splitlines()
+        rows = [line for line in lines if line and not line.isspace()]
+        if rows and lines_before + len(rows) > MOST_ROWS:
+            raise TooManyRows
+        lines_before += len(lines)
+        _parse_lines(rows, piece, now, parsed)
+    _refuse_empty(parsed.records or parsed.bad_rows)
+    return parsed
+
+
+def _whole_lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """The same bytes, cut at the ends of lines."""
+    mark = _BYTE_ORDER_MARK
+    begun: list[bytes] = []
+    for piece in pieces:
+        end = max(piece.rfind(b"\n"), piece.rfind(b"\r")) + 1
+        if end:
+            yield b"".join((*begun, piece[:end])).removeprefix(mark)
+            mark = b""
+            begun = []
+        begun.append(piece[end:])
+    yield b"".join(begun).removeprefix(mark)
+
+
+def _parse_lines(rows: list[bytes], text: bytes, now: dt.datetime, parsed: ParsedRows) -> None:
+    """Add what the rows hold, which are lines of `text`."""
+    records = _made_quickly(lambda kind: map(_ROW[kind].decode, rows), text, now)
+    if records is None:
+        _parse_each(rows, text, now, parsed)
+    else:
+        parsed.records += records
 
 
 def _parse_array(body: bytes, now: dt.datetime) -> ParsedRows:
-    has_go_names = _has_go_names(body)
-    if not has_go_names:
-        parsed = _parse_good_array(body, now)
-        if parsed is not None:
-            return parsed
-    raw_rows = _decode(_raw_rows, body)
-    _refuse_too_many(raw_rows)
-    return _parse_each(raw_rows, has_go_names, now)
+    records = _made_quickly(lambda kind: _not_too_many(_ROWS[kind].decode(body)), body, now)
+    if records is not None:
+        return ParsedRows(records)
+    parsed = ParsedRows()
+    _parse_each(_not_too_many(_decode(_raw_rows, body)), body, now, parsed)
+    return parsed
 
 
-def _parse_good_array(body: bytes, now: dt.datetime) -> ParsedRows | None:
-    """The quick way, for arrays without a fault; None when any row has one."""
-    try:
-        rows = _rows.decode(body)
-        _refuse_too_many(rows)
-        return ParsedRows([make_record(row, now) for row in rows])
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, InvalidRow):
-        return None
+def _made_quickly(
+    decode: Callable[[type[IncomingRow]], Iterable[IncomingRow]], text: bytes, now: dt.datetime
+) -> list[UsageRecord] | None:
+    """Records of rows of `text`; None when any of them has a fault, or names of a Go struct."""
+    is_clean = _is_clean(text)
+    for kind in _ROW:
+        if kind is IncomingRow and _GO_NAME.search(text):
+            return None
+        try:
+            return [make_record(row, now, is_clean=is_clean) for row in decode(kind)]
+        except _UNREADABLE:
+            continue
+        except InvalidRow:
+            return None
+    return None
 
 
 def _parse_each(
-    rows: Iterable[bytes | msgspec.Raw], has_go_names: bool, now: dt.datetime
+    rows: Iterable[bytes | msgspec.Raw], text: bytes, now: dt.datetime, parsed: ParsedRows
+) -> None:
+    has_go_names = _GO_NAME.search(text) is not None
+    _collect(rows, partial(_parse_one, now=now, has_go_names=has_go_names), parsed)
+
+
+def _collect(
+    rows: Iterable[Any], make: Callable[[Any], UsageRecord], parsed: ParsedRows
 ) -> ParsedRows:
-    return _collect(rows, lambda raw: _parse_one(raw, has_go_names, now))
-
-
-def _collect(rows: Iterable[Any], make: Callable[[Any], UsageRecord]) -> ParsedRows:
-    parsed = ParsedRows()
-    for index, row in enumerate(rows):
+    first = len(parsed.records) + parsed.bad_rows
+    for index, row in enumerate(rows, first):
         try:
             parsed.records.append(make(row))
         except InvalidRow as error:
@@ -133,11 +178,11 @@ def _collect(rows: Iterable[Any], make: Callable[[Any], UsageRecord]) -> ParsedR
     return parsed
 
 
-def _parse_one(raw: bytes | msgspec.Raw, has_go_names: bool, now: dt.datetime) -> UsageRecord:
+def _parse_one(raw: bytes | msgspec.Raw, *, has_go_names: bool, now: dt.datetime) -> UsageRecord:
     if not has_go_names:
         try:
-            return make_record(_row.decode(raw), now)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return make_record(_ROW[IncomingRow].decode(raw), now)
+        except _UNREADABLE:
             pass  # decoded again below, to name every fault
     try:
         value = _decode(_any, raw)
@@ -146,9 +191,26 @@ def _parse_one(raw: bytes | msgspec.Raw, has_go_names: bool, now: dt.datetime) -
     return record_from(_our_names(value), now)
 
 
+def _parse_value(body: bytes, now: dt.datetime) -> ParsedRows:
+    """A body that is no array: an object that holds or is a row, or NDJSON after all."""
+    try:
+        value = _decode(_any, body)
+    except MalformedBody:
+        if b"\n" in body:
+            pieces = (body[start : start + _CUT] for start in range(0, len(body), _CUT))
+            return parse_ndjson(pieces, now)
+        raise
+    if isinstance(value, dict) and isinstance(value.get("metrics"), list):
+        return _parse_values(value["metrics"], now)
+    if isinstance(value, dict):
+        return _parse_values([value], now)
+    raise MalformedBody('send a row as an object, an array of rows, or {"metrics": [rows]}')
+
+
 def _parse_values(values: list[Any], now: dt.datetime) -> ParsedRows:
-    _refuse_too_many(values)
-    return _collect(values, lambda value: record_from(_our_names(value), now))
+    return _collect(
+        _not_too_many(values), lambda value: record_from(_our_names(value), now), ParsedRows()
+    )
 
 
 def _our_names(value: Any) -> Any:
@@ -159,20 +221,30 @@ def _our_names(value: Any) -> Any:
     return theirs | value
 
 
-def _refuse_too_many(rows: list[Any]) -> None:
+def _not_too_many(rows: list[Any]) -> list[Any]:
     if len(rows) > MOST_ROWS:
         raise TooManyRows
+    return rows
 
 
-def _has_go_names(body: bytes) -> bool:
-    return any(mark in body for mark in _GO_MARKS)
+def _refuse_too_many_values(body: bytes) -> None:
+    """Before anything is decoded: what a small body decodes to may need much memory."""
+    if len(body) > _MOST_OBJECTS:
+        if body.count(b"{") + body.count(b"[") > _MOST_OBJECTS or body.count(b",") > _MOST_COMMAS:
+            raise TooManyRows
 
 
-def _without_mark(body: bytes) -> bytes:
-    body = body.removeprefix(b"\xef\xbb\xbf").strip()
-    if not body:
+def _refuse_empty(content: object) -> None:
+    if not content:
         raise MalformedBody('the body is empty: send a row such as {"model": "gpt-5"}')
-    return body
+
+
+def _is_clean(text: bytes) -> bool:
+    """Whether no JSON text in it can hold a control character.
+
+    JSON takes those below space only as escapes; the others are DEL and such as are not ASCII.
+    """
+    return text.isascii() and b"\\" not in text and b"\x7f" not in text
 
 
 def _decode(decoder: msgspec.json.Decoder[Any], data: bytes | msgspec.Raw) -> Any:

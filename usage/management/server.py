@@ -1,7 +1,9 @@
 """The web server of `serve`: gunicorn on a socket that is already ours."""
 
+import ctypes
 import errno
 import json
+import select
 import selectors
 import signal
 import socket
@@ -17,6 +19,7 @@ from gunicorn import util
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 from gunicorn.http import errors
+from gunicorn.http.unreader import SocketUnreader
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from qsmetrics.setting_types import BindAddress
@@ -32,6 +35,9 @@ _REFUSALS = {
 
 _BACKLOG = 1024
 _LONGEST_SILENCE = struct.pack("ll", 10, 0)  # seconds and microseconds
+_PAUSE_MS = 5
+_BYTES_AT_ONCE = 131_072  # of a body, held for each client: gunicorn's own megabyte adds up
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 
 
 class CannotListen(Exception):
@@ -58,6 +64,8 @@ def listen(address: BindAddress) -> socket.socket:
 
 def run(listener: socket.socket, *, workers: int, threads: int) -> None:
     """Serve until SIGTERM or Ctrl-C, then let running requests finish."""
+    SocketUnreader.max_body_chunk = _BYTES_AT_ONCE
+    _give_memory_back()
     _Application(
         {
             "bind": [f"fd://{listener.detach()}"],
@@ -75,6 +83,14 @@ def run(listener: socket.socket, *, workers: int, threads: int) -> None:
             "proc_name": "qsmetrics",
         }
     ).run()
+
+
+def _give_memory_back() -> None:
+    """glibc would keep, for each thread, as much as the largest body that it ever held."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # other C libraries have none
+    if mallopt is not None:
+        mallopt(_M_MMAP_THRESHOLD, 1 << 20)
+        mallopt(_M_TRIM_THRESHOLD, 4 << 20)
 
 
 class _Arbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
@@ -99,6 +115,24 @@ class _Worker(ThreadWorker):  # type: ignore[misc]
         self.pending_conns.append(conn)
         readable = partial(self.on_pending_socket_readable, conn)
         self.poller.register(conn.sock, selectors.EVENT_READ, readable)
+
+    def handle(self, conn: TConn) -> object:
+        """A client that asks again at once keeps its thread, unless others wait for one.
+
+        The way through the main thread and back costs as much as a small request.
+        """
+        kept = super().handle(conn)
+        while kept is True and self._asks_again(conn):
+            kept = super().handle(conn)
+        return kept
+
+    def _asks_again(self, conn: TConn) -> bool:
+        has_more_already = bool(conn.parser.unreader.buf.getvalue())
+        if has_more_already or not self.alive or not self.tpool._work_queue.empty():
+            return False
+        pause = select.poll()
+        pause.register(conn.sock, select.POLLIN)
+        return bool(pause.poll(_PAUSE_MS))
 
     def init_signals(self) -> None:
         """A terminal sends Ctrl-C to the worker too, which the arbiter stops in its own time."""
