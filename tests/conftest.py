@@ -1,6 +1,7 @@
 """What tests share: a database of their own, and rows and files to start from."""
 
 import os
+import shutil
 from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,10 @@ import pytest
 from django.core.cache import cache
 from django.db import connection
 
+from tests import portal_file
 from tests.factory import four_rows
 from tests.old_files import old_database
+from usage import engines
 from usage.models import UsageMetric
 from usage.rollups import series
 
@@ -37,6 +40,12 @@ def _forget_series() -> None:
     series.forget()
 
 
+@pytest.fixture(autouse=True)
+def _forget_engines() -> Generator[None]:
+    yield
+    engines.forget()  # a test may have converted the tables, and rolled that back
+
+
 @pytest.fixture
 def portal_folder(settings: Any, tmp_path: Path) -> Path:
     """Where the portal says its database is: rejects of an import go beside it."""
@@ -49,6 +58,20 @@ def portal_folder(settings: Any, tmp_path: Path) -> Path:
 @pytest.fixture
 def old_file(tmp_path: Path) -> Callable[..., Path]:
     return old_database(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def _made_portal(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("portal") / "portal.db"
+    portal_file.make(path)
+    return path
+
+
+@pytest.fixture
+def portal(_made_portal: Path, tmp_path: Path) -> Path:
+    """The SQLite file of another portal, to be imported."""
+    series.forget()  # which other tests rolled back
+    return Path(shutil.copy(_made_portal, tmp_path))
 
 
 @pytest.fixture(name="four_rows")

@@ -1,5 +1,6 @@
 """The old file: opened read-only, and its rows read page by page."""
 
+import hashlib
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,8 +34,16 @@ class OldDatabase:
     columns: tuple[str, ...]
 
     def count(self) -> int:
-        with _explained():
+        with explained():
             return int(self.connection.execute(f"SELECT COUNT(*) FROM {TABLE}").fetchone()[0])
+
+    def fingerprint(self) -> str | None:
+        """The same for every later copy of the file: its first row. None while it has none."""
+        with explained():
+            first = self.connection.execute(
+                f"SELECT rowid, timestamp, model FROM {TABLE} ORDER BY rowid LIMIT 1"
+            ).fetchone()
+        return None if first is None else hashlib.sha256(ascii(first).encode()).hexdigest()
 
     def pages(self) -> Iterator[list[Row]]:
         """Every row, in lists of 2,000. CannotRead when the file breaks off, after what came.
@@ -48,7 +57,7 @@ class OldDatabase:
         while True:
             page: list[Row] = []
             try:
-                with _explained():
+                with explained():
                     for last, *values in self.connection.execute(select, (last,)):  # noqa: B020
                         row = dict(zip(self.columns, values, strict=True))
                         page.append({"id": last, **row})
@@ -68,7 +77,7 @@ def opened(path: Path) -> Iterator[OldDatabase]:
     try:
         # Text that is no UTF-8 becomes a bad row, not the end of the import.
         connection.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
-        with _explained():
+        with explained():
             yield OldDatabase(connection, _columns(connection, path))
     finally:
         connection.close()
@@ -136,7 +145,7 @@ def _has_rowid(connection: sqlite3.Connection) -> bool:
 
 
 @contextmanager
-def _explained() -> Iterator[None]:
+def explained() -> Iterator[None]:
     try:
         yield
     except sqlite3.DatabaseError as error:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from django.db import connection
 
+from usage.importing.known_files import make_acquaintance
 from usage.importing.metrics_db import OldDatabase, Row
 from usage.importing.rejects import RejectFile
 from usage.importing.rows import record_of
@@ -15,12 +16,14 @@ from usage.records import InvalidRow, UsageRecord
 
 @dataclass
 class Account:
-    """What an import has done so far."""
+    """What an import has done so far. `since` is where it began, if not at the first row."""
 
     read: int = 0
     imported: int = 0
     duplicates: int = 0
     rejected: int = 0
+    left_out: int = 0
+    since: dt.datetime | None = None
     tokens: int = 0
     oldest: dt.datetime | None = None
     newest: dt.datetime | None = None
@@ -42,14 +45,19 @@ def import_rows(
     `account` is right after every page, also when the import breaks off with an exception.
     """
     now = dt.datetime.now(dt.UTC)
+    fingerprint = old.fingerprint()
+    if fingerprint is not None:
+        account.since = make_acquaintance(fingerprint).since
     for page in old.pages():
         records = _records(page, rejects, account, zone, now)
-        new = _without_known(records)
+        unknown = _without_known(records)
+        new = [each for each in unknown if account.since is None or each.timestamp >= account.since]
         stored = record_batch(new)
         account.add(new)
+        account.left_out += len(unknown) - len(new)
         # Another import of the same file may have been faster in between.
         account.imported -= stored.duplicates
-        account.duplicates += len(records) - len(new) + stored.duplicates
+        account.duplicates += len(records) - len(unknown) + stored.duplicates
         account.read += len(page)
         rejects.flush()
         yield len(page)

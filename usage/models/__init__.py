@@ -1,6 +1,7 @@
 """What the portal keeps. The tables' names and columns are part of the contract."""
 
 from usage.models.idempotent_post import IdempotentPost
+from usage.models.imported_file import ImportedFile
 from usage.models.ingest_token import IngestToken
 from usage.models.one_time_password import OneTimePassword
 from usage.models.rollup import PurgeHorizon, UsageHistogram, UsageRollup, UsageSeries
@@ -9,6 +10,7 @@ from usage.models.usage_metric import FAILED, UsageMetric, UsageMetricQuerySet
 __all__ = [
     "FAILED",
     "IdempotentPost",
+    "ImportedFile",
     "IngestToken",
     "OneTimePassword",
     "PurgeHorizon",

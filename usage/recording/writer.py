@@ -1,6 +1,7 @@
 """Stores usage: rows, and what they add to the sums, in one transaction, an event at most once."""
 
 import datetime as dt
+import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
@@ -9,6 +10,7 @@ from typing import Any
 import msgspec
 from django.db import IntegrityError, transaction
 
+from usage import engines
 from usage.recording.insertion import insert_and_tell, insert_rows
 from usage.records import FieldError, InvalidRow, UsageRecord, record_from
 from usage.rollups import tables
@@ -33,6 +35,8 @@ class RecordingResult:
 
 def store(records: Sequence[UsageRecord]) -> RecordingResult:
     """Insert records and add them to the sums, within the caller's transaction."""
+    if engines.is_distributed():
+        records = list(map(_with_identity, records))
     # One order for all writers: two batches that share events cannot deadlock.
     in_order = sorted(records, key=lambda record: (record.timestamp, record.event_id or 0))
     accepted = 0
@@ -54,6 +58,13 @@ def as_records(rows: Iterable[UsageRecord | Mapping[str, Any]]) -> list[UsageRec
     if faults:
         raise InvalidRow(faults)
     return records
+
+
+def _with_identity(record: UsageRecord) -> UsageRecord:
+    """Citus distributes rows by their event_id, so each of them must have one."""
+    if record.event_id is not None:
+        return record
+    return msgspec.structs.replace(record, event_id=secrets.randbits(63))
 
 
 def _store_step(records: list[UsageRecord]) -> int:

@@ -1,21 +1,28 @@
 """Removing what is past its age: oldest first, in batches, each its own short transaction."""
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection
 from django.db.models import Count, Max, Min, QuerySet
 
+from usage import engines
 from usage.models import IdempotentPost, UsageMetric
+from usage.purge_horizon import move_purge_horizon
 from usage.recording.idempotency import KEPT_FOR
+from usage.retention import chunks
 from usage.retention.pace import Pace
+from usage.rollups import keeping
 
 SHORTEST_AGE = dt.timedelta(minutes=1)
 LONGEST_AGE = dt.timedelta(days=36_500)
 _FIRST_BATCH = 500
 _LARGEST_BATCH = 5_000  # SQLite takes at most 32,766 parameters
+_LARGEST_BATCH_OF_SUMS = 2_000
+
+_Batch = list[tuple[Any, dt.datetime]]  # primary keys and times
 
 
 @dataclass(frozen=True)
@@ -41,43 +48,87 @@ def cutoff_for(age: dt.timedelta, now: dt.datetime) -> dt.datetime:
     return now - age
 
 
+def reachable(cutoff: dt.datetime) -> dt.datetime:
+    """How far a purge up to `cutoff` comes: TimescaleDB drops whole chunks and nothing less."""
+    return chunks.last_end_before(cutoff) if engines.is_hypertable() else cutoff
+
+
 def expired_rows(cutoff: dt.datetime) -> Expired:
     """How many rows a purge would remove. Reads the index on time as far as the cutoff."""
-    figures = UsageMetric.objects.filter(timestamp__lt=cutoff).aggregate(
-        rows=Count("timestamp"), oldest=Min("timestamp"), newest=Max("timestamp")
-    )
-    return Expired(**figures)
+    return _figures(UsageMetric.objects.filter(timestamp__lt=cutoff))
+
+
+def add_waiting_rows_to_sums() -> None:
+    """Those of plain SQL, which the sums must hold before the rows may go."""
+    pace = Pace(first=_FIRST_BATCH, most=_LARGEST_BATCH_OF_SUMS)
+    added = 1
+    while added:
+        with pace.step():
+            added = keeping.add_unsummed(pace.size)
 
 
 def remove_expired_rows(cutoff: dt.datetime) -> Iterator[Expired]:
     """Remove the rows before `cutoff`, and tell after each batch what it removed.
 
-    A row that comes in meanwhile with an older time than those already removed waits for the
-    next purge.
+    The sums stay. A row that comes in meanwhile with an older time than those already removed
+    waits for the next purge.
     """
-    yield from _remove(UsageMetric.objects.all(), "timestamp", cutoff)
+    if not UsageMetric.objects.filter(timestamp__lt=cutoff).exists():
+        return
+    add_waiting_rows_to_sums()
+    move_purge_horizon(cutoff)
+    if engines.is_hypertable():
+        for start, end in chunks.ends_until(cutoff):
+            expired = _figures(UsageMetric.objects.filter(timestamp__gte=start, timestamp__lt=end))
+            chunks.drop_until(end)
+            yield expired
+    else:
+        yield from _remove(UsageMetric.objects.all(), "timestamp", cutoff, _delete_but_keep_sums)
 
 
 def forget_old_posts(now: dt.datetime) -> int:
     """Drop Idempotency-Keys past their 48 hours; how many there were."""
     posts = IdempotentPost.objects.all()
-    return sum(batch.rows for batch in _remove(posts, "created_at", now - KEPT_FOR))
+    batches = _remove(posts, "created_at", now - KEPT_FOR, lambda some: some.delete()[0])
+    return sum(batch.rows for batch in batches)
 
 
-def _remove(table: QuerySet[Any], time: str, cutoff: dt.datetime) -> Iterator[Expired]:
+def _figures(rows: QuerySet[UsageMetric]) -> Expired:
+    figures = rows.aggregate(
+        rows=Count("timestamp"), oldest=Min("timestamp"), newest=Max("timestamp")
+    )
+    return Expired(**figures)
+
+
+def _remove(
+    table: QuerySet[Any], time: str, cutoff: dt.datetime, delete: Callable[[Any], int]
+) -> Iterator[Expired]:
     """Batches are looked up outside the lock, so that it is held for the deletion only."""
     pace = Pace(first=_FIRST_BATCH, most=_LARGEST_BATCH)
     expired = table.filter(**{f"{time}__lt": cutoff})
     remaining = expired
     while batch := list(remaining.order_by(time).values_list("pk", time)[: pace.size]):
-        ids, oldest, newest = [pk for pk, _ in batch], batch[0][1], batch[-1][1]
-        # Skipping what another purge has locked, two on PostgreSQL cannot deadlock.
-        unlocked = expired.filter(pk__in=ids).select_for_update(skip_locked=True).values("pk")
+        oldest, newest = batch[0][1], batch[-1][1]
         with pace.step():
-            removed, _ = table.filter(pk__in=unlocked).delete()
+            removed = delete(_unlocked(expired, [pk for pk, _ in batch]))
         if removed:
             yield Expired(removed, oldest, newest)
         if connection.features.has_select_for_update_skip_locked:
             # On from there: PostgreSQL would walk over what is gone each time. Past it when
             # another purge was faster, since its rows may still be in sight.
             remaining = expired.filter(**{f"{time}__{'gte' if removed else 'gt'}": newest})
+
+
+def _unlocked(expired: QuerySet[Any], ids: Sequence[Any]) -> QuerySet[Any]:
+    """Skipping what another purge has locked, two on PostgreSQL cannot deadlock."""
+    batch = expired.filter(pk__in=ids)
+    if engines.is_distributed():  # Citus locks rows of one shard only, and finds deadlocks
+        return batch
+    return expired.filter(pk__in=batch.select_for_update(skip_locked=True).values("pk"))
+
+
+def _delete_but_keep_sums(rows: Any) -> int:
+    """Those that came just now in plain SQL are added first."""
+    if UsageMetric.objects.filter(is_summed=None).exists():
+        keeping.add_rows(list(rows.filter(is_summed=None).values_list("pk", flat=True)))
+    return int(rows.delete_but_keep_sums())

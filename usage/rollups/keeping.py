@@ -5,6 +5,7 @@ from typing import Any
 
 from django.db import connection
 
+from usage import engines
 from usage.rollups import tables
 from usage.rollups.aggregation import COLUMNS, TimedRow, aggregate
 
@@ -68,7 +69,7 @@ def add_unsummed(most: int) -> int:
 
     Two that do it at once take different rows.
     """
-    skip = "" if connection.vendor == "sqlite" else "FOR UPDATE SKIP LOCKED"
+    skip = "FOR UPDATE SKIP LOCKED" if _may_lock() else ""
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT id FROM usage_metrics WHERE is_summed IS NULL ORDER BY id LIMIT %s {skip}",
@@ -88,6 +89,7 @@ def add_rows(ids: Sequence[int]) -> None:
 
 def take_out_rows(ids: Sequence[int]) -> None:
     """Take those of the rows that are in the sums out of them, before they change or go."""
+    _lock(ids)  # the others too, lest a reader adds them now and they go all the same
     found = _take(ids, "is_summed IS NOT NULL", "NULL")
     if found:
         tables.subtract(aggregate(timed(found)))
@@ -96,11 +98,14 @@ def take_out_rows(ids: Sequence[int]) -> None:
 def _take(ids: Sequence[int], condition: str, mark: str) -> list[tuple[Any, ...]]:
     """The rows, locked and marked."""
     found: list[tuple[Any, ...]] = []
-    lock = "" if connection.vendor == "sqlite" else "FOR UPDATE"
+    lock = "FOR UPDATE" if _may_lock() else ""
     with connection.cursor() as cursor:
         for start in range(0, len(ids), _MOST_IDS):
             some = sorted(ids[start : start + _MOST_IDS])
             which = f"id IN ({', '.join(['%s'] * len(some))}) AND {condition}"
+            if engines.is_distributed():
+                found += _marked_on_nodes(which, some, mark)
+                continue
             cursor.execute(
                 f"SELECT {columns()} FROM usage_metrics WHERE {which} ORDER BY id {lock}", some
             )
@@ -108,3 +113,34 @@ def _take(ids: Sequence[int], condition: str, mark: str) -> list[tuple[Any, ...]
             keep_times(which, some)
             cursor.execute(f"UPDATE usage_metrics SET is_summed = {mark} WHERE {which}", some)
     return found
+
+
+def _lock(ids: Sequence[int]) -> None:
+    if not _may_lock():
+        return
+    with connection.cursor() as cursor:
+        for start in range(0, len(ids), _MOST_IDS):
+            some = sorted(ids[start : start + _MOST_IDS])
+            those = ", ".join(["%s"] * len(some))
+            cursor.execute(
+                f"SELECT id FROM usage_metrics WHERE id IN ({those}) ORDER BY id FOR UPDATE", some
+            )
+
+
+def _may_lock() -> bool:
+    """SQLite has one lock for all; Citus locks chosen rows of one node only."""
+    return connection.vendor != "sqlite" and not engines.is_distributed()
+
+
+def _marked_on_nodes(which: str, parameters: Sequence[Any], mark: str) -> list[tuple[Any, ...]]:
+    """Marking is what tells two apart that take the same rows, so it comes first."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE usage_metrics SET is_summed = {mark} WHERE {which} RETURNING id", parameters
+        )
+        marked = [number for (number,) in cursor.fetchall()]
+        if not marked:
+            return []
+        those = ", ".join(["%s"] * len(marked))
+        cursor.execute(f"SELECT {columns()} FROM usage_metrics WHERE id IN ({those})", marked)
+        return list(cursor.fetchall())

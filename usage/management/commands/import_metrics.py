@@ -1,4 +1,4 @@
-"""`manage.py import_metrics PATH`: takes over what a Go proxy kept in its metrics.db."""
+"""`manage.py import_metrics PATH`: takes over a Go proxy's metrics.db, or a whole portal."""
 
 import datetime as dt
 import time
@@ -15,14 +15,19 @@ from tqdm import tqdm
 from qsmetrics.setting_types import time_zone
 from usage.importing import metrics_db
 from usage.importing.metrics_db import CannotRead, OldDatabase
+from usage.importing.portal.source import is_portal
 from usage.importing.rejects import RejectFile
 from usage.importing.run import Account, import_rows
+from usage.management.mover import Mover, left_out
 from usage.management.portal_command import PortalCommand, breaks_off
 from usage.periods import rfc3339
 
 
 class Command(PortalCommand):
-    help = "Import the usage_metrics table of an old SQLite file. A second time adds only news."
+    help = (
+        "Import the usage_metrics table of a proxy's SQLite file, or all that a portal's own file "
+        "holds. A second time adds only news."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)
@@ -45,31 +50,41 @@ class Command(PortalCommand):
         zone = _zone(options["source_time_zone"])
         rejects = RejectFile(options["rejects"] or _beside_the_database(path))
         _refuse_own_files(path, rejects.path)
-        account, began = Account(), time.monotonic()
+        self._account = Account()
+        self._mover: Mover | None = None
         try:
-            with (
-                breaks_off(lambda: _so_far(account)),
-                metrics_db.opened(path) as old,
-                rejects,
-            ):
-                self._import(old, rejects, account, zone)
+            with breaks_off(self._so_far), metrics_db.opened(path) as old, rejects:
+                if is_portal(old.connection):
+                    self._mover = Mover(self, path, old.connection, rejects)
+                    self._mover.run()
+                else:
+                    self._import(path, old, rejects, zone)
         except CannotRead as error:
-            raise CommandError(f"{error}. {_so_far(account)}") from None
+            raise CommandError(f"{error}. {self._so_far()}") from None
         except OSError as error:
             raise CommandError(
                 f"{rejects.path} cannot be written ({error.strerror}): name another file with "
-                f"--rejects. {_so_far(account)}"
+                f"--rejects. {self._so_far()}"
             ) from None
-        self._tell(path, account, rejects.path, time.monotonic() - began)
 
-    def _import(
-        self, old: OldDatabase, rejects: RejectFile, account: Account, zone: dt.tzinfo
-    ) -> None:
+    def _so_far(self) -> str:
+        if self._mover is not None:
+            return self._mover.so_far()
+        if not self._account.read:
+            return "Nothing was imported."
+        return (
+            f"{self._account.imported:,} rows had been imported before; an import of the same "
+            "file goes on from there."
+        )
+
+    def _import(self, path: Path, old: OldDatabase, rejects: RejectFile, zone: dt.tzinfo) -> None:
+        account, began = self._account, time.monotonic()
         is_shown = self.stderr.isatty()
         total = old.count() if is_shown else None
         with tqdm(total=total, unit=" rows", unit_scale=True, disable=not is_shown) as bar:
             for read in import_rows(old, rejects, account, zone):
                 bar.update(read)
+        self._tell(path, account, rejects.path, time.monotonic() - began)
 
     def _tell(self, path: Path, account: Account, rejects: Path, seconds: float) -> None:
         self.stdout.write(
@@ -81,6 +96,8 @@ class Command(PortalCommand):
                 f"Imported {account.tokens:,} tokens, from {rfc3339(account.oldest)} "
                 f"to {rfc3339(account.newest)}."
             )
+        if account.left_out:
+            self.stdout.write(left_out(account.left_out, account.since))
         if account.rejected:
             self.stdout.write(
                 f"{rejects} says what is wrong with each rejected row. Mend them in the old file "
@@ -112,12 +129,3 @@ def _refuse_own_files(path: Path, rejects: Path) -> None:
 
 def _is_same(one: Path, other: Path) -> bool:
     return one.exists() and other.exists() and one.samefile(other)
-
-
-def _so_far(account: Account) -> str:
-    if not account.read:
-        return "Nothing was imported."
-    return (
-        f"{account.imported:,} rows had been imported before; an import of the same file goes on "
-        "from there."
-    )

@@ -27,6 +27,11 @@ class Command(PortalCommand):
             metavar="AGE",
             help="such as 90d, 12h, 4w or 30m; without it METRICS_RETENTION_DAYS counts",
         )
+        parser.add_argument(
+            "--summaries",
+            action="store_true",
+            help="remove the sums of whole UTC days past that age too, and with them their charts",
+        )
         parser.add_argument("--dry-run", action="store_true", help="count, and change nothing")
         parser.add_argument(
             "--no-vacuum", action="store_true", help="leave the freed space to later rows"
@@ -43,10 +48,16 @@ class Command(PortalCommand):
         self._began = time.monotonic()
         self._removed = Expired()
         with breaks_off(self._so_far):
+            reach = retention.reachable(cutoff)
+            self._is_whole = reach == cutoff
             if options["dry_run"]:
-                self._tell(retention.expired_rows(cutoff), cutoff, "Would remove")
+                self._tell(retention.expired_rows(reach), cutoff, "Would remove")
+                if options["summaries"]:
+                    self._tell_sums(retention.expired_sums(reach), reach, "Would remove")
                 return
-            self._remove(cutoff)
+            if options["summaries"]:
+                self._remove_sums(reach)
+            self._remove(reach)
             self._tell(self._removed, cutoff, "Removed")
             if not options["no_vacuum"]:
                 self._shrink()
@@ -60,6 +71,18 @@ class Command(PortalCommand):
             return retention.cutoff_for(parse_age(text), timezone.now())
         except ValueError as error:
             raise CommandError(f"--older-than is {text!r}: {error}.") from None
+
+    def _remove_sums(self, cutoff: dt.datetime) -> None:
+        """Before the rows: one whose sums are gone must not be left to an edit or deletion."""
+        retention.add_waiting_rows_to_sums()
+        is_shown = self.stderr.isatty()
+        total = retention.expired_sums(cutoff) if is_shown else None
+        count = 0
+        with tqdm(total=total, unit=" sums", unit_scale=True, disable=not is_shown) as bar:
+            for removed in retention.remove_expired_sums(cutoff):
+                count += removed
+                bar.update(removed)
+        self._tell_sums(count, cutoff, "Removed")
 
     def _remove(self, cutoff: dt.datetime) -> None:
         is_shown = self.stderr.isatty()
@@ -84,12 +107,24 @@ class Command(PortalCommand):
 
     def _tell(self, expired: Expired, cutoff: dt.datetime, verb: str) -> None:
         if expired.oldest is None or expired.newest is None:
-            self.stdout.write(f"Nothing to remove: no row is from before {rfc3339(cutoff)}.")
+            what = "row" if self._is_whole else "whole chunk"
+            self.stdout.write(f"Nothing to remove: no {what} is from before {rfc3339(cutoff)}.")
             return
         self.stdout.write(
             f"{verb} {_rows(expired.rows)} from {rfc3339(expired.oldest)} "
             f"to {rfc3339(expired.newest)} in {self._seconds()}."
         )
+        if not self._is_whole:
+            self.stdout.write(
+                f"Chunks go as a whole: the one that holds {rfc3339(cutoff)} stays as yet."
+            )
+
+    def _tell_sums(self, count: int, cutoff: dt.datetime, verb: str) -> None:
+        day = retention.first_day_kept(cutoff)
+        if count:
+            self.stdout.write(f"{verb} {count:,} sums of the days before {day:%Y-%m-%d}.")
+        else:
+            self.stdout.write(f"No sums are of days before {day:%Y-%m-%d}.")
 
     def _so_far(self) -> str:
         if not self._removed.rows:

@@ -1,0 +1,5 @@
+"""Moving a whole portal: rows, sums of purged rows, tokens, users, from its SQLite file."""
+
+from usage.importing.portal.move import Account, Move
+
+__all__ = ["Account", "Move"]

@@ -1,0 +1,109 @@
+"""The figures that prove a move, by UTC day: of the sums, of the rows they hold, of other rows."""
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple, Self
+
+from django.db import connection
+
+from usage.importing.portal.source import Source
+from usage.rollups.declarations import DAY, ROLLUPS
+from usage.rollups.keeping import unix_seconds
+
+_TOKENS = ("total_tokens", "prompt_tokens", "completion_tokens")
+_HALF_BITS = 32  # as the sums have them: counts may be too large to be added in SQL
+_TOTAL_BY_DAY = next(r.number for r in ROLLUPS if not r.grouping.dimensions and r.width == DAY)
+_SECONDS_IN_SQLITE = "CAST(strftime('%s', SUBSTR(timestamp, 1, 19)) AS INTEGER)"
+
+
+class Figures(NamedTuple):
+    requests: int = 0
+    total_tokens: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost_usd: float = 0.0
+
+    def plus(self, other: Self) -> "Figures":
+        return Figures._make(mine + theirs for mine, theirs in zip(self, other, strict=True))
+
+    def minus(self, other: Self) -> "Figures":
+        return Figures._make(mine - theirs for mine, theirs in zip(self, other, strict=True))
+
+
+ByDay = dict[int, Figures]  # days since 1970
+
+
+class Held(NamedTuple):
+    """What a database holds: its sums, the rows that are in them, and those that are not yet."""
+
+    sums: ByDay
+    rows: ByDay
+    waiting: ByDay
+
+    def purged(self, day: int) -> Figures:
+        """What only the sums have of the day."""
+        return at(self.sums, day).minus(at(self.rows, day))
+
+
+def at(figures: ByDay, day: int) -> Figures:
+    return figures.get(day, Figures())
+
+
+def add(figures: ByDay, more: ByDay) -> None:
+    for day, some in more.items():
+        figures[day] = at(figures, day).plus(some)
+
+
+def held_by_source(source: Source) -> Held:
+    return _held(source.file.execute(_all_sql(_SECONDS_IN_SQLITE)).fetchall())
+
+
+def held_by_target() -> Held:
+    """In one statement, so that it is of one moment while others write."""
+    with connection.cursor() as cursor:
+        cursor.execute(_all_sql(unix_seconds()), [])
+        return _held(cursor.fetchall())
+
+
+def columns_of_rows(table: str = "usage_metrics") -> str:
+    """SQL for the columns that `by_day` reads, of a group of raw rows."""
+    tokens = (f"COALESCE(CAST({table}.{name} AS BIGINT), 0)" for name in _TOKENS)
+    halves = (
+        half
+        for count in tokens
+        for half in (f"SUM({count} & {2**_HALF_BITS - 1})", f"SUM({count} >> {_HALF_BITS})")
+    )
+    cost = f"CASE WHEN ABS({table}.cost_usd) < 1e300 THEN {table}.cost_usd END"  # as in `keeping`
+    return f"COUNT(*), {', '.join(halves)}, SUM({cost})"
+
+
+def by_day(rows: Iterable[tuple[Any, ...]]) -> ByDay:
+    """Of rows of a day and `columns_of_rows`; those of no day in the calendar are left out."""
+    found: ByDay = {}
+    for day, requests, *halves, cost in rows:
+        if day is not None:
+            tokens = (
+                int(low) + (int(high) << _HALF_BITS)
+                for low, high in zip(halves[::2], halves[1::2], strict=True)
+            )
+            figures = Figures._make((int(requests), *tokens, float(cost or 0)))
+            add(found, {int(day): figures})
+    return found
+
+
+def _held(rows: list[tuple[Any, ...]]) -> Held:
+    return Held(*(by_day(row[1:] for row in rows if row[0] == kind) for kind in range(3)))
+
+
+def _all_sql(seconds: str) -> str:
+    halves = ", ".join(
+        f"SUM(CASE WHEN token_shift = 0 THEN {name} ELSE 0 END), "
+        f"SUM(CASE WHEN token_shift = {_HALF_BITS} THEN {name} ELSE 0 END)"
+        for name in _TOKENS
+    )
+    return (
+        f"SELECT 0, bucket / {DAY}, SUM(requests), {halves}, SUM(cost_usd_sum) "
+        "FROM usage_rollups JOIN usage_series ON usage_series.id = series "
+        f"WHERE rollup = {_TOTAL_BY_DAY} GROUP BY 2 "
+        f"UNION ALL SELECT CASE WHEN is_summed IS NULL THEN 2 ELSE 1 END, {seconds} / {DAY}, "
+        f"{columns_of_rows()} FROM usage_metrics GROUP BY 1, 2"
+    )

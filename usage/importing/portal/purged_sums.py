@@ -1,0 +1,113 @@
+"""What only the sums of a file still know: of rows that were purged there."""
+
+import datetime as dt
+from collections.abc import Iterator
+from operator import add, sub
+from typing import Any
+
+from usage.importing.portal.row import COLUMNS, BadRow, moved
+from usage.importing.portal.source import PAGE, Source
+from usage.rollups import tables
+from usage.rollups.aggregation import Additions, Dimensions, TimedRow, aggregate
+from usage.rollups.declarations import GROUPINGS, HISTOGRAMS, MONTH, ROLLUPS, Histogram, Rollup
+from usage.rollups.folding import table_of
+
+_Kind = Rollup | Histogram
+_Key = tuple[int, Dimensions, int]  # begin of the bucket, dimensions, token shift or chunk
+_Values = tuple[Any, ...]
+_Kept = dict[tuple[_Kind, _Key], _Values]
+_Series = dict[int, tuple[int, Dimensions]]  # token shift and dimensions by id
+
+
+def add_purged_sums(source: Source, horizon: dt.datetime) -> Iterator[int]:
+    """Add them to the target's, in the caller's transaction; tells after each step how many.
+
+    Of a bucket that begins before the horizon that is what its rows in the file do not explain:
+    those rows are moved, and add themselves.
+    """
+    end = int(horizon.timestamp())
+    explained = _explained_by_rows(source, end)
+    series = _series(source)
+    for kind in (*ROLLUPS, *HISTOGRAMS):
+        for page in _pages(source, kind, end, series):
+            rest = {}
+            for key, values in page.items():
+                left = tuple(map(sub, values, explained.get((kind, key), [0] * len(values))))
+                if any(value for value in left if isinstance(value, int)):
+                    rest[key] = left  # of fractions a crumb of rounding may be left
+            tables.add(_additions(kind, rest))
+            yield len(rest)
+
+
+def _explained_by_rows(source: Source, end: int) -> _Kept:
+    """What the file's rows make up of its buckets that begin before `end`."""
+    found: _Kept = {}
+    last = dt.datetime.fromtimestamp((end // MONTH + 1) * MONTH, dt.UTC)
+    cursor = source.file.execute(
+        f"SELECT id, {', '.join(COLUMNS)} FROM usage_metrics "
+        "WHERE is_summed IS NOT NULL AND timestamp < ?",
+        (f"{last:%Y-%m-%d %H:%M:%S}",),
+    )
+    while page := cursor.fetchmany(PAGE):
+        additions = aggregate(_to_sum(page))
+        for rollup, shift, groups in additions.rollups:
+            for (bucket, dimensions), sums in groups.items():
+                _note(found, rollup, (bucket, dimensions, shift), sums, end)
+        for histogram, chunks in additions.histograms:
+            for key, counts in chunks.items():
+                _note(found, histogram, key, tuple(counts), end)
+    return found
+
+
+def _to_sum(page: list[Any]) -> Iterator[TimedRow]:
+    for row in page:
+        try:
+            yield moved(row, "").to_sum
+        except BadRow:
+            continue
+
+
+def _note(found: _Kept, kind: _Kind, key: _Key, values: _Values, end: int) -> None:
+    if key[0] < end:
+        known = found.get((kind, key))
+        found[kind, key] = values if known is None else tuple(map(add, known, values))
+
+
+def _series(source: Source) -> _Series:
+    dimensions = {grouping.name: grouping.dimensions for grouping in GROUPINGS}
+    return {
+        row["id"]: (
+            row["token_shift"],
+            tuple(row[name] for name in dimensions[row["grouping"]]),
+        )
+        for row in source.dicts("usage_series")
+        if row["grouping"] in dimensions
+    }
+
+
+def _pages(source: Source, kind: _Kind, end: int, series: _Series) -> Iterator[dict[_Key, _Values]]:
+    table, columns, length = table_of(kind)
+    cursor = source.file.execute(
+        f"SELECT {', '.join(columns[1:])} FROM {table} WHERE {columns[0]} = ? AND bucket < ?",
+        (kind.number, end),
+    )
+    while rows := cursor.fetchmany(PAGE):
+        page = {}
+        for bucket, number, *rest in rows:
+            shift, dimensions = series[number]
+            key = (bucket, dimensions, shift if isinstance(kind, Rollup) else rest[0])
+            page[key] = tuple(rest[length - 3 :])
+        yield page
+
+
+def _additions(kind: _Kind, sums: dict[_Key, _Values]) -> Additions:
+    if isinstance(kind, Histogram):
+        return Additions([], [(kind, {key: list(counts) for key, counts in sums.items()})])
+    shifts = sorted({shift for _, _, shift in sums})
+    return Additions(
+        [
+            (kind, wanted, {key[:2]: value for key, value in sums.items() if key[2] == wanted})
+            for wanted in shifts
+        ],
+        [],
+    )

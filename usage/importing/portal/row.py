@@ -1,0 +1,152 @@
+"""One row of a portal's file: checked for what PostgreSQL would refuse, and otherwise as it is."""
+
+import datetime as dt
+from functools import lru_cache
+from typing import Annotated, Any
+
+import msgspec
+from django.db import connection
+from msgspec import Meta
+
+from usage.identity import event_identity
+from usage.importing.portal.source import Row, moment
+from usage.models import UsageMetric
+from usage.rollups.aggregation import TimedRow
+
+COLUMNS = tuple(
+    field.column
+    for field in UsageMetric._meta.concrete_fields
+    if field.name not in ("id", "is_summed")
+)
+_LARGEST = 1e300  # as in `keeping`
+_Name = Annotated[str, Meta(max_length=64)] | None
+_Text = Annotated[str, Meta(max_length=255)] | None
+
+
+class PortalRow(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """In the order of COLUMNS, which a test makes sure of."""
+
+    timestamp: str
+    model: Annotated[str, Meta(max_length=255)]
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    total_tokens: int | None
+    request_id: _Text
+    status: Annotated[str, Meta(max_length=32)] | None
+    latency_ms: float | None
+    api_key_hash: _Name
+    created_at: str
+    provider: _Name
+    requested_model: _Text
+    cached_tokens: int | None
+    cache_write_tokens: int | None
+    reasoning_tokens: int | None
+    ttft_ms: float | None
+    cost_usd: float | None
+    event_id: int | None
+    source: _Name
+
+
+class BadRow(ValueError):
+    """It cannot be moved; the message names the column."""
+
+
+Event = tuple[dt.datetime, int]
+
+
+def event(time: dt.datetime, event_id: int) -> Event:
+    """What a row is known by. Django reads UTC times with their zone, or on SQLite without."""
+    return time.replace(tzinfo=None), event_id
+
+
+class Moved(msgspec.Struct, frozen=True, gc=False):
+    """A row as the target stores it, in the order of COLUMNS, and as `aggregate` takes it."""
+
+    completed_at: dt.datetime
+    stored: tuple[Any, ...]
+    to_sum: TimedRow
+
+    @property
+    def event(self) -> Event:
+        return event(self.completed_at, self.stored[_EVENT_ID])
+
+
+_EVENT_ID = COLUMNS.index("event_id")
+
+
+def moved(row: Row, fingerprint: str) -> Moved:
+    """The row (its id, then COLUMNS) for the target; BadRow when there is no room for it there.
+
+    One without an identity gets one from its file and id, so that it is known the next time.
+    """
+    try:
+        checked = msgspec.convert(row[1:], PortalRow)
+    except msgspec.ValidationError as error:
+        raise BadRow(_explained(error)) from None
+    completed_at = _moment("timestamp", checked.timestamp)
+    _require_storable_text(checked)
+    event_id = checked.event_id
+    if event_id is None:
+        event_id = event_identity("portal", f"{fingerprint}|{row[0]}")
+    created_at = _moment("created_at", checked.created_at)
+    middle = msgspec.structs.astuple(checked)[1:]
+    stored = [_adapted(completed_at), *middle]
+    stored[COLUMNS.index("created_at")] = _adapted(created_at)
+    stored[_EVENT_ID] = event_id
+    return Moved(completed_at, tuple(stored), _to_sum(checked, completed_at))
+
+
+def _to_sum(row: PortalRow, completed_at: dt.datetime) -> TimedRow:
+    """The columns in the order of `aggregation.COLUMNS`."""
+    return int(completed_at.timestamp() // 1), (
+        row.model,
+        row.provider,
+        row.status,
+        row.api_key_hash,
+        row.total_tokens or 0,
+        row.prompt_tokens or 0,
+        row.completion_tokens or 0,
+        row.cached_tokens or 0,
+        row.cache_write_tokens or 0,
+        row.reasoning_tokens or 0,
+        _finite(row.latency_ms),
+        _finite(row.ttft_ms),
+        _finite(row.cost_usd),
+    )
+
+
+def _finite(value: float | None) -> float | None:
+    """The sums hold no infinity, which plain SQL may have stored."""
+    return value if value is not None and abs(value) < _LARGEST else None
+
+
+def _adapted(time: dt.datetime) -> Any:
+    """As the engine stores it: SQLite without saying that it is UTC."""
+    return time.isoformat(" ")[:-6] if connection.vendor == "sqlite" else time
+
+
+@lru_cache(maxsize=64)  # rows of a batch were created at the same time
+def _moment(column: str, text: str) -> dt.datetime:
+    try:
+        return moment(text)
+    except (ValueError, OverflowError):
+        raise BadRow(f"{column}: the calendar has no such time") from None
+
+
+def _require_storable_text(row: PortalRow) -> None:
+    texts = (row.model, row.request_id, row.status, row.api_key_hash)
+    more = (row.provider, row.requested_model, row.source)
+    try:
+        text = "".join(filter(None, (*texts, *more))).encode()
+    except UnicodeEncodeError:
+        raise BadRow("a text is no UTF-8") from None
+    if b"\0" in text:
+        raise BadRow("a text holds a NUL character")
+
+
+def _explained(error: msgspec.ValidationError) -> str:
+    """Without the value, which may be a key: `latency_ms: Expected float | null, got str`."""
+    fault, _, path = str(error).partition(" - at `$[")
+    index = path.rstrip("`]")
+    column = COLUMNS[int(index)] if index.isdecimal() else "the row"
+    return f"{column}: {fault}"

@@ -1,0 +1,81 @@
+"""Pages of rows into the target: inserted where they are new, summed and read back."""
+
+from typing import Any
+
+from django.db import connection, transaction
+
+from usage.importing.portal.figures import ByDay, by_day, columns_of_rows
+from usage.importing.portal.row import COLUMNS, Event, Moved, event
+from usage.rollups import tables
+from usage.rollups.aggregation import aggregate
+from usage.rollups.declarations import DAY
+from usage.rollups.keeping import unix_seconds
+
+_NAMES = ", ".join(COLUMNS)
+_INSERT_NEW = (
+    f"INSERT INTO usage_metrics ({_NAMES}, is_summed) SELECT {_NAMES}, true FROM moving_rows "
+    "WHERE true ORDER BY timestamp, event_id "
+    "ON CONFLICT (timestamp, event_id) DO NOTHING RETURNING timestamp, event_id"
+)
+
+
+def store_page(rows: list[Moved]) -> tuple[int, ByDay]:
+    """How many of the rows were new, and what the target now holds of all of them."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        _fill_temporary_table(cursor, rows)
+        cursor.execute(_INSERT_NEW)
+        new = {event(*found) for found in cursor.fetchall()}
+        if new:
+            tables.add(aggregate([row.to_sum for row in rows if row.event in new]))
+        return len(new), _read_back(cursor)
+
+
+def known_events(rows: list[Moved]) -> set[Event]:
+    """Those that the target has."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        _fill_temporary_table(cursor, rows)
+        cursor.execute(f"SELECT usage_metrics.timestamp, usage_metrics.event_id {_from_both()}")
+        return {event(*found) for found in cursor.fetchall()}
+
+
+_IS_SAME = (
+    "usage_metrics.timestamp = moving_rows.timestamp "
+    "AND usage_metrics.event_id = moving_rows.event_id"
+)
+
+
+def _from_both() -> str:
+    """SQL that looks each of the few rows up, whatever the planner believes of the tables."""
+    if connection.vendor == "sqlite":  # which begins with the first table of a CROSS JOIN
+        return f"FROM moving_rows CROSS JOIN usage_metrics WHERE {_IS_SAME}"
+    # PostgreSQL takes the inside of a LATERAL with OFFSET as it is, for one row after the other.
+    return (
+        f"FROM moving_rows CROSS JOIN LATERAL (SELECT * FROM usage_metrics WHERE {_IS_SAME} "
+        "OFFSET 0) AS usage_metrics"
+    )
+
+
+def _fill_temporary_table(cursor: Any, rows: list[Moved]) -> None:
+    empty = f"AS SELECT {_NAMES} FROM usage_metrics LIMIT 0"
+    if connection.vendor == "sqlite":
+        cursor.execute("DROP TABLE IF EXISTS temp.moving_rows")
+        cursor.execute(f"CREATE TEMP TABLE moving_rows {empty}")
+        marks = ", ".join(["%s"] * len(COLUMNS))
+        cursor.executemany(
+            f"INSERT INTO moving_rows VALUES ({marks})", [row.stored for row in rows]
+        )
+        return
+    cursor.execute("DROP TABLE IF EXISTS pg_temp.moving_rows")
+    cursor.execute(f"CREATE TEMP TABLE moving_rows ON COMMIT DROP {empty}")
+    with cursor.copy(f"COPY moving_rows ({_NAMES}) FROM STDIN") as copy:
+        for row in rows:
+            copy.write_row(row.stored)
+    # While usage_metrics grows fast the planner takes it for small, and its index for needless.
+    # What is switched off counts as dear, and what is dear would be compiled each time.
+    cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL jit = off")
+
+
+def _read_back(cursor: Any) -> ByDay:
+    day = f"{unix_seconds('usage_metrics.timestamp')} / {DAY}"
+    cursor.execute(f"SELECT {day}, {columns_of_rows()} {_from_both()} GROUP BY 1", [])
+    return by_day(cursor.fetchall())

@@ -1,0 +1,104 @@
+"""Moving a portal's file on the command line: progress, what was done, and the proof."""
+
+import datetime as dt
+import sqlite3
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from django.core.management.base import BaseCommand, CommandError
+from tqdm import tqdm
+
+from usage.importing.portal import Account, Move
+from usage.importing.portal.accounts import Accounts
+from usage.importing.portal.proof import Proof
+from usage.importing.portal.source import Source
+from usage.importing.rejects import RejectFile
+from usage.periods import rfc3339
+
+
+class Mover:
+    def __init__(
+        self, command: BaseCommand, path: Path, file: sqlite3.Connection, rejects: RejectFile
+    ) -> None:
+        self._command = command
+        self._path = path
+        self._source = Source(file)
+        self._rejects = rejects
+        self._account = Account()
+
+    def run(self) -> None:
+        """CommandError when the proof fails."""
+        began = time.monotonic()
+        with self._source.snapshot():
+            self._source.require_same_version()
+            move = Move(self._source, self._rejects, self._account)
+            move.accounts()
+            self._show(move.purged_sums(), "sums", None)
+            self._show(move.rows(), "rows", self._source.count())
+            self._tell(move, time.monotonic() - began)
+            self._judge(move, move.proof())
+
+    def so_far(self) -> str:
+        if not self._account.read:
+            return "Nothing was imported."
+        return (
+            f"{self._account.new:,} rows had been imported before; an import of the same file "
+            "goes on from there."
+        )
+
+    def _show(self, steps: Iterator[int], unit: str, total: int | None) -> None:
+        is_shown = self._command.stderr.isatty()
+        with tqdm(total=total, unit=f" {unit}", unit_scale=True, disable=not is_shown) as bar:
+            for count in steps:
+                bar.update(count)
+
+    def _tell(self, move: Move, seconds: float) -> None:
+        account, out = self._account, self._command.stdout
+        out.write(
+            f"Read {account.read:,} rows of {self._path}, a portal's own database, in "
+            f"{seconds:.1f} s: {account.new:,} moved, {account.known:,} there before, "
+            f"{account.rejected:,} rejected."
+        )
+        if move.horizon is not None and account.purged_sums:
+            out.write(
+                f"Took over {account.purged_sums:,} sums of rows that were purged before "
+                f"{rfc3339(move.horizon)}."
+            )
+        if account.left_out:
+            out.write(left_out(account.left_out, move.since))
+        if account.rejected:
+            out.write(f"{self._rejects.path} says what is wrong with each rejected row.")
+        if account.accounts is not None:
+            out.write(_told(account.accounts))
+
+    def _judge(self, move: Move, proof: Proof) -> None:
+        for line in proof.lines():
+            self._command.stdout.write(line)
+        if move.since is not None:
+            self._command.stdout.write(
+                f"Days before {rfc3339(move.since)} are not compared: rows were purged since the "
+                "first import of this file."
+            )
+        if not proof.holds:
+            raise CommandError(
+                "The sums differ: see the lines that say so. If none of the rows was rejected, run "
+                "`manage.py rebuild_rollups --check` on the old file and here, and import again."
+            )
+        self._command.stdout.write("Proved: the sums here are those of the old file.")
+
+
+def left_out(count: int, since: dt.datetime | None) -> str:
+    return (
+        f"{count:,} rows from before {'' if since is None else rfc3339(since)} were left out: this "
+        "file was imported before and rows of that time were purged since, so they may have been "
+        "here. Their sums still are."
+    )
+
+
+def _told(accounts: Accounts) -> str:
+    text = f"Took over {accounts.new_tokens:,} ingest tokens and {accounts.new_users:,} users."
+    if accounts.users_before:
+        names = ", ".join(sorted(accounts.users_before))
+        text += f" Here before, with passwords and rights of their own: {names}."
+    return text

@@ -1,0 +1,77 @@
+"""What `enable_timescaledb` and `enable_citus` have in common."""
+
+import time
+from abc import abstractmethod
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import CommandError
+from django.db import DatabaseError
+
+from usage import engines
+from usage.management.portal_command import PortalCommand, breaks_off
+from usage.recording import sum_rows_up
+from usage.scaling.server import (
+    CannotScale,
+    Extension,
+    explained,
+    require_installed,
+    require_postgresql,
+)
+from usage.scaling.steps import Conversion, carry_out
+
+_ROWS_AT_ONCE = 2_000
+
+
+class ScalingCommand(PortalCommand):
+    """Shows or carries out a conversion; a second time there is nothing left of it to do."""
+
+    extension: Extension
+
+    @abstractmethod
+    def conversion(self, options: dict[str, Any]) -> Conversion:
+        """What is still to be done; CannotScale when it must not."""
+
+    @abstractmethod
+    def there_already(self) -> str:
+        """What to say when nothing is left to do."""
+
+    @abstractmethod
+    def afterwards(self) -> str:
+        """What a user should know when all is done."""
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("--dry-run", action="store_true", help="print the SQL, change nothing")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            with breaks_off(lambda: "Nothing was changed."):
+                self._handle(options)
+        except CannotScale as error:
+            raise CommandError(f"{error}.") from None
+
+    def _handle(self, options: dict[str, Any]) -> None:
+        require_postgresql(self.extension)
+        if not options["dry_run"]:
+            require_installed(self.extension)
+        engines.forget()
+        conversion = self.conversion(options)
+        if options["dry_run"]:
+            self.stdout.write(conversion.script() or f"-- {self.there_already()}")
+        elif not conversion.steps:
+            self.stdout.write(self.there_already())
+        else:
+            self._carry_out(conversion)
+
+    def _carry_out(self, conversion: Conversion) -> None:
+        began = time.monotonic()
+        while sum_rows_up(_ROWS_AT_ONCE):  # marking them later would rewrite what is moved now
+            pass
+        try:
+            carry_out(conversion, lambda why: self.stdout.write(f"… {why}"))
+        except DatabaseError as error:
+            raise explained(self.extension, error) from None
+        finally:
+            engines.forget()
+        self.stdout.write(f"Done in {time.monotonic() - began:.1f} s. {self.afterwards()}")

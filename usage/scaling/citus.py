@@ -1,0 +1,115 @@
+"""The tables on several servers with Citus: rows by their event, sums by their series.
+
+A unique index must contain the column by which a table is distributed, so rows are distributed
+by event_id and go on being known by time and event: each of them needs an event_id then.
+"""
+
+from collections.abc import Iterator
+
+from django.db import connection
+
+from usage import engines
+from usage.scaling.server import Extension, is_created, primary_key
+from usage.scaling.steps import Conversion, Step
+
+CITUS = Extension("citus", "Citus", "the package postgresql-NN-citus of Citus's repository")
+SHARDS_A_NODE = 2
+# 60 random bits, like the identities that the writer makes up for rows that bring none.
+_MADE_UP = (
+    "('x0' || substr(md5(random()::text || clock_timestamp()::text), 1, 15))::bit(64)::bigint"
+)
+ADVICE = (
+    "Helps on the coordinator, but holds for the whole server, so it is yours to set:\n"
+    "  ALTER SYSTEM SET citus.max_cached_conns_per_worker = 8;  SELECT pg_reload_conf();\n"
+    "Restart all portals now: they look once, at their start, where the rows are."
+)
+
+
+def conversion(shards: int | None) -> Conversion:
+    """What is still to be done. `shards` for each table; two for each node when it is None.
+
+    Each step stands for itself, since Citus minds what else a transaction did. The rows come
+    last: when they are distributed, all is.
+    """
+    extension = Step("the extension", "CREATE EXTENSION IF NOT EXISTS citus")
+    count = shards or SHARDS_A_NODE * _nodes()
+    return Conversion(
+        (
+            *([] if is_created(CITUS) else [extension]),
+            *_sums(count),
+            *([] if engines.is_distributed() else _metrics(count)),
+        )
+    )
+
+
+def _sums(shards: int) -> Iterator[Step]:
+    done = _distributed_tables()
+    if "usage_series" not in done:
+        yield Step("names of series on every node", "SELECT create_reference_table('usage_series')")
+    if "usage_rollups" not in done:
+        yield _distribute("sums to the nodes by series", "usage_rollups", "series", "none", shards)
+        yield _without_copy("usage_rollups")
+    if "usage_histograms" not in done:
+        yield _distribute(
+            "histograms beside them", "usage_histograms", "series", "usage_rollups", None
+        )
+        yield _without_copy("usage_histograms")
+
+
+def _metrics(shards: int) -> Iterator[Step]:
+    yield Step(
+        "an identity for each row that has none",
+        f"UPDATE usage_metrics SET event_id = {_MADE_UP} WHERE event_id IS NULL",
+    )
+    yield Step(
+        "and for each that other programs will insert",
+        f"ALTER TABLE usage_metrics ALTER COLUMN event_id SET DEFAULT {_MADE_UP}, "
+        "ALTER COLUMN event_id SET NOT NULL",
+    )
+    name, columns = primary_key("usage_metrics")
+    if columns != ["id", "event_id"]:
+        yield Step(
+            "every unique index must contain what rows are distributed by",
+            f'ALTER TABLE usage_metrics DROP CONSTRAINT "{name}", ADD PRIMARY KEY (id, event_id)',
+        )
+    yield _distribute(
+        "rows to the nodes; writers wait until all of them have moved",
+        "usage_metrics",
+        "event_id",
+        "none",
+        shards,
+    )
+    yield _without_copy("usage_metrics")
+
+
+def _distribute(why: str, table: str, column: str, beside: str, shards: int | None) -> Step:
+    count = f", shard_count => {shards}" if shards else ""
+    return Step(
+        why,
+        f"SELECT create_distributed_table('{table}', '{column}', "
+        f"colocate_with => '{beside}'{count})",
+    )
+
+
+def _without_copy(table: str) -> Step:
+    return Step(
+        f"free the coordinator's own copy of {table}",
+        f"SELECT truncate_local_data_after_distributing_table('{table}')",
+    )
+
+
+def _distributed_tables() -> set[str]:
+    if not is_created(CITUS):
+        return set()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT logicalrelid::text FROM pg_dist_partition")
+        return {name for (name,) in cursor.fetchall()}
+
+
+def _nodes() -> int:
+    """How many may hold shards; a coordinator that knows of none holds them itself."""
+    if not is_created(CITUS):
+        return 1
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_dist_node WHERE isactive AND shouldhaveshards")
+        return max(1, int(cursor.fetchone()[0]))

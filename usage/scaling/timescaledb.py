@@ -1,0 +1,105 @@
+"""usage_metrics as a hypertable of TimescaleDB: chunks of time, the older ones compressed.
+
+The sums stay ordinary tables: they are small, and added to all the time.
+"""
+
+import datetime as dt
+from collections.abc import Iterator
+
+from django.db import connection
+
+from usage import engines
+from usage.scaling.server import Extension, is_created, primary_key
+from usage.scaling.steps import Conversion, Step
+
+TIMESCALEDB = Extension(
+    "timescaledb",
+    "TimescaleDB",
+    "the package timescaledb-2-postgresql-NN of Timescale's repository",
+)
+CHUNK = dt.timedelta(days=7)
+COMPRESS_AFTER = dt.timedelta(days=14)
+# Late rows into compressed chunks are slow, and clients may send again for days.
+SOONEST_COMPRESSION = dt.timedelta(days=7)
+
+# A key's rows lie together. is_summed beside it, so that looking for rows which the sums do not
+# hold need not decompress any; id, so that its ranges tell batches apart when a late row comes.
+_COMPRESS = (
+    "ALTER TABLE usage_metrics SET (timescaledb.compress, "
+    "timescaledb.compress_segmentby = 'api_key_hash, is_summed', "
+    "timescaledb.compress_orderby = '\"timestamp\" DESC, id DESC')"
+)
+
+
+def conversion(chunk: dt.timedelta, compress_after: dt.timedelta | None) -> Conversion:
+    """What is still to be done; without compression when `compress_after` is None."""
+    extension = Step("the extension", "CREATE EXTENSION IF NOT EXISTS timescaledb")
+    return Conversion(
+        () if is_created(TIMESCALEDB) else (extension,), tuple(_steps(chunk, compress_after))
+    )
+
+
+def is_community() -> bool:
+    """Whether the server has compression, which the Apache edition lacks."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_setting('timescaledb.license', true)")
+        return bool(cursor.fetchone()[0] != "apache")
+
+
+def _steps(chunk: dt.timedelta, compress_after: dt.timedelta | None) -> Iterator[Step]:
+    is_hypertable = engines.is_hypertable()
+    if not is_hypertable:
+        yield from _to_hypertable(chunk)
+    if compress_after is None:
+        return
+    if not (is_hypertable and _is_compressed()):
+        yield Step("how old chunks are compressed", _COMPRESS)
+    if not (is_hypertable and _has_policy()):
+        yield Step(
+            "compress them by and by",
+            f"SELECT add_compression_policy('usage_metrics', "
+            f"compress_after => {_interval(compress_after)}, if_not_exists => true)",
+        )
+
+
+def _to_hypertable(chunk: dt.timedelta) -> Iterator[Step]:
+    name, columns = primary_key("usage_metrics")
+    if columns != ["id", "timestamp"]:
+        yield Step(
+            "every unique index must contain the time",
+            f'ALTER TABLE usage_metrics DROP CONSTRAINT "{name}", '
+            'ADD PRIMARY KEY (id, "timestamp")',
+        )
+    yield Step(
+        "rows into chunks of time; writers wait until all of them have moved",
+        "SELECT create_hypertable('usage_metrics', 'timestamp', "
+        f"chunk_time_interval => {_interval(chunk)}, migrate_data => true, "
+        "create_default_indexes => false)",
+    )
+    yield Step("what the planner should know of them", "ANALYZE usage_metrics")
+
+
+def _is_compressed() -> bool:
+    return _exists(
+        "SELECT 1 FROM timescaledb_information.hypertables WHERE compression_enabled "
+        "AND hypertable_schema = current_schema() AND hypertable_name = 'usage_metrics'"
+    )
+
+
+def _has_policy() -> bool:
+    return _exists(
+        "SELECT 1 FROM timescaledb_information.jobs WHERE proc_name = 'policy_compression' "
+        "AND hypertable_schema = current_schema() AND hypertable_name = 'usage_metrics'"
+    )
+
+
+def _exists(sql: str) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
+        return cursor.fetchone() is not None
+
+
+def _interval(age: dt.timedelta) -> str:
+    if age % dt.timedelta(days=1):
+        return f"INTERVAL '{int(age.total_seconds())} seconds'"
+    return f"INTERVAL '{age.days} days'"
