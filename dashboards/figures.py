@@ -7,7 +7,7 @@ from dashboards import numbers
 from dashboards.charts import hour_label
 from dashboards.numbers import Number
 from dashboards.ranges import Selection
-from usage.queries import Bucket, Figures, ModelUsage, UsageReport
+from usage.queries import Bucket, Figures, Part, UsageReport
 
 MOST_MODELS = 100
 MOST_HOURS = 100
@@ -79,7 +79,7 @@ def model_rows(report: UsageReport, selection: Selection) -> list[ModelRow]:
     shown, rest = report.by_model[:MOST_MODELS], report.by_model[MOST_MODELS:]
     tokens = report.totals.tokens
     rows = [
-        _model_row(part.model, selection.url(models=[part.model]), part.figures, tokens)
+        _model_row(part.name, selection.url(models=[part.name]), part.figures, tokens)
         for part in shown
     ]
     if rest:
@@ -126,8 +126,8 @@ def _error_rate(figures: Figures) -> float | None:
     return figures.failed_requests / figures.requests if figures.requests else None
 
 
-def _leading(by_model: Sequence[ModelUsage]) -> str:
-    return f"most: {by_model[0].model}" if by_model else ""
+def _leading(by_model: Sequence[Part]) -> str:
+    return f"most: {by_model[0].name}" if by_model else ""
 
 
 def _measured(figures: Figures) -> str:

@@ -33,6 +33,13 @@ def raw(name: str, message: str, body: bytes, status: int = 400, **headers: str)
     return BadInput(name, status, message, body, headers=sent)
 
 
+def lines(
+    name: str, message: str, body: bytes, status: int = 400, *, gzip: bool = False
+) -> BadInput:
+    headers = {**NDJSON, "Content-Encoding": "gzip"} if gzip else NDJSON
+    return BadInput(name, status, message, body, headers=headers)
+
+
 def get(name: str, message: str, query: str, path: str = "/_qs/metrics") -> BadInput:
     return BadInput(name, 400, message, method="GET", path=f"{path}?{query}", headers={})
 
@@ -43,6 +50,8 @@ def with_type(name: str, content_type: str | None) -> BadInput:
 
 
 GOOD = b'{"model":"m"}'
+GOOD_LINES = (GOOD + b"\n") * 10_000
+BLANK_LINES = b"\n" * (32 * 2**20 + 1)
 TOO_LONG_KEY = "k" * 300
 
 BAD_INPUTS = [
@@ -155,6 +164,19 @@ BAD_INPUTS = [
     raw("array of 100,001 numbers", "over 100000 rows", b"[" + b"5," * 100_000 + b"5]", 413),
     raw("brotli", "must be gzip", GOOD, 415, Content_Encoding="br"),
     raw("body over the limit", "METRICS_MAX_BODY_MB", b" " * (32 * 2**20 + 1), 413),
+    lines("half of gzipped lines", "ends too early", gzip.compress(GOOD_LINES)[:-6], gzip=True),
+    lines(
+        "gzipped lines, then rubbish",
+        "not valid gzip",
+        gzip.compress(GOOD_LINES) + b"zz",
+        gzip=True,
+    ),
+    lines("zip bomb of lines", "METRICS_MAX_BODY_MB", gzip.compress(BLANK_LINES), 413, gzip=True),
+    lines("lines over the limit", "METRICS_MAX_BODY_MB", GOOD_LINES + BLANK_LINES, 413),
+    lines("100,001 good lines", "over 100000 rows", GOOD + b"\n" + GOOD_LINES * 10, 413),
+    lines("a bad line behind many good ones", '"index": 10000', GOOD_LINES + b'{"model":5}'),
+    lines("lines of latin-1", "not UTF-8", GOOD_LINES + b'{"model":"caf\xe9"}\n'),
+    lines("nothing but blank lines", "the body is empty", b" \r\n\n\t\n"),
     # Content types and methods
     with_type("no content type", None),
     with_type("a form", "application/x-www-form-urlencoded"),
@@ -192,8 +214,16 @@ BAD_INPUTS = [
     get("unknown parameter of a question", "`form` is not a parameter", "form=2024-01-01"),
     get("fill=perhaps", "true or false", "fill=perhaps"),
     get("fill of a century", "narrow `from`", "fill=true&from=1924-01-01&to=2024-01-01"),
-    get("an interval that is not there yet", "must be hour", "interval=day"),
-    get("a zone that is not there yet", "must be UTC", "tz=Europe/Prague"),
+    get("unknown interval", "must be 15m or hour", "interval=minute"),
+    get("interval twice", "given 2 times", "interval=hour&interval=day"),
+    get("unknown zone", "such as Europe/Prague", "tz=Europe/Atlantis"),
+    get("offset as zone", "such as Europe/Prague", "tz=%2B02:00"),
+    get("path as zone", "such as Europe/Prague", "tz=../../../etc/passwd"),
+    get("NUL in the zone", "control characters", "tz=UTC%00"),
+    get("unknown group", "model or api_key", "group_by=key"),
+    get("unknown comparison", "must be previous", "compare=next&from=2024-01-01"),
+    get("comparison of all time", "needs `from`", "compare=previous"),
+    get("comparison of the future", "later than now", "compare=previous&from=2999-01-01"),
     get("limit of 0", "1 to 1000", "limit=0", "/_qs/usage"),
     get("limit in words", "1 to 1000", "limit=many", "/_qs/usage"),
     get("limit past 1000", "1 to 1000", "limit=100000000000000", "/_qs/usage"),

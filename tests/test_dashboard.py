@@ -214,10 +214,15 @@ class TestQueries:
 
     def test_a_page_asks_for_its_report_the_last_day_and_the_names(self, client):
         add_usage()
-        names = 2  # one step for each model, one past the last
-        assert self.count(client, "/?range=7d") == 2 + names
-        assert self.count(client, "/?range=24h") == 1 + names
+        # What there is, the series and their sums; a report has both by model and by hour.
+        report, last_day, names = 6, 4, 1
+        assert self.count(client, "/?range=7d") == report + last_day + names
+        assert self.count(client, "/?range=24h") == report + names
+        assert self.count(client, "/?range=7d", **REFRESH) == report + last_day
 
-    def test_a_refresh_does_not_ask_for_names(self, client):
-        add_usage()
-        assert self.count(client, "/?range=7d", **REFRESH) == 2
+    def test_what_a_page_asks_does_not_grow_with_rows(self, client):
+        add_usage(hours_ago=200)
+        before = self.count(client, "/?range=all")
+        for number in range(40):
+            add_usage(hours_ago=number, model=f"m{number % 7}")
+        assert self.count(client, "/?range=all") == before

@@ -1,8 +1,11 @@
 """What a question about usage is restricted to; the same for every surface that answers it."""
 
 from dataclasses import dataclass, field
+from typing import cast
 
-from usage.models import UsageMetric, UsageMetricQuerySet
+from django.db.models import QuerySet
+
+from usage.models import UsageMetric, UsageMetricQuerySet, UsageSeries
 from usage.periods import Period
 
 
@@ -16,10 +19,30 @@ class UsageFilter:
     providers: tuple[str, ...] = ()
     statuses: tuple[str, ...] = ()
 
+    @property
+    def dimensions(self) -> set[str]:
+        """The columns that are restricted, beside the time."""
+        restricted = {
+            "model": self.models,
+            "api_key_hash": self.api_key_hashes,
+            "provider": self.providers,
+            "status": self.statuses,
+        }
+        return {column for column, values in restricted.items() if values}
+
     def rows(self) -> UsageMetricQuerySet:
+        return self._matching(UsageMetric.objects.within(self.period))
+
+    def rows_of_any_time(self) -> UsageMetricQuerySet:
+        return self._matching(UsageMetric.objects.all())
+
+    def series(self) -> QuerySet[UsageSeries]:
+        """The same on usage_series, whose columns have the same names, and "" in place of NULL."""
+        return cast("QuerySet[UsageSeries]", self._matching(UsageMetricQuerySet(UsageSeries)))
+
+    def _matching(self, rows: UsageMetricQuerySet) -> UsageMetricQuerySet:
         return (
-            UsageMetric.objects.within(self.period)
-            .for_models(self.models)
+            rows.for_models(self.models)
             .for_keys(self.api_key_hashes)
             .for_providers(self.providers)
             .with_status(self.statuses)

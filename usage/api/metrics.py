@@ -1,74 +1,144 @@
-"""`GET /_qs/metrics`: totals, parts by model and the hourly series of a filter."""
+"""`GET /_qs/metrics`: totals, parts and a series of the usage that a question is about."""
 
+import datetime as dt
+import json
 from dataclasses import replace
 from typing import Any
+from zoneinfo import ZoneInfo
 
+import msgspec
+from django.http import HttpResponse
+from django.utils import timezone
 from rest_framework.request import Request
-from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from usage.api import parameters
 from usage.api.errors import ApiError
 from usage.api.schema import METRICS
 from usage.filters import UsageFilter
-from usage.periods import Period, rfc3339
+from usage.periods import UTC, Period, rfc3339
 from usage.queries import (
+    INTERVALS,
     MOST_BUCKETS,
+    MOST_ROWS,
+    Breakdown,
     Bucket,
     Figures,
+    Part,
+    Percentiles,
+    Summary,
     TooManyBuckets,
+    TooManyRows,
     UsageReport,
     usage_report,
     without_gaps,
 )
 
-# What the series and its zone are so far, for clients that say so.
-_DEFAULTS = {"interval": "hour", "tz": "UTC", "group_by": "model"}
+# What `group_by` may be, and the column that it means.
+_GROUPS = {
+    "model": "model",
+    "api_key": "api_key_hash",
+    "provider": "provider",
+    "status": "status",
+}
+_OWN_PARAMETERS = ("interval", "tz", "group_by", "compare", "fill")
 
 
 class MetricsView(APIView):
     @METRICS
-    def get(self, request: Request) -> Response:
+    def get(self, request: Request) -> HttpResponse:
         query = request.query_params
-        parameters.refuse_unknown(query, [*parameters.FILTERS, "fill", *_DEFAULTS])
+        parameters.refuse_unknown(query, [*parameters.FILTERS, *_OWN_PARAMETERS])
         usage = parameters.usage_filter(query)
-        for name, value in _DEFAULTS.items():
-            parameters.require_value(query, name, value)
+        group = parameters.choice(query, "group_by", [*_GROUPS], "model")
+        breakdown = Breakdown(
+            interval=parameters.choice(query, "interval", INTERVALS, "hour"),
+            zone=parameters.zone(query, "tz"),
+            group_by=_GROUPS[group],
+            with_percentiles=True,
+            with_previous=bool(parameters.choice(query, "compare", ["previous"])),
+        )
         fill = parameters.flag(query, "fill")
-        report = usage_report(usage)
-        if fill:
-            report = replace(report, timeseries=_without_gaps(report, usage.period))
-        return Response(render_report(usage, report))
+        if breakdown.with_previous:
+            usage = replace(usage, period=_closed(usage.period))
+        answer = render_report(_report(usage, breakdown, fill=fill), breakdown)
+        if group != "model":
+            answer[f"by_{group}"] = answer.pop("by_group")
+        return HttpResponse(_as_json(answer), "application/json")
 
 
-def _without_gaps(report: UsageReport, period: Period) -> list[Bucket]:
+def render_report(report: UsageReport, breakdown: Breakdown) -> dict[str, Any]:
+    """The contract's answer. The first names of each part are older than the rest: keep them."""
+    answer = _summary(report) | {
+        "timeseries": [
+            {"bucket_start": _start(bucket, breakdown.zone), **_figures(bucket.figures)}
+            for bucket in report.timeseries
+        ]
+    }
+    if report.previous is not None:
+        answer["previous"] = _summary(report.previous)
+    if breakdown.group_by != "model":
+        name = breakdown.group_by
+        answer["by_group"] = [{name: part.name or None, **_part(part)} for part in report.by_group]
+    return answer
+
+
+def _closed(period: Period) -> Period:
+    """With both ends, which a comparison with an equally long one needs."""
+    end = period.end or timezone.now()
+    if period.start is None:
+        message = "`compare` needs `from`, so that there is an equally long period before it"
+        raise ApiError(400, message, parameter="compare")
+    if period.start > end:
+        message = "`from` is later than now: give `to` as well, or leave `compare` out"
+        raise ApiError(400, message, parameter="from")
+    return Period(period.start, end)
+
+
+def _report(usage: UsageFilter, breakdown: Breakdown, *, fill: bool) -> UsageReport:
     try:
-        return without_gaps(report.timeseries, period)
+        report = usage_report(usage, breakdown)
+        if not fill:
+            return report
+        interval, zone = breakdown.interval, breakdown.zone
+        series = without_gaps(report.timeseries, report.covered, interval, zone)
+        return replace(report, timeseries=series)
     except TooManyBuckets as error:
         raise ApiError(
             400,
             f"`fill` would make {error} buckets and {MOST_BUCKETS} are the most: "
-            "narrow `from` and `to`",
+            "narrow `from` and `to`, or ask for a longer `interval`",
             parameter="fill",
+        ) from None
+    except TooManyRows as error:
+        raise ApiError(
+            400,
+            f"no sums are as fine as this, and up to {error} rows would have to be read, of "
+            f"which {MOST_ROWS} are the most: narrow `from` and `to`, or ask for "
+            "`interval=day` in UTC with both ends at its midnights",
+            parameter="interval",
         ) from None
 
 
-def render_report(usage: UsageFilter, report: UsageReport) -> dict[str, Any]:
-    """The contract's answer. The first names of each part are older than the rest: keep them."""
-    totals = report.totals
-    return {
+def _summary(summary: Summary) -> dict[str, Any]:
+    totals = summary.totals
+    answer = {
         "totals": {
             "total_tokens": totals.tokens,
             "total_requests": totals.requests,
             **_figures(totals),
+            **_percentiles(summary.percentiles),
         },
-        "by_model": [{"model": part.model, **_figures(part.figures)} for part in report.by_model],
-        "timeseries": [
-            {"bucket_start": rfc3339(bucket.start), **_figures(bucket.figures)}
-            for bucket in report.timeseries
-        ],
-        "query_period": _period(usage.period),
+        "by_model": [{"model": part.name, **_part(part)} for part in summary.by_model],
+        "query_period": _period(summary.period),
     }
+    if summary.covered != summary.period:
+        answer["covered_period"] = _period(summary.covered)
+    return answer
+
+
+def _part(part: Part) -> dict[str, Any]:
+    return {**_figures(part.figures), **_percentiles(part.percentiles)}
 
 
 def _figures(figures: Figures) -> dict[str, Any]:
@@ -78,20 +148,29 @@ def _figures(figures: Figures) -> dict[str, Any]:
         "prompt_tokens": figures.prompt_tokens,
         "completion_tokens": figures.completion_tokens,
         "cached_tokens": figures.cached_tokens,
+        "cache_write_tokens": figures.cache_write_tokens,
         "reasoning_tokens": figures.reasoning_tokens,
         "failed_requests": figures.failed_requests,
-        "success_rate": _rounded(figures.success_rate),
-        "avg_latency_ms": _rounded(figures.avg_latency_ms),
-        "cost_usd": _rounded(figures.cost_usd),
+        "success_rate": _rounded(figures.success_rate, 9),
+        "avg_latency_ms": _rounded(figures.avg_latency_ms, 6),
+        "avg_ttft_ms": _rounded(figures.avg_ttft_ms, 6),
+        "cost_usd": _rounded(figures.cost_usd, 9),
         "unpriced_requests": figures.unpriced_requests,
     }
 
 
-def _rounded(value: float | None) -> float | None:
-    """Without float noise; whole numbers stay whole for clients that read integers."""
+def _percentiles(percentiles: Percentiles | None) -> dict[str, Any]:
+    if percentiles is None:
+        return {}
+    found = msgspec.structs.asdict(percentiles)
+    return {name: _rounded(value, 6) for name, value in found.items()}
+
+
+def _rounded(value: float | None, digits: int) -> float | None:
+    """So that the order of addition cannot show; whole numbers stay whole for clients."""
     if value is None:
         return None
-    value = round(value, 9)
+    value = round(value, digits)
     return int(value) if value.is_integer() else value
 
 
@@ -100,3 +179,16 @@ def _period(period: Period) -> dict[str, str | None]:
         "from": rfc3339(period.start) if period.start else None,
         "to": rfc3339(period.end) if period.end else None,
     }
+
+
+def _start(bucket: Bucket, zone: ZoneInfo) -> dt.datetime | str:
+    """In UTC it is left to the encoder, which is much quicker."""
+    return bucket.start if zone is UTC else rfc3339(bucket.start, zone)
+
+
+def _as_json(answer: dict[str, Any]) -> bytes:
+    try:
+        return msgspec.json.encode(answer)
+    except OverflowError:  # it writes no numbers past 64 bits
+        text = json.dumps(answer, ensure_ascii=False, separators=(",", ":"), default=rfc3339)
+        return text.encode()

@@ -1,13 +1,15 @@
 """Query parameters: parsed once, each fault a 400 that names the parameter."""
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from functools import cache
+from zoneinfo import ZoneInfo, available_timezones
 
 from django.http import QueryDict
 
 from usage.api.errors import ApiError
 from usage.filters import UsageFilter
-from usage.periods import Period, parse_moment
+from usage.periods import UTC, Period, parse_moment
 
 FILTERS = ("from", "to", "model", "api_key_hash", "provider", "status")
 _MOST_VALUES = 100
@@ -47,10 +49,22 @@ def flag(query: QueryDict, name: str) -> bool:
     return text in ("true", "1")
 
 
-def require_value(query: QueryDict, name: str, only: str) -> None:
-    """A parameter that has one possible value so far, which may be said or left out."""
-    if single(query, name) not in ("", only):
-        raise ApiError(400, f"`{name}` must be {only}: nothing else is there yet", parameter=name)
+def choice(query: QueryDict, name: str, choices: Sequence[str], default: str = "") -> str:
+    """One of the choices, or the default where none is given."""
+    text = single(query, name)
+    if text and text not in choices:
+        raise ApiError(400, f"`{name}` must be {' or '.join(choices)}", parameter=name)
+    return text or default
+
+
+def zone(query: QueryDict, name: str) -> ZoneInfo:
+    """A zone by its IANA name; UTC where none is given."""
+    # A `+` in a URL arrives as a space, which no zone has in its name.
+    key = single(query, name).replace(" ", "+") or UTC.key
+    if key not in _zone_names():
+        example = "an IANA time zone such as Europe/Prague"
+        raise ApiError(400, f"`{name}` must be {example}", parameter=name)
+    return ZoneInfo(key)
 
 
 def single(query: QueryDict, name: str) -> str:
@@ -82,3 +96,9 @@ def _checked(name: str, value: str) -> str:
     if "\0" in value or any(0xD800 <= ord(character) < 0xE000 for character in value):
         raise ApiError(400, f"`{name}` must not contain control characters", parameter=name)
     return value
+
+
+@cache
+def _zone_names() -> frozenset[str]:
+    """Looked up once: it reads hundreds of files."""
+    return frozenset({UTC.key, *available_timezones()})

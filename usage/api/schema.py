@@ -32,19 +32,66 @@ _FILTERS = [
 ]
 
 
-def _figures() -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+_Fields = dict[str, serializers.Field[Any, Any, Any, Any]]
+
+
+def _figures() -> _Fields:
     return {
         "tokens": _whole(),
         "requests": _whole(),
         "prompt_tokens": _whole(),
         "completion_tokens": _whole(),
         "cached_tokens": _whole(),
+        "cache_write_tokens": _whole(),
         "reasoning_tokens": _whole(),
         "failed_requests": _whole(),
         "success_rate": _number(help_text="0 to 1; null without requests."),
         "avg_latency_ms": _number(help_text="Null when no request reported a latency."),
+        "avg_ttft_ms": _number(help_text="Of the time to first token; null when none was told."),
         "cost_usd": _number(),
         "unpriced_requests": _whole(help_text="Requests whose cost is not known."),
+    }
+
+
+def _percentiles() -> _Fields:
+    return {
+        f"p{share}_{column}_ms": _number(help_text="At most 5 % off; null without values.")
+        for column in ("latency", "ttft")
+        for share in (50, 95, 99)
+    }
+
+
+def _period() -> _Fields:
+    return {
+        "from": serializers.DateTimeField(allow_null=True),
+        "to": serializers.DateTimeField(allow_null=True),
+    }
+
+
+def _group(name: str, column: str) -> Any:
+    """The parts by something that a request can be without; only where `group_by` asks."""
+    fields = {**_figures(), **(_percentiles() if column == "provider" else {})}
+    return inline_serializer(
+        name, {column: _text(allow_null=True), **fields}, many=True, required=False
+    )
+
+
+def _summary(prefix: str = "") -> _Fields:
+    return {
+        "totals": inline_serializer(
+            f"{prefix}Totals",
+            {"total_tokens": _whole(), "total_requests": _whole(), **_figures(), **_percentiles()},
+        ),
+        "by_model": inline_serializer(
+            f"{prefix}ModelUsage", {"model": _text(), **_figures(), **_percentiles()}, many=True
+        ),
+        "query_period": inline_serializer(f"{prefix}QueryPeriod", _period()),
+        "covered_period": inline_serializer(
+            f"{prefix}CoveredPeriod",
+            _period(),
+            required=False,
+            help_text="What was counted, where an end needs rows that were purged.",
+        ),
     }
 
 
@@ -52,7 +99,7 @@ def _tokens(**options: Any) -> serializers.IntegerField:
     return _whole(min_value=0, max_value=MOST_TOKENS, required=False, **options)
 
 
-def _row_fields() -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+def _row_fields() -> _Fields:
     return {
         "timestamp": _text(
             required=False, help_text="Completion: RFC 3339, Unix seconds or ms; default now."
@@ -88,35 +135,27 @@ _fault = inline_serializer(
 _bad_rows = inline_serializer("BadRows", {"error": _text(), "errors": _fault, "bad_rows": _whole()})
 
 METRICS = extend_schema(
-    summary="Totals, parts by model, hourly series",
+    summary="Totals, parts and a series",
     parameters=[
         *_FILTERS,
-        _parameter("fill", "true adds an empty bucket for each hour without requests."),
-        _parameter("interval", "`hour`."),
-        _parameter("tz", "`UTC`."),
-        _parameter("group_by", "`model`."),
+        _parameter("interval", "`15m`, `hour` (default), `day`, `week` from Monday, `month`."),
+        _parameter("tz", "IANA zone in which buckets begin, such as Europe/Prague; default UTC."),
+        _parameter("group_by", "`model` (default), `provider`, `status` or `api_key`."),
+        _parameter("compare", "`previous`: also of the equally long period right before."),
+        _parameter("fill", "true adds an empty bucket wherever there were no requests."),
     ],
     responses={
         200: inline_serializer(
             "UsageReport",
             {
-                "totals": inline_serializer(
-                    "Totals",
-                    {"total_tokens": _whole(), "total_requests": _whole(), **_figures()},
-                ),
-                "by_model": inline_serializer(
-                    "ModelUsage", {"model": _text(), **_figures()}, many=True
-                ),
+                **_summary(),
                 "timeseries": inline_serializer(
                     "Bucket", {"bucket_start": serializers.DateTimeField(), **_figures()}, many=True
                 ),
-                "query_period": inline_serializer(
-                    "QueryPeriod",
-                    {
-                        "from": serializers.DateTimeField(allow_null=True),
-                        "to": serializers.DateTimeField(allow_null=True),
-                    },
-                ),
+                "by_provider": _group("ProviderUsage", "provider"),
+                "by_status": _group("StatusUsage", "status"),
+                "by_api_key": _group("KeyUsage", "api_key_hash"),
+                "previous": inline_serializer("Previous", _summary("Previous"), required=False),
             },
         ),
         400: _error,

@@ -1,0 +1,491 @@
+"""Whatever is asked, and however the rows came: the answer is the one plain Python makes of them.
+
+`QSMETRICS_EXACTNESS_CASES=5000 pytest -s tests/test_exactness.py` asks more and says how much.
+"""
+
+import datetime as dt
+import os
+import random
+import re
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from django.db import connection, transaction
+from django.test import Client
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests import plain_python
+from tests.factory import NOON
+from tests.plain_python import DAY, MICROSECOND, Row
+from tests.read_only import read_only
+from usage.filters import UsageFilter
+from usage.models import UsageMetric
+from usage.periods import Period, rfc3339
+from usage.purge_horizon import purged_before
+from usage.queries import Breakdown, Figures, usage_report
+from usage.recording import record_batch, write_transaction
+from usage.records import UsageRecord
+from usage.retention import remove_expired_rows
+
+pytestmark = pytest.mark.django_db
+
+CASES = int(os.environ.get("QSMETRICS_EXACTNESS_CASES", "60"))
+asked: Counter[str] = Counter()
+
+# Around changes of clocks, a day that a zone skips, and a month's end.
+ERAS = {
+    "Europe/Prague": dt.datetime(2024, 3, 30),
+    "America/New_York": dt.datetime(2024, 11, 2),
+    "Asia/Kathmandu": dt.datetime(2024, 2, 28),
+    "Asia/Kolkata": dt.datetime(2023, 12, 31),
+    "Australia/Lord_Howe": dt.datetime(2024, 4, 6),
+    "America/St_Johns": dt.datetime(2011, 11, 5),
+    "America/Sao_Paulo": dt.datetime(2018, 11, 3),
+    "Pacific/Apia": dt.datetime(2011, 12, 29),
+    "UTC": dt.datetime(2024, 3, 17),
+}
+ZONES = list(ERAS)
+FIELDS = [field.name for field in UsageMetric._meta.concrete_fields]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _say_how_much_was_asked() -> Iterator[None]:
+    yield
+    print(f"\nexactness: {dict(asked)}")
+
+
+# --- Rows -------------------------------------------------------------------------------------
+
+places_in_a_day = st.one_of(
+    st.integers(0, 95).map(lambda quarter: quarter * 900 * 10**6),
+    st.integers(0, 23).map(lambda hour: hour * 3600 * 10**6),
+    st.just(0),
+    st.integers(0, 86_400 * 10**6 - 1),
+)
+days = st.one_of(st.integers(-1, 4), st.integers(-40, 40))
+
+
+def moments(era: dt.datetime) -> st.SearchStrategy[dt.datetime]:
+    """Often at the edge of a bucket, or a microsecond beside it."""
+    beside = st.sampled_from([0, 0, -1, 1])
+    return st.builds(
+        lambda day, place, beside: (
+            era.replace(tzinfo=dt.UTC) + day * DAY + (place + beside) * MICROSECOND
+        ),
+        days,
+        places_in_a_day,
+        beside,
+    )
+
+
+tokens = st.integers(0, 1000) | st.sampled_from([2**32 - 1, 2**32, 2**53])
+optional_tokens = st.none() | tokens
+# Of few binary digits, so that every order of adding them gives the same.
+milliseconds = st.none() | st.integers(0, 4_000_000).map(lambda n: n / 8)
+
+
+def rows(era: dt.datetime) -> st.SearchStrategy[Row]:
+    return st.fixed_dictionaries(
+        {
+            "timestamp": moments(era),
+            "model": st.sampled_from(["a", "b", "ü"]),
+            "provider": st.sampled_from([None, "openai", "azure"]),
+            "status": st.sampled_from([None, "200", "404", "429", "500", "ok", "error"]),
+            "api_key_hash": st.sampled_from([None, "k1", "k2"]),
+            "total_tokens": tokens,
+            "prompt_tokens": tokens,
+            "completion_tokens": tokens,
+            "cached_tokens": optional_tokens,
+            "cache_write_tokens": optional_tokens,
+            "reasoning_tokens": optional_tokens,
+            "latency_ms": milliseconds,
+            "ttft_ms": milliseconds,
+            "cost_usd": st.none() | st.integers(0, 400).map(lambda cents: cents / 4),
+        }
+    )
+
+
+# --- Ways in which rows come, change and go ---------------------------------------------------
+
+
+def record(found: list[Row]) -> None:
+    record_batch([UsageRecord(**row) for row in found])
+
+
+def bulk_create(found: list[Row]) -> None:
+    UsageMetric.objects.bulk_create(UsageMetric(**row) for row in found)
+
+
+def insert_in_plain_sql(found: list[Row]) -> None:
+    with connection.cursor() as cursor:
+        for row in map(plain_columns, found):
+            cursor.execute(
+                f"INSERT INTO usage_metrics ({', '.join(row)})"
+                f" VALUES ({', '.join(['%s'] * len(row))})",
+                list(row.values()),
+            )
+
+
+def plain_columns(row: Row) -> Row:
+    """As other programs write: times with T and Z, and empty text where others have NULL."""
+    time: Any = row["timestamp"]
+    if connection.vendor == "sqlite":
+        ends = {0: "Z", 1: "+00:00", 2: "", 3: ".000Z"}
+        whole = row["timestamp"].microsecond == 0
+        end = ends[row["total_tokens"] % 4] if whole else "Z"
+        between = "T" if row["total_tokens"] % 3 else " "
+        time = time.replace(tzinfo=None).isoformat(between) + end
+    texts = {name: row[name] or "" for name in ("provider", "status")}
+    return {**row, **texts, "timestamp": time}
+
+
+def change_many(found: list[Row]) -> None:
+    UsageMetric.objects.filter(model="a").update(model="b", total_tokens=7, latency_ms=2.5)
+
+
+def change_one(found: list[Row]) -> None:
+    row = UsageMetric.objects.order_by("-id").first()
+    if row is not None and found:
+        row.timestamp, row.status = found[0]["timestamp"], found[0]["status"]
+        row.save()
+
+
+def delete_some(found: list[Row]) -> None:
+    UsageMetric.objects.filter(status="404").delete()
+
+
+def delete_one(found: list[Row]) -> None:
+    if (row := UsageMetric.objects.order_by("id").first()) is not None:
+        row.delete()
+
+
+WAYS: list[Callable[[list[Row]], None]] = [
+    record, record, bulk_create, insert_in_plain_sql, insert_in_plain_sql,
+    change_many, change_one, delete_some, delete_one,
+]  # fmt: skip
+
+
+def all_rows() -> list[Row]:
+    return list(UsageMetric.objects.order_by("id").values(*FIELDS))
+
+
+def purge(cutoff: dt.datetime) -> list[Row]:
+    """The rows that are gone."""
+    gone = [row for row in all_rows() if row["timestamp"] < cutoff]
+    for _ in remove_expired_rows(cutoff):
+        pass
+    return gone
+
+
+# --- Questions --------------------------------------------------------------------------------
+
+
+def some_of(*values: str) -> st.SearchStrategy[list[str]]:
+    return st.just([]) | st.lists(st.sampled_from(values), min_size=1, max_size=2, unique=True)
+
+
+def questions(
+    era: dt.datetime, zone: str, times: list[dt.datetime]
+) -> st.SearchStrategy[dict[str, Any]]:
+    near = st.builds(
+        lambda time, beside: time + beside * MICROSECOND,
+        st.sampled_from(times),
+        st.sampled_from([0, 1, -1]),
+    )
+    end = st.none() | near | moments(era)
+    return st.fixed_dictionaries(
+        {
+            "ends": st.tuples(end, end),
+            "model": some_of("a", "ü"),
+            "provider": some_of("openai", "azure"),
+            "api_key_hash": some_of("k1", "k2", "k3"),
+            "status": some_of("404", "4xx", "2xx", "error", "ok"),
+            "interval": st.sampled_from(["15m", "hour", "day", "week", "month"]),
+            "tz": st.sampled_from([zone, zone, *ZONES]),
+            "group_by": st.sampled_from(["model", "api_key", "provider", "status"]),
+            "compare": st.booleans(),
+            "fill": st.booleans(),
+        }
+    ).map(settled)
+
+
+def settled(question: dict[str, Any]) -> dict[str, Any]:
+    """With ends in order, and nothing that would be refused."""
+    start, end = question.pop("ends")
+    if start and end:
+        start, end = min(start, end), max(start, end)
+    question["from"], question["to"] = start, end
+    question["compare"] = question["compare"] and start is not None and end is not None
+    return question
+
+
+def ask(question: dict[str, Any]) -> dict[str, Any]:
+    query = {name: value for name, value in question.items() if value}
+    for name in ("from", "to"):
+        if name in query:
+            query[name] = rfc3339(query[name])
+    if "compare" in query:
+        query["compare"] = "previous"
+    answer = Client().get("/_qs/metrics", query)
+    assert answer.status_code == 200, answer.content
+    return answer.json()
+
+
+# --- The comparison ---------------------------------------------------------------------------
+
+
+def assert_answered(
+    answer: dict[str, Any], question: dict[str, Any], rows: list[Row], horizon: dt.datetime | None
+) -> None:
+    zone = ZoneInfo(question["tz"])
+    covered = check_periods(answer, question, horizon)
+    found = [row for row in rows if plain_python.matches(row, {**question, **covered})]
+    check_summary(answer, question, found, horizon)
+    column = {"api_key": "api_key_hash"}.get(question["group_by"], question["group_by"])
+    if column != "model":
+        parts = [
+            {column: name, **plain_python.figures(part)}
+            for name, part in plain_python.parts(found, column)
+        ]
+        got = answer[f"by_{question['group_by']}"]
+        assert [without_percentiles(part) for part in got] == parts
+    assert answer["timeseries"] == expected_series(question, covered, found, zone, horizon)
+    if question["compare"]:
+        length = question["to"] - question["from"]
+        end = question["from"] - MICROSECOND
+        earlier = {**question, "from": end - length, "to": end}
+        covered = check_periods(answer["previous"], earlier, horizon)
+        found = [row for row in rows if plain_python.matches(row, {**question, **covered})]
+        check_summary(answer["previous"], earlier, found, horizon)
+
+
+def check_periods(
+    answer: dict[str, Any], question: dict[str, Any], horizon: dt.datetime | None
+) -> dict[str, Any]:
+    """What was counted: what was asked for, or up to a day more where rows were purged."""
+    asked_for = {name: question[name] for name in ("from", "to")}
+    assert answer["query_period"] == {
+        name: moment and rfc3339(moment) for name, moment in asked_for.items()
+    }
+    if "covered_period" not in answer:
+        return asked_for
+    covered = {
+        name: text and dt.datetime.fromisoformat(text)
+        for name, text in answer["covered_period"].items()
+    }
+    assert horizon is not None
+    for name, sign in (("from", -1), ("to", 1)):
+        if covered[name] != asked_for[name]:
+            assert asked_for[name] < horizon + DAY
+            assert 0 * DAY < sign * (covered[name] - asked_for[name]) < DAY
+            edge = covered[name] + (MICROSECOND if name == "to" else 0 * DAY)
+            assert edge.timestamp() % 900 == 0
+    return covered
+
+
+def check_summary(
+    answer: dict[str, Any],
+    question: dict[str, Any],
+    found: list[Row],
+    horizon: dt.datetime | None,
+) -> None:
+    figures = plain_python.figures(found)
+    names = {"total_tokens": figures["tokens"], "total_requests": figures["requests"]}
+    assert without_percentiles(answer["totals"]) == {**names, **figures}
+    check_percentiles(answer["totals"], question, found, horizon)
+    by_model = plain_python.parts(found, "model")
+    assert [without_percentiles(part) for part in answer["by_model"]] == [
+        {"model": name, **plain_python.figures(part)} for name, part in by_model
+    ]
+    for got, (_, part) in zip(answer["by_model"], by_model, strict=True):
+        check_percentiles(got, question, part, horizon)
+
+
+def without_percentiles(part: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in part.items() if not re.match(r"p\d\d_", name)}
+
+
+def check_percentiles(
+    got: dict[str, Any], question: dict[str, Any], found: list[Row], horizon: dt.datetime | None
+) -> None:
+    only_rows_tell = question["api_key_hash"] or question["status"]
+    start = question["from"]
+    are_purged = only_rows_tell and horizon and (start is None or start < horizon + DAY)
+    for column in ("latency", "ttft"):
+        for share in (50, 95, 99):
+            value = got[f"p{share}_{column}_ms"]
+            exact = plain_python.percentile(found, f"{column}_ms", share / 100)
+            if value is None or exact is None:
+                assert value is exact or are_purged
+            else:
+                assert abs(value - exact) <= 0.05 * exact + 0.001
+
+
+def expected_series(
+    question: dict[str, Any],
+    covered: dict[str, Any],
+    found: list[Row],
+    zone: ZoneInfo,
+    horizon: dt.datetime | None,
+) -> list[dict[str, Any]]:
+    interval = question["interval"]
+    grain = series_grain(question)
+
+    def place(row: Row) -> dt.datetime:
+        """Where rows were purged, a sum that lies in two buckets counts where it begins."""
+        moment = row["timestamp"]
+        whole = dt.datetime.fromtimestamp(moment.timestamp() // grain * grain, dt.UTC)
+        is_purged = horizon is not None and whole < horizon
+        return plain_python.bucket_of(whole if is_purged else moment, interval, zone)
+
+    series = plain_python.grouped(found, place)
+    starts = sorted(series)
+    first, last = (
+        covered["from"] or min(starts, default=None),
+        covered["to"] or max(starts, default=None),
+    )
+    if question["fill"] and first and last:
+        starts = [plain_python.bucket_of(first, interval, zone)]
+        while (start := plain_python.following(starts[-1], interval, zone)) <= last:
+            starts.append(start)
+    return [
+        {"bucket_start": rfc3339(start, zone), **plain_python.figures(series.get(start, []))}
+        for start in starts
+    ]
+
+
+def series_grain(question: dict[str, Any]) -> int:
+    """The seconds of the narrowest sums that tell apart what the question filters by."""
+    if not question["api_key_hash"]:
+        return 900
+    return 86_400 if any(question[name] for name in ("model", "provider", "status")) else 3600
+
+
+# --- The tests --------------------------------------------------------------------------------
+
+
+@settings(
+    max_examples=CASES,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+@given(data=st.data())
+def test_answers_are_those_that_plain_python_makes_of_the_rows(data: st.DataObject):
+    zone = data.draw(st.sampled_from(ZONES), label="zone")
+    era = ERAS[zone]
+    with transaction.atomic():
+        for _ in range(data.draw(st.integers(1, 4), label="steps")):
+            way = data.draw(st.sampled_from(WAYS), label="way")
+            way(data.draw(st.lists(rows(era), max_size=12), label="rows"))
+        gone: list[Row] = []
+        if data.draw(st.booleans(), label="purge"):
+            gone = purge(data.draw(moments(era), label="purged before"))
+            record(data.draw(st.lists(rows(era), max_size=3), label="late rows"))
+        there = [*gone, *all_rows()]
+        times = [row["timestamp"] for row in there] or [era.replace(tzinfo=dt.UTC)]
+        for _ in range(3):
+            question = data.draw(questions(era, zone, times), label="question")
+            with read_only(really=data.draw(st.booleans(), label="read-only")):
+                answer = ask(question)
+            assert_answered(answer, question, there, purged_before())
+            count(question, len(there), gone)
+        transaction.set_rollback(True)
+
+
+def count(question: dict[str, Any], rows: int, gone: list[Row]) -> None:
+    asked.update(
+        questions=1,
+        rows=rows,
+        after_a_purge=bool(gone),
+        filtered=any(question[name] for name in ("model", "provider", "api_key_hash", "status")),
+        compared=question["compare"],
+        filled=question["fill"],
+    )
+    asked.update([question["interval"], question["tz"], f"by {question['group_by']}"])
+
+
+def write_until(stop: threading.Event, number: int) -> None:
+    """One of the ways to write, over and over."""
+    chance = random.Random(number)
+    try:
+        while not stop.is_set():
+            moment = NOON + chance.uniform(-3, 3) * DAY
+            row = {"timestamp": moment, "model": chance.choice("abc"), "total_tokens": 1}
+            if number == 0:
+                record_batch([{**row, "api_key": chance.choice("kl")} for _ in range(20)])
+            elif number == 1:
+                with write_transaction():
+                    insert_in_plain_sql([{**row, "provider": None, "status": None}])
+            else:
+                UsageMetric.objects.filter(model="c", timestamp__lt=moment).delete()
+    finally:
+        connection.close()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_parts_of_an_answer_agree_while_others_write():
+    stop = threading.Event()
+    writers = [threading.Thread(target=write_until, args=(stop, number)) for number in range(3)]
+    for writer in writers:
+        writer.start()
+    try:
+        found = [assert_parts_agree(number) for number in range(60)]
+    finally:
+        stop.set()
+        for writer in writers:
+            writer.join()
+    assert len(set(found)) > 20  # they did write
+    assert assert_parts_agree(0) == UsageMetric.objects.count()
+
+
+def assert_parts_agree(number: int) -> int:
+    """How many requests there were."""
+    period = Period(NOON - 2.7 * DAY, NOON + 2.6 * DAY) if number % 3 else Period()
+    breakdown = Breakdown(
+        interval=["15m", "hour", "day", "month"][number % 4],
+        zone=ZoneInfo(ZONES[number % len(ZONES)]),
+        group_by=["model", "api_key_hash", "provider"][number % 3],
+        with_percentiles=True,
+    )
+    report = usage_report(UsageFilter(period=period), breakdown)
+    for parts in (report.by_model, report.by_group, report.timeseries):
+        assert sum((part.figures for part in parts), Figures()) == report.totals
+    return report.totals.requests
+
+
+def hold(is_held: threading.Event, let_go: threading.Event) -> None:
+    """Keep all others from writing."""
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            if connection.vendor == "postgresql":
+                cursor.execute("LOCK TABLE usage_metrics, usage_rollups IN EXCLUSIVE MODE")
+            is_held.set()
+            let_go.wait(20)
+    finally:
+        connection.close()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_question_does_not_wait_until_it_can_add_to_the_sums():
+    insert_in_plain_sql([{"timestamp": NOON, "model": "m", "total_tokens": 1,
+                          "provider": None, "status": None}])  # fmt: skip
+    is_held, let_go = threading.Event(), threading.Event()
+    holder = threading.Thread(target=hold, args=(is_held, let_go))
+    holder.start()
+    try:
+        assert is_held.wait(10)
+        began = time.monotonic()
+        assert usage_report(UsageFilter()).totals.requests == 1
+        assert time.monotonic() - began < 2
+    finally:
+        let_go.set()
+        holder.join()
+    assert UsageMetric.objects.filter(is_summed=None).count() == 1
+    assert usage_report(UsageFilter()).totals.requests == 1
+    assert UsageMetric.objects.filter(is_summed=None).count() == 0

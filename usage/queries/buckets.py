@@ -1,0 +1,131 @@
+"""The buckets of a series: where they begin and end on a zone's local clock."""
+
+import datetime as dt
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from usage.periods import UTC
+from usage.queries.clock import DAY, begin_of, date_at, offset_at, offset_changes
+
+SECOND = 1_000_000  # microseconds, in which ends of ranges are told here
+INTERVALS = ("15m", "hour", "day", "week", "month")
+# Of the longest buckets there are; only months differ.
+_SECONDS = {"15m": 900, "hour": 3600, "day": DAY, "week": 7 * DAY, "month": 31 * DAY}
+_CLOCK_INTERVALS = ("15m", "hour")
+
+
+class Run(NamedTuple):
+    """What lies in [begin, end) of buckets that begin at `first` and then every `step`.
+
+    Microseconds since 1970. `first` may be before `begin`: a range can begin within a bucket.
+    """
+
+    begin: int
+    end: int
+    first: int
+    step: int
+
+    @property
+    def starts(self) -> range:
+        return range(self.first, self.end, self.step)
+
+    @property
+    def is_one_bucket(self) -> bool:
+        return self.end <= self.first + self.step
+
+
+def one_bucket(begin: int, end: int) -> list[Run]:
+    """The range as it is."""
+    return [Run(begin, end, begin, end - begin)] if begin < end else []
+
+
+def buckets(begin: int, end: int, interval: str, zone: ZoneInfo) -> list[Run]:
+    """The buckets in [begin, end), ascending; the first and the last may be cut by its ends."""
+    if begin >= end:
+        return []
+    since, until = begin // SECOND, -(-end // SECOND)
+    if interval in _CLOCK_INTERVALS:
+        found = _clock_runs(since, until, _SECONDS[interval], zone)
+    else:
+        found = _calendar_runs(since, until, interval, zone)
+    return [run for run in (_within(run, begin, end) for run in found) if run.begin < run.end]
+
+
+def at_least(begin: int, end: int, interval: str) -> int:
+    """How many buckets a range has, give or take a few, told without looking at its calendar."""
+    return (end - begin) // (_SECONDS[interval] * SECOND) + 1
+
+
+class Places:
+    """Finds the bucket that a moment falls into."""
+
+    def __init__(self, runs: Sequence[Run]) -> None:
+        self._runs = runs
+        self._begins = [run.begin for run in runs]
+
+    def begin_of_bucket(self, moment: int) -> int:
+        """In microseconds like the runs; a moment before them is in their first bucket."""
+        run = self._runs[max(0, bisect_right(self._begins, moment) - 1)]
+        return max(run.first, moment - (moment - run.first) % run.step)
+
+
+def _within(run: Run, begin: int, end: int) -> Run:
+    """The run, which is in seconds, in microseconds and without what lies past the ends."""
+    first, step = run.first * SECOND, run.step * SECOND
+    since, until = max(run.begin * SECOND, begin), min(run.end * SECOND, end)
+    return Run(since, until, first + (since - first) // step * step, step)
+
+
+def _clock_runs(since: int, until: int, step: int, zone: ZoneInfo) -> Iterator[Run]:
+    """Where the clock changes by a part of the step, a bucket ends early and another begins."""
+    begin = since - 2 * step
+    phases = [(begin, -offset_at(zone, begin) % step)]
+    for year in range(_year(begin), _year(until) + 1):
+        for moment, offset in offset_changes(zone, year):
+            if begin < moment < until and -offset % step != phases[-1][1]:
+                phases.append((moment, -offset % step))
+    ends = [moment for moment, _ in phases[1:]]
+    for (moment, phase), end in zip(phases, [*ends, until], strict=True):
+        first = moment + (phase - moment) % step
+        yield Run(moment, min(first, end), moment, step)
+        yield Run(first, end, first, step)
+
+
+def _calendar_runs(since: int, until: int, interval: str, zone: ZoneInfo) -> Iterator[Run]:
+    """One run for each bucket, since each may have a length of its own."""
+    if interval != "month" and zone is UTC:
+        step = _SECONDS[interval]
+        monday = 4 * DAY  # 1970-01-05
+        yield Run(since, until, since - (since - monday) % step, step)
+        return
+    floor, following = _CALENDAR[interval]
+    day = floor(date_at(zone, since))
+    begin = begin_of(zone, day)
+    while begin < until:
+        day = following(day)
+        end = begin_of(zone, day)
+        if begin < end:  # not a day that the zone skips
+            yield Run(begin, end, begin, end - begin)
+        begin = end
+
+
+def _monday(day: dt.date) -> dt.date:
+    return day - dt.timedelta(days=day.weekday())
+
+
+def _next_month(day: dt.date) -> dt.date:
+    return (day + dt.timedelta(days=31)).replace(day=1)
+
+
+def _year(moment: int) -> int:
+    return dt.datetime.fromtimestamp(moment, dt.UTC).year
+
+
+_Calendar = tuple[Callable[[dt.date], dt.date], Callable[[dt.date], dt.date]]
+_CALENDAR: dict[str, _Calendar] = {
+    "day": (lambda day: day, lambda day: day + dt.timedelta(days=1)),
+    "week": (_monday, lambda day: day + dt.timedelta(days=7)),
+    "month": (lambda day: day.replace(day=1), _next_month),
+}

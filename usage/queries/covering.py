@@ -1,0 +1,127 @@
+"""Which sums cover which part of a range, the widest first, and where raw rows must do."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from usage.queries.buckets import SECOND, Run, one_bucket
+from usage.rollups.declarations import (
+    HISTOGRAMS,
+    KEY,
+    KEY_MODEL,
+    MODEL,
+    ROLLUPS,
+    TOTAL,
+    Grouping,
+)
+
+_FROM_FEW_TO_MANY = (TOTAL, MODEL, KEY, KEY_MODEL)
+# Of a grouping's rollups, or of a column's histograms: number by width in microseconds.
+Numbers = Mapping[int, int]
+
+
+class Stretch(NamedTuple):
+    """Whole buckets of the sums with that number, and where they belong: as in `Run`."""
+
+    number: int
+    begin: int
+    end: int
+    first: int
+    step: int
+
+
+@dataclass(frozen=True)
+class Cover:
+    """Together every moment of some runs, none twice."""
+
+    sums: list[Stretch]
+    rows: list[Run]
+
+
+def smallest_grouping(dimensions: Collection[str]) -> Grouping:
+    """The one with the fewest series that tells these dimensions apart."""
+    return next(each for each in _FROM_FEW_TO_MANY if set(dimensions) <= set(each.dimensions))
+
+
+def rollups_of(grouping: Grouping) -> Numbers:
+    return _widest_first((r.width, r.number) for r in ROLLUPS if r.grouping is grouping)
+
+
+def histograms_of(column: str) -> Numbers:
+    return _widest_first((h.width, h.number) for h in HISTOGRAMS if h.column == column)
+
+
+def _widest_first(widths: Iterable[tuple[int, int]]) -> Numbers:
+    return {width * SECOND: number for width, number in sorted(widths, reverse=True)}
+
+
+def cover(runs: Iterable[Run], numbers: Numbers, purged_until: int) -> Cover:
+    """The runs in the widest sums that fit, and in raw rows where none fit.
+
+    Before `purged_until` there are no raw rows: what they should tell apart counts where the
+    narrowest bucket that holds it begins.
+    """
+    narrowest = min(numbers)
+    purged_until = _up(purged_until, narrowest)
+    found = Cover([], [])
+    for run in runs:
+        widths = [width for width in numbers if _fits(run, width)]
+        for width, begin, end in _cut(run.begin, run.end, widths):
+            if width:
+                found.sums.append(Stretch(numbers[width], begin, end, run.first, run.step))
+                continue
+            purged = Run(_up(begin, narrowest), _up(min(end, purged_until), narrowest), *run[2:])
+            if purged.begin < purged.end:
+                found.sums.append(Stretch(numbers[narrowest], *purged))
+            if end > purged_until:
+                found.rows.append(run._replace(begin=max(begin, purged_until), end=end))
+    return found
+
+
+def with_less_to_read(covered: Cover, numbers: Numbers) -> tuple[Cover, list[Run]]:
+    """The same of counts, which can be taken away again exactly, as sums of fractions cannot.
+
+    Where rows are wanted of most of a bucket, it is counted whole, and the second result has
+    the others in it, which are one too many.
+    """
+    narrowest = min(numbers)
+    found, surplus = Cover([*covered.sums], []), []
+    for run in covered.rows:
+        begin, end = widened(run.begin, run.end, narrowest)
+        if end - begin > narrowest or run.end - run.begin <= narrowest // 2:
+            found.rows.append(run)
+            continue
+        found.sums.append(Stretch(numbers[narrowest], begin, end, begin, narrowest))
+        surplus += [*one_bucket(begin, run.begin), *one_bucket(run.end, end)]
+    return found, surplus
+
+
+def widened(begin: int, end: int, width: int) -> tuple[int, int]:
+    """The range with its ends moved outwards to whole buckets."""
+    return begin - begin % width, _up(end, width)
+
+
+def _fits(run: Run, width: int) -> bool:
+    """Whether none of its buckets begins within a bucket of this width, except at its ends."""
+    return run.is_one_bucket or (run.first % width == 0 and run.step % width == 0)
+
+
+def _cut(begin: int, end: int, widths: Sequence[int]) -> Iterator[tuple[int, int, int]]:
+    """Width, begin and end of each part, ascending; width 0 where not even the narrowest fits."""
+    if begin >= end:
+        return
+    if not widths:
+        yield 0, begin, end
+        return
+    width, *narrower = widths
+    first, last = _up(begin, width), end - end % width
+    if first >= last:
+        yield from _cut(begin, end, narrower)
+        return
+    yield from _cut(begin, first, narrower)
+    yield width, first, last
+    yield from _cut(last, end, narrower)
+
+
+def _up(moment: int, width: int) -> int:
+    return -(-moment // width) * width

@@ -1,0 +1,55 @@
+"""What there is to choose from: values of a column, the first and last request."""
+
+import datetime as dt
+
+from django.db import connection
+from django.db.models import Max, Min, Sum
+
+from usage.models import UsageMetric, UsageMetricQuerySet, UsageRollup
+from usage.queries.buckets import SECOND
+from usage.queries.covering import rollups_of
+from usage.queries.tables import by_index
+from usage.rollups.declarations import DAY, MODEL, TOTAL
+
+
+def model_names(limit: int = 500) -> list[str]:
+    """The models that the sums or rows have, those of purged rows too, in alphabetical order."""
+    widest = max(rollups_of(MODEL).items())[1]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT usage_series.model FROM usage_series WHERE id IN"
+            " (SELECT series FROM usage_rollups WHERE rollup = %s) UNION"
+            f" SELECT model FROM usage_metrics {by_index('idx_unsummed')}"
+            " WHERE is_summed IS NULL ORDER BY 1 LIMIT %s",
+            [widest, limit],
+        )
+        return [name for (name,) in cursor.fetchall()]
+
+
+def distinct_values(
+    rows: UsageMetricQuerySet, column: str, limit: int, beginning: str | None = None
+) -> list[str]:
+    """The first distinct values of `column`, from `beginning` on, in order.
+
+    Each is found by one step through the index that the column leads.
+    """
+    bounded = rows if beginning is None else rows.filter(**{f"{column}__gte": beginning})
+    value = bounded.aggregate(value=Min(column))["value"]
+    values: list[str] = []
+    while value is not None and len(values) < limit:
+        values.append(value)
+        value = rows.filter(**{f"{column}__gt": value}).aggregate(value=Min(column))["value"]
+    return values
+
+
+def oldest_and_newest() -> tuple[dt.datetime, dt.datetime] | None:
+    """The times of the first and last request; None when there is none."""
+    oldest = UsageMetric.objects.aggregate(moment=Min("timestamp"))["moment"]
+    newest = UsageMetric.objects.aggregate(moment=Max("timestamp"))["moment"]
+    return None if oldest is None else (oldest, newest)
+
+
+def records_persisted() -> int:
+    """How many rows the sums hold: purging raw rows does not lower it."""
+    by_day = UsageRollup.objects.filter(rollup=rollups_of(TOTAL)[DAY * SECOND])
+    return int(by_day.aggregate(requests=Sum("requests", default=0))["requests"])

@@ -1,0 +1,138 @@
+"""Percentiles of latency and time to first token, by histograms or, of few rows, exactly."""
+
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from itertools import accumulate
+from typing import Any
+
+from django.db import connection
+
+from usage.queries.buckets import SECOND
+from usage.queries.covering import Stretch
+from usage.queries.figures import Percentiles
+from usage.queries.rows import Rows
+from usage.queries.sums import Dimensions, Series
+from usage.queries.tables import Sql, one_of, table_of
+from usage.rollups.bins import CHUNK, bin_sql, middle_of
+from usage.rollups.declarations import OFFER
+
+COLUMNS = ("latency_ms", "ttft_ms")
+_SHARES = (0.5, 0.95, 0.99)
+_COUNTS = ", ".join(f"CAST(SUM(bin_{number}) AS BIGINT)" for number in range(CHUNK))
+_GIVEN = dict.fromkeys(("number", "since", "until", "place"), "bigint")
+_WHOLE_BUCKETS = (
+    "usage_histograms.histogram = given.number"
+    " AND usage_histograms.bucket >= given.since AND usage_histograms.bucket < given.until"
+)
+_ROWS_AT_ONCE = 2_000
+
+Counts = dict[float, int]  # how many requests had a value, in milliseconds
+
+
+class Distributions:
+    """How often each value of each column occurred, by offer."""
+
+    def __init__(self) -> None:
+        self._counts: defaultdict[Dimensions, list[Counts]] = defaultdict(
+            lambda: [defaultdict(int) for _ in COLUMNS]
+        )
+
+    def of_all(self) -> Percentiles:
+        return _percentiles(list(self._counts.values()))
+
+    def by(self, dimension: str) -> dict[str, Percentiles]:
+        """By the values of one of the offer's dimensions."""
+        place = OFFER.dimensions.index(dimension)
+        parts: defaultdict[str, list[list[Counts]]] = defaultdict(list)
+        for offer, counts in self._counts.items():
+            parts[offer[place]].append(counts)
+        return {name: _percentiles(part) for name, part in parts.items()}
+
+    def add_histograms(self, by_column: Sequence[Sequence[Stretch]], series: Series) -> None:
+        """What the histograms have in these stretches, which are given for each column."""
+        given = [
+            (each.number, each.begin // SECOND, each.end // SECOND, place)
+            for place, stretches in enumerate(by_column)
+            for each in stretches
+        ]
+        if not given or not series.dimensions:
+            return
+        table, parameters = table_of(_GIVEN, given)
+        restriction: Sql = ("1 = 1", [])
+        if not series.are_all:
+            restriction = one_of("usage_histograms.series", list(series.dimensions))
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"SELECT usage_histograms.series, given.place, chunk, {_COUNTS}"
+                f" FROM {table} CROSS JOIN usage_histograms"
+                f" WHERE {_WHOLE_BUCKETS} AND {restriction[0]} GROUP BY 1, 2, 3",
+                [*parameters, *restriction[1]],
+            )
+            for number, place, chunk, *counts in cursor.fetchall():
+                column = self._counts[series.dimensions[number]][place]
+                for bin_number, count in enumerate(counts, chunk * CHUNK):
+                    if count:
+                        column[_middle_of(bin_number)] += count
+
+    def add_rows(self, rows: Rows, times: int = 1, *, exactly: bool = False) -> None:
+        """What raw rows have, each value for itself or in the histograms' bins."""
+        found: defaultdict[Dimensions, list[defaultdict[Any, int]]] = defaultdict(
+            lambda: [defaultdict(int) for _ in COLUMNS]
+        )
+        with connection.chunked_cursor() as cursor:
+            cursor.execute(
+                f"SELECT model, provider, {_values(exactly=exactly)} {rows.source}", rows.parameters
+            )
+            while some := cursor.fetchmany(_ROWS_AT_ONCE):
+                for model, provider, latency, ttft in some:
+                    latencies, ttfts = found[model, provider or ""]
+                    latencies[latency] += 1
+                    ttfts[ttft] += 1
+        for offer, columns in found.items():
+            for column, counts in zip(self._counts[offer], columns, strict=True):
+                for value, count in counts.items():
+                    if value is not None:
+                        column[value if exactly else _middle_of(value)] += times * count
+
+
+_middle_of = lru_cache(maxsize=10_000)(middle_of)
+
+
+def _values(*, exactly: bool) -> str:
+    # Plain SQL may have stored what is no number: it is greater than all numbers.
+    return ", ".join(
+        f"CASE WHEN {name} < 1e300 THEN {name if exactly else bin_sql(name)} END"
+        for name in COLUMNS
+    )
+
+
+def _percentiles(parts: Sequence[Sequence[Counts]]) -> Percentiles:
+    columns = (_added(counts) for counts in zip(*parts, strict=True))
+    return Percentiles(*(each for counts in columns for each in _at_shares(counts)))
+
+
+def _added(parts: Sequence[Counts]) -> Counts:
+    if len(parts) == 1:
+        return parts[0]
+    total: defaultdict[float, int] = defaultdict(int)
+    for counts in parts:
+        for value, count in counts.items():
+            total[value] += count
+    return total
+
+
+def _at_shares(counts: Mapping[float, int]) -> list[float | None]:
+    """Between the two nearest ranks, as PostgreSQL's percentile_cont."""
+    values = sorted(value for value, count in counts.items() if count > 0)
+    if not values:
+        return [None] * len(_SHARES)
+    ends = list(accumulate(counts[value] for value in values))
+    found: list[float | None] = []
+    for share in _SHARES:
+        rank = share * (ends[-1] - 1)
+        low = values[bisect_right(ends, int(rank))]
+        high = values[bisect_right(ends, min(int(rank) + 1, ends[-1] - 1))]
+        found.append(low + (high - low) * (rank - int(rank)))
+    return found

@@ -1,0 +1,80 @@
+"""Answers questions about usage. All parts of an answer are of one moment, and agree."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from zoneinfo import ZoneInfo
+
+from usage.filters import UsageFilter
+from usage.periods import UTC
+from usage.queries.figures import Figures, Part, Percentiles, Summary, UsageReport
+from usage.queries.reading import Reading
+from usage.queries.scope import Holdings, holdings
+from usage.queries.waiting import add_waiting_rows
+from usage.rollups.declarations import OFFER
+from usage.snapshots import read_snapshot
+
+
+@dataclass(frozen=True)
+class Breakdown:
+    """What an answer tells apart: `interval` is one of INTERVALS, `group_by` a column."""
+
+    interval: str = "hour"
+    zone: ZoneInfo = UTC
+    group_by: str = "model"
+    with_percentiles: bool = False
+    with_previous: bool = False
+
+
+HOURLY = Breakdown()
+
+
+def usage_report(usage: UsageFilter, breakdown: Breakdown = HOURLY) -> UsageReport:
+    """Totals, parts and the series of those buckets that have requests.
+
+    TooManyRows when that takes more raw rows than can be read meanwhile.
+    """
+    add_waiting_rows()
+    with read_snapshot():
+        held = holdings()
+        reading = _reading(usage, held, breakdown)
+        summary, by_group = _summary(reading, breakdown)
+        series = reading.series(breakdown.interval, breakdown.zone)
+        previous = _previous(usage, held, breakdown) if breakdown.with_previous else None
+    return UsageReport(**vars(summary), timeseries=series, by_group=by_group, previous=previous)
+
+
+def usage_totals(usage: UsageFilter) -> Figures:
+    """The totals of a report alone, for less work."""
+    add_waiting_rows()
+    with read_snapshot():
+        return Reading(usage, holdings()).totals()
+
+
+def _previous(usage: UsageFilter, held: Holdings, breakdown: Breakdown) -> Summary:
+    earlier = replace(usage, period=usage.period.preceding())
+    by_model = replace(breakdown, group_by="model")
+    return _summary(_reading(earlier, held, by_model), by_model)[0]
+
+
+def _reading(usage: UsageFilter, held: Holdings, breakdown: Breakdown) -> Reading:
+    dimensions = {"model", breakdown.group_by}
+    return Reading(usage, held, dimensions, with_percentiles=breakdown.with_percentiles)
+
+
+def _summary(reading: Reading, breakdown: Breakdown) -> tuple[Summary, list[Part]]:
+    """And the parts by what else was asked for."""
+    parts = reading.by()
+    totals = sum((part.figures for part in parts["model"]), Figures())
+    percentiles = None
+    if breakdown.with_percentiles:
+        distributions = reading.distributions()
+        percentiles = distributions.of_all()
+        for name in parts.keys() & set(OFFER.dimensions):
+            parts[name] = _described(parts[name], distributions.by(name))
+    scope = reading.scope
+    summary = Summary(totals, parts["model"], scope.period, scope.covered, percentiles)
+    return summary, parts[breakdown.group_by]
+
+
+def _described(parts: Sequence[Part], by_name: dict[str, Percentiles]) -> list[Part]:
+    return [replace(part, percentiles=by_name.get(part.name, Percentiles())) for part in parts]

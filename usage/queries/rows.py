@@ -1,0 +1,129 @@
+"""Reads raw rows: what no sums cover, and what plain SQL wrote and no sums hold yet."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from math import gcd
+from typing import Any, NamedTuple
+
+from django.db import connection
+
+from usage.filters import UsageFilter
+from usage.queries.buckets import SECOND, Places, Run
+from usage.queries.scope import Scope, moment_of
+from usage.queries.sums import Dimensions, Sums
+from usage.queries.tables import by_index, conditions_of, table_of
+from usage.rollups import keeping
+from usage.rollups.aggregation import COLUMNS
+from usage.rollups.declarations import QUARTER, TOKEN_MEASURES
+from usage.statuses import is_failure
+
+_GIVEN = {"since": "timestamptz", "until": "timestamptz", "first": "bigint", "step": "bigint"}
+# Where units begin to be counted, in Unix seconds: before every row, since SQL divides to zero.
+_LONG_AGO = -(10**9) * QUARTER
+# Tokens are added in halves, of which no sum overflows.
+_HALF_BITS = 32
+_TOKENS = ", ".join(
+    f"CAST(SUM({name} {half}) AS BIGINT)"
+    for name in TOKEN_MEASURES
+    for half in (f">> {_HALF_BITS}", f"& {2**_HALF_BITS - 1}")
+)
+_NUMBERS = ", ".join(
+    f"SUM({name}), COUNT({name})" for name in ("latency_ms", "ttft_ms", "cost_usd")
+)
+_SUMS = f"COUNT(*), {_TOKENS}, {_NUMBERS}"
+_PLACE = "first + (moment - first) / step * step"
+
+
+class Rows(NamedTuple):
+    """Some rows as SQL: where they are, and where the buckets begin that they fall into."""
+
+    source: str  # from FROM on
+    parameters: list[Any]
+    first: str
+    step: str
+
+
+def summed_rows(runs: Sequence[Run], usage: UsageFilter, index: str) -> Rows:
+    """The rows of the runs, as far as the sums hold them too."""
+    adapt = connection.ops.adapt_datetimefield_value
+    ends = ((adapt(moment_of(run.begin)), adapt(moment_of(run.end))) for run in runs)
+    buckets = ((run.first // SECOND, run.step // SECOND) for run in runs)
+    given, parameters = table_of(
+        _GIVEN, [(*end, *bucket) for end, bucket in zip(ends, buckets, strict=True)]
+    )
+    conditions, values = conditions_of(usage.rows_of_any_time())
+    source = (
+        f"FROM {given} CROSS JOIN usage_metrics {by_index(index)} WHERE timestamp >= since"
+        f" AND timestamp < until AND is_summed IS NOT NULL {conditions}"
+    )
+    return Rows(source, [*parameters, *values], "first", "step")
+
+
+def unsummed_rows(scope: Scope, usage: UsageFilter, unit: int) -> Rows:
+    """The rows of the scope that the sums do not hold yet, in buckets of `unit` seconds."""
+    time = keeping.time_as_kept()
+    conditions, values = conditions_of(usage.rows_of_any_time())
+    source = (
+        f"FROM usage_metrics {by_index('idx_unsummed')} WHERE is_summed IS NULL"
+        f" AND {time} >= %s AND {time} < %s {conditions}"
+    )
+    adapt = connection.ops.adapt_datetimefield_value
+    ends = [adapt(moment_of(scope.begin)), adapt(moment_of(scope.end))]
+    return Rows(source, [*ends, *values], str(_LONG_AGO), str(unit))
+
+
+def unit_of(runs: Sequence[Run]) -> int:
+    """The longest unit in seconds, up to a quarter of an hour, that no bucket's begin cuts."""
+    return gcd(QUARTER, *(moment // SECOND for run in runs for moment in (run.first, run.step)))
+
+
+def by_dimensions(rows: Rows, dimensions: Sequence[str]) -> Iterator[tuple[Dimensions, Sums]]:
+    """Of each combination of the dimensions; add what comes twice."""
+    columns = [f"COALESCE({name}, '')" for name in dimensions]
+    for row in _read(rows, columns):
+        yield row[: len(columns)], _as_sums(*row[len(columns) :])
+
+
+def by_bucket(rows: Rows) -> Iterator[tuple[int, Sums]]:
+    """By begin of the bucket in microseconds; add what comes twice."""
+    for place, *row in _read(rows, [_PLACE]):
+        yield place * SECOND, _as_sums(*row)
+
+
+def in_buckets(
+    by_unit: Iterable[tuple[int, Sums]], runs: Sequence[Run]
+) -> Iterator[tuple[int, Sums]]:
+    """What was read by unit, by the buckets of the runs."""
+    places = Places(runs)
+    return ((places.begin_of_bucket(begin), sums) for begin, sums in by_unit)
+
+
+def _read(rows: Rows, columns: Sequence[str]) -> list[tuple[Any, ...]]:
+    """The columns, status and sums of each of their combinations."""
+    keys = [*columns, "status"]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"WITH found(moment, {', '.join(COLUMNS)}, first, step) AS"
+            f" (SELECT {keeping.columns()}, {rows.first}, {rows.step} {rows.source})"
+            f" SELECT {', '.join(keys)}, {_SUMS} FROM found WHERE moment IS NOT NULL"
+            f" GROUP BY {', '.join(str(place + 1) for place in range(len(keys)))}",
+            rows.parameters,
+        )
+        return list(cursor.fetchall())
+
+
+def _as_sums(status: str | None, requests: int, *sums: Any) -> Sums:
+    *halves, latency, latencies, ttft, ttfts, cost, priced = sums
+    tokens = (
+        (high << _HALF_BITS) + low for high, low in zip(halves[::2], halves[1::2], strict=True)
+    )
+    return (
+        requests,
+        requests if is_failure(status) else 0,
+        *tokens,
+        latency or 0.0,
+        latencies,
+        ttft or 0.0,
+        ttfts,
+        cost or 0.0,
+        requests - priced,
+    )

@@ -1,0 +1,120 @@
+"""What a report can count: where there is usage, and what of it is still there as raw rows."""
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connection
+
+from usage.periods import Period
+from usage.queries.buckets import SECOND
+from usage.queries.covering import rollups_of, widened
+from usage.queries.tables import by_index
+from usage.rollups import keeping
+from usage.rollups.declarations import DAY, MONTH, TOTAL
+
+_DAY, _WIDEST = DAY * SECOND, MONTH * SECOND
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_MICROSECOND = dt.timedelta(microseconds=1)
+# A year off both ends of the calendar, where no zone can make it overflow.
+FIRST = (dt.datetime(2, 1, 1, tzinfo=dt.UTC) - _EPOCH) // _MICROSECOND
+LAST = (dt.datetime(9999, 1, 1, tzinfo=dt.UTC) - _EPOCH) // _MICROSECOND
+
+
+@dataclass(frozen=True)
+class Holdings:
+    """What there is, in microseconds since 1970; `begin` is `end` where there is nothing."""
+
+    begin: int
+    end: int
+    purged_until: int
+    has_unsummed: bool
+    newest: Any  # as the database compares times; None without raw rows
+
+
+@dataclass(frozen=True)
+class Scope:
+    """A period as it can be counted: [begin, end) in microseconds."""
+
+    begin: int
+    end: int
+    period: Period  # as asked for
+    covered: Period  # the same, unless its ends would need raw rows that were purged
+
+
+def holdings() -> Holdings:
+    """One statement; a second one only where plain SQL has just written."""
+    days = rollups_of(TOTAL)[_DAY]
+    index = by_index("idx_unsummed")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT (SELECT MIN(bucket) FROM usage_rollups WHERE rollup = %s),"
+            " (SELECT MAX(bucket) FROM usage_rollups WHERE rollup = %s),"
+            " (SELECT purged_before FROM usage_purgehorizon ORDER BY id LIMIT 1),"
+            " (SELECT MAX(timestamp) FROM usage_metrics),"
+            f" EXISTS (SELECT 1 FROM usage_metrics {index} WHERE is_summed IS NULL)",
+            [days, days],
+        )
+        first, last, purged_before, newest, has_unsummed = cursor.fetchone()
+        moments = [] if first is None else [first, last + DAY]
+        if has_unsummed:
+            moment = keeping.unix_seconds()
+            cursor.execute(
+                f"SELECT MIN({moment}), MAX({moment}) + 1 FROM usage_metrics {index} "
+                "WHERE is_summed IS NULL",
+                [],
+            )
+            moments += [moment for moment in cursor.fetchone() if moment is not None]
+    begin, end = (min(moments), max(moments)) if moments else (0, 0)
+    return Holdings(
+        max(begin * SECOND, FIRST),
+        min(end * SECOND, LAST),
+        FIRST if purged_before is None else microseconds(_as_moment(purged_before)),
+        bool(has_unsummed),
+        newest,
+    )
+
+
+def scope_of(period: Period, held: Holdings, grain: int) -> Scope:
+    """What of the period is counted, where rows that were purged leave buckets of `grain`."""
+    begin = FIRST if period.start is None else microseconds(period.start)
+    end = LAST if period.end is None else microseconds(period.end) + 1
+    purged_until = widened(0, held.purged_until, grain)[1]
+    start_is_cut = period.start is not None and begin % grain and begin < purged_until
+    end_is_cut = period.end is not None and end % grain and end < purged_until
+    outer_begin, outer_end = widened(begin, end, grain)
+    begin, end = (outer_begin if start_is_cut else begin), (outer_end if end_is_cut else end)
+    covered = Period(
+        moment_of(begin) if start_is_cut else period.start,
+        moment_of(end - 1) if end_is_cut else period.end,
+    )
+    # Past the first and the last row nothing needs to be cut off, so that wide sums do.
+    all_begin, all_end = widened(held.begin, held.end, _WIDEST)
+    is_open = not end_is_cut and (end >= held.end or _is_past_newest(period, end, held))
+    return Scope(
+        all_begin if begin <= held.begin else begin,
+        all_end if is_open else end,
+        period,
+        covered,
+    )
+
+
+def microseconds(moment: dt.datetime) -> int:
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def moment_of(microseconds: int) -> dt.datetime:
+    return _EPOCH + dt.timedelta(microseconds=microseconds)
+
+
+def _is_past_newest(period: Period, end: int, held: Holdings) -> bool:
+    """Compared as the database does: rows may have been written in plain SQL."""
+    if period.end is None or held.newest is None:
+        return period.end is None or end >= held.purged_until
+    newest_end = connection.ops.adapt_datetimefield_value(period.end)
+    return end >= held.purged_until and newest_end >= held.newest
+
+
+def _as_moment(value: dt.datetime) -> dt.datetime:
+    """SQLite's are without a zone."""
+    return value if value.tzinfo else value.replace(tzinfo=dt.UTC)

@@ -1,0 +1,45 @@
+"""SQL that both engines run: values as a table to join with, filters as WHERE clauses."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.db import connection
+
+from usage.models import UsageMetricQuerySet
+
+Sql = tuple[str, list[Any]]
+
+
+def table_of(columns: Mapping[str, str], rows: Sequence[Sequence[Any]]) -> Sql:
+    """Rows of values as a table `given` with these columns and, on PostgreSQL, their types."""
+    if connection.vendor == "sqlite":
+        fields = (f"json_extract(value, '$[{n}]') AS {name}" for n, name in enumerate(columns))
+        # LIMIT: without it SQLite would take the JSON apart anew for each row that it joins.
+        return f"(SELECT {', '.join(fields)} FROM json_each(%s) LIMIT -1) AS given", [
+            json.dumps(rows)
+        ]
+    arrays = ", ".join(f"%s::{kind}[]" for kind in columns.values())
+    values = [list(column) for column in zip(*rows, strict=True)]
+    return f"unnest({arrays}) AS given({', '.join(columns)})", values
+
+
+def one_of(column: str, numbers: Sequence[int]) -> Sql:
+    """`column IN (…)` for any count of numbers."""
+    if connection.vendor == "sqlite":
+        return f"{column} IN (SELECT value FROM json_each(%s))", [json.dumps(numbers)]
+    return f"{column} = ANY(%s::bigint[])", [list(numbers)]
+
+
+def by_index(name: str) -> str:
+    """What stands behind a table in FROM. SQLite has no statistics to choose an index by."""
+    return f"INDEXED BY {name}" if connection.vendor == "sqlite" else ""
+
+
+def conditions_of(rows: UsageMetricQuerySet) -> Sql:
+    """The WHERE clause of filters, beginning with AND; empty without filters."""
+    if not rows.query.where:
+        return "", []
+    compiler = rows.query.get_compiler(connection=connection)
+    sql, parameters = compiler.compile(rows.query.where)
+    return f"AND {sql}", list(parameters)
