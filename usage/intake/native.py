@@ -100,6 +100,8 @@ def parse_ndjson(pieces: Iterable[bytes], now: dt.datetime) -> ParsedRows:
     parsed = ParsedRows()
     lines_before = 0
     for piece in _whole_lines(pieces):
+        if piece.isspace():
+            continue  # of which there may be megabytes
         lines = piece.splitlines()
         rows = [line for line in lines if line and not line.isspace()]
         if rows and lines_before + len(rows) > MOST_ROWS:
