@@ -33,13 +33,8 @@ def date_at(zone: ZoneInfo, moment: int) -> dt.date:
 
 def begin_of(zone: ZoneInfo, day: dt.date) -> int:
     """The first moment of a local day; of the next one when the zone skips the whole day."""
-    midnight = dt.datetime(day.year, day.month, day.day, tzinfo=zone)
-    moment = _unix(midnight)
-    shown = dt.datetime.fromtimestamp(moment, zone)
-    if (shown.date(), shown.hour, shown.minute) == (day, 0, 0):
-        return moment
-    # The clock is put forward at midnight: the day begins where that happens.
-    return _first_after_change(zone, moment - DAY, moment + DAY)
+    # Where the clock is put forward at midnight, that is the moment at which it is.
+    return _unix(dt.datetime(day.year, day.month, day.day, tzinfo=zone))
 
 
 def _first_after_change(zone: ZoneInfo, before: int, after: int) -> int:

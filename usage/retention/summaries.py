@@ -6,8 +6,9 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from usage.purge_horizon import keep_writers_of_sums_out, move_purge_horizon
+from usage.purge_horizon import move_purge_horizon
 from usage.retention.pace import Pace
+from usage.rollups import tables
 from usage.rollups.declarations import HISTOGRAMS, ROLLUPS, Histogram, Rollup
 from usage.rollups.folding import fold_days, table_of
 
@@ -39,7 +40,7 @@ def remove_expired_sums(cutoff: dt.datetime) -> Iterator[int]:
         for kind in _KINDS:
             yield from _remove(kind, day)
     with transaction.atomic():  # also after a run that broke off before this
-        keep_writers_of_sums_out()
+        tables.keep_writers_out()
         fold_days(day)
 
 

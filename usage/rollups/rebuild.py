@@ -44,7 +44,7 @@ def rebuild_day(day: int) -> int:
     """
     count = 0
     with transaction.atomic():
-        _keep_writers_out()
+        tables.keep_writers_out()
         _delete_sums(day)
         for rows in raw_rows(day):
             tables.add(aggregate(rows))
@@ -89,12 +89,6 @@ def _ends(day: int) -> list[Any]:
     begin = _EPOCH + dt.timedelta(seconds=day)
     adapt = connection.ops.adapt_datetimefield_value
     return [adapt(begin), adapt(begin + _DAY)]
-
-
-def _keep_writers_out() -> None:
-    if connection.vendor == "postgresql":  # SQLite's transaction has the only write lock
-        with connection.cursor() as cursor:
-            cursor.execute("LOCK TABLE usage_rollups, usage_histograms IN SHARE ROW EXCLUSIVE MODE")
 
 
 def _delete_sums(day: int) -> None:

@@ -34,6 +34,13 @@ def subtract(additions: Additions) -> None:
     _drop_empty("usage_histograms", _HISTOGRAM_KEY, BINS, histograms)
 
 
+def keep_writers_out() -> None:
+    """Until the end of the transaction, after all that write at the moment."""
+    if connection.vendor == "postgresql":  # SQLite's transaction has the only write lock
+        with connection.cursor() as cursor:
+            cursor.execute("LOCK TABLE usage_rollups, usage_histograms IN SHARE ROW EXCLUSIVE MODE")
+
+
 def _rows(additions: Additions) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
     """As the tables hold them, sorted by their keys."""
     rollups = []
