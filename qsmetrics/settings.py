@@ -50,7 +50,10 @@ _sqlite: dict[str, Any] = {
         "timeout": 10,
         # foreign_keys are Django's own default.
         "init_command": (
-            f"PRAGMA journal_mode=WAL;PRAGMA synchronous={_synchronous};PRAGMA cache_size=-8000;"
+            f"PRAGMA journal_mode=WAL;PRAGMA synchronous={_synchronous};"
+            # Each thread has a cache of its own, which the next commit of another makes stale;
+            # what a large commit changes may take 8 MB before it goes to the log early.
+            "PRAGMA cache_size=-2000;PRAGMA cache_spill=2000;"
             # Pages that change with every commit are copied from the log to the file less often.
             "PRAGMA wal_autocheckpoint=4000;"
         ),
