@@ -9,6 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from tests.factory import at, store
+from tests.read_only import read_only
 from usage.models import UsageMetric, UsageRollup
 from usage.purge_horizon import move_purge_horizon
 from usage.queries import MOST_BUCKETS, MOST_ROWS
@@ -114,6 +115,31 @@ def test_fill_leaves_no_gap_in_any_zone(client, interval, zone, ends, count):
     assert len(found) == count
     starts = [dt.datetime.fromisoformat(part["bucket_start"]) for part in found]
     assert starts == sorted(set(starts))
+
+
+def test_a_filled_series_can_begin_before_its_range_and_end_there(client):
+    requests_at("2024-01-15 10:30")
+    found = series(client, interval="day", fill="true", **{"from": "2024-01-15T10:00:00Z"})
+    assert found == [("2024-01-15T00:00:00Z", 1)]
+
+
+@pytest.mark.parametrize("time", ["T10:30:00Z", "T10:30:00+00:00", " 10:30:00.000Z", "T10:30:00"])
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL keeps no spelling of times")
+def test_times_that_plain_sql_spells_otherwise_are_in_the_right_range(client, time):
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO usage_metrics (timestamp, model) VALUES ('2024-01-15{time}', 'm')"
+        )
+    requests_at("2024-01-15 20:00")
+    ends = ("10:30:00Z", "10:30:00.000001Z", "10:29:59.999999Z", "23:00:00Z")
+    queries = [{name: f"2024-01-15T{end}"} for end in ends for name in ("from", "to")]
+
+    def counts() -> list[int]:
+        return [ask(client, **query)["totals"]["requests"] for query in queries]
+
+    with read_only():  # so that no sums have it
+        assert counts() == [2, 1, 1, 1, 2, 0, 0, 2]
+    assert counts() == [2, 1, 1, 1, 2, 0, 0, 2]
 
 
 def test_clocks_that_were_off_by_odd_seconds_are_no_trouble(client):
@@ -307,6 +333,16 @@ def test_a_sum_that_reaches_over_a_boundary_counts_where_it_begins(client):
     assert series(client, **query) == [("2024-01-15T10:15:00Z", 1)]
     purge("2024-01-15 12:00")
     assert series(client, **query) == [("2024-01-15T10:00:00Z", 1)]
+
+
+def test_a_bucket_that_the_purge_cut_is_whole_in_its_sum(client):
+    store(*({"timestamp": at(f"2024-01-15 {time}"), "api_key_hash": "k"}
+            for time in ("10:05", "10:40", "10:50", "11:05")))  # fmt: skip
+    purge("2024-01-15 10:45")
+    assert series(client, interval="15m", api_key_hash="k") == [
+        ("2024-01-15T10:00:00Z", 3),
+        ("2024-01-15T11:00:00Z", 1),
+    ]
 
 
 # --- What a question costs --------------------------------------------------------------------

@@ -14,6 +14,7 @@ from model_bakery import baker
 from tests.factory import ALICE, NOON, at, store
 from tests.sums import assert_sums_equal_rows
 from usage.models import UsageHistogram, UsageMetric, UsageRollup, UsageSeries
+from usage.purge_horizon import move_purge_horizon
 from usage.recording import record_batch
 from usage.rollups import keeping, rebuild
 from usage.rollups.bins import bin_of, bin_sql, middle_of
@@ -340,3 +341,14 @@ def test_after_any_history_the_sums_are_what_the_rows_make(history: list[tuple[s
         pass
     assert total() == UsageMetric.objects.count()
     assert_sums_equal_rows()
+
+
+def test_a_day_that_a_purge_reached_meanwhile_is_not_made_anew():
+    three_days()
+    run()
+    before = total()
+    day = int(at("2024-01-15").timestamp())
+    UsageMetric.objects.filter(timestamp__lt=at("2024-01-16")).delete_but_keep_sums()
+    move_purge_horizon(at("2024-01-16"))
+    assert rebuild.rebuild_day(day) == 0
+    assert total() == before

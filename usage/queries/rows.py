@@ -17,8 +17,7 @@ from usage.rollups.declarations import QUARTER, TOKEN_MEASURES
 from usage.statuses import is_failure
 
 _GIVEN = {"since": "timestamptz", "until": "timestamptz", "first": "bigint", "step": "bigint"}
-# Where units begin to be counted, in Unix seconds: before every row, since SQL divides to zero.
-_LONG_AGO = -(10**9) * QUARTER
+_EARLY = 10**9 * QUARTER  # seconds to be positive by, since SQL divides to zero
 # Tokens are added in halves, of which no sum overflows.
 _HALF_BITS = 32
 _TOKENS = ", ".join(
@@ -30,7 +29,6 @@ _NUMBERS = ", ".join(
     f"SUM({name}), COUNT({name})" for name in ("latency_ms", "ttft_ms", "cost_usd")
 )
 _SUMS = f"COUNT(*), {_TOKENS}, {_NUMBERS}"
-_PLACE = "first + (moment - first) / step * step"
 
 
 class Rows(NamedTuple):
@@ -38,8 +36,7 @@ class Rows(NamedTuple):
 
     source: str  # from FROM on
     parameters: list[Any]
-    first: str
-    step: str
+    bucket: str  # in Unix seconds
 
 
 def summed_rows(runs: Sequence[Run], usage: UsageFilter, index: str) -> Rows:
@@ -53,22 +50,25 @@ def summed_rows(runs: Sequence[Run], usage: UsageFilter, index: str) -> Rows:
     conditions, values = conditions_of(usage.rows_of_any_time())
     source = (
         f"FROM {given} CROSS JOIN usage_metrics {by_index(index)} WHERE timestamp >= since"
-        f" AND timestamp < until AND is_summed IS NOT NULL {conditions}"
+        f" AND timestamp < until AND is_summed {conditions}"
     )
-    return Rows(source, [*parameters, *values], "first", "step")
+    bucket = "first"
+    if not all(run.is_one_bucket for run in runs):
+        bucket = f"first + ({keeping.unix_seconds()} - first) / step * step"
+    return Rows(source, [*parameters, *values], bucket)
 
 
 def unsummed_rows(scope: Scope, usage: UsageFilter, unit: int) -> Rows:
     """The rows of the scope that the sums do not hold yet, in buckets of `unit` seconds."""
-    time = keeping.time_as_kept()
+    time, moment = keeping.time_as_kept(), keeping.unix_seconds()
     conditions, values = conditions_of(usage.rows_of_any_time())
     source = (
         f"FROM usage_metrics {by_index('idx_unsummed')} WHERE is_summed IS NULL"
-        f" AND {time} >= %s AND {time} < %s {conditions}"
+        f" AND {moment} IS NOT NULL AND {time} >= %s AND {time} < %s {conditions}"
     )
     adapt = connection.ops.adapt_datetimefield_value
     ends = [adapt(moment_of(scope.begin)), adapt(moment_of(scope.end))]
-    return Rows(source, [*ends, *values], str(_LONG_AGO), str(unit))
+    return Rows(source, [*ends, *values], f"({moment} + {_EARLY}) / {unit} * {unit} - {_EARLY}")
 
 
 def unit_of(runs: Sequence[Run]) -> int:
@@ -78,15 +78,14 @@ def unit_of(runs: Sequence[Run]) -> int:
 
 def by_dimensions(rows: Rows, dimensions: Sequence[str]) -> Iterator[tuple[Dimensions, Sums]]:
     """Of each combination of the dimensions; add what comes twice."""
-    columns = [f"COALESCE({name}, '')" for name in dimensions]
-    for row in _read(rows, columns):
-        yield row[: len(columns)], _as_sums(*row[len(columns) :])
+    for values, sums in _read(rows, dimensions):
+        yield tuple(value or "" for value in values), sums
 
 
 def by_bucket(rows: Rows) -> Iterator[tuple[int, Sums]]:
     """By begin of the bucket in microseconds; add what comes twice."""
-    for place, *row in _read(rows, [_PLACE]):
-        yield place * SECOND, _as_sums(*row)
+    for (begin,), sums in _read(rows, ["bucket"]):
+        yield begin * SECOND, sums
 
 
 def in_buckets(
@@ -97,18 +96,20 @@ def in_buckets(
     return ((places.begin_of_bucket(begin), sums) for begin, sums in by_unit)
 
 
-def _read(rows: Rows, columns: Sequence[str]) -> list[tuple[Any, ...]]:
-    """The columns, status and sums of each of their combinations."""
-    keys = [*columns, "status"]
+def _read(rows: Rows, columns: Sequence[str]) -> Iterator[tuple[tuple[Any, ...], Sums]]:
+    """The columns and sums of each combination of them, and of the status, which sums need."""
+    keys = list(dict.fromkeys([*columns, "status"]))
+    status = keys.index("status")
     with connection.cursor() as cursor:
         cursor.execute(
-            f"WITH found(moment, {', '.join(COLUMNS)}, first, step) AS"
-            f" (SELECT {keeping.columns()}, {rows.first}, {rows.step} {rows.source})"
-            f" SELECT {', '.join(keys)}, {_SUMS} FROM found WHERE moment IS NOT NULL"
+            f"WITH found(moment, {', '.join(COLUMNS)}, bucket) AS"
+            f" (SELECT {keeping.columns()}, {rows.bucket} {rows.source})"
+            f" SELECT {', '.join(keys)}, {_SUMS} FROM found"
             f" GROUP BY {', '.join(str(place + 1) for place in range(len(keys)))}",
             rows.parameters,
         )
-        return list(cursor.fetchall())
+        for row in cursor.fetchall():
+            yield row[: len(columns)], _as_sums(row[status], *row[len(keys) :])
 
 
 def _as_sums(status: str | None, requests: int, *sums: Any) -> Sums:

@@ -16,7 +16,7 @@ def columns() -> str:
     """Of usage_metrics, what `timed` takes. Plain SQL may have stored text for a number."""
     number = f"CAST({{0}} AS {'REAL' if connection.vendor == 'sqlite' else 'double precision'})"
     # Neither infinity nor PostgreSQL's NaN, which is greater than every number.
-    finite = f"CASE WHEN ABS({number}) < 1e300 THEN {number} END"
+    finite = f"CASE WHEN ABS({{0}}) < 1e300 THEN {number} END"
     casts = {"tokens": "COALESCE(CAST({} AS BIGINT), 0)", "ms": finite}
     casts["usd"] = casts["ms"]
     wanted = (casts.get(name.rpartition("_")[2], "{}").format(name) for name in COLUMNS)
@@ -82,7 +82,8 @@ def add_unsummed(most: int) -> int:
 
 def add_rows(ids: Sequence[int]) -> None:
     """Add those of the rows that are not in the sums yet."""
-    found = _take(ids, "is_summed IS NULL", "true")
+    # False for days that no calendar has: they are in no sum, and need not be looked at again.
+    found = _take(ids, "is_summed IS NULL", f"{unix_seconds()} IS NOT NULL")
     if found:
         tables.add(aggregate(timed(found)))
 
