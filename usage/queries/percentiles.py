@@ -14,7 +14,7 @@ from usage.queries.covering import Stretch
 from usage.queries.figures import Percentiles
 from usage.queries.rows import Rows
 from usage.queries.sums import Dimensions, Series
-from usage.queries.tables import Sql, one_of, table_of
+from usage.queries.tables import each_of, one_of, table_of
 from usage.rollups.bins import CHUNK, bin_sql, middle_of
 from usage.rollups.declarations import OFFER
 
@@ -60,15 +60,15 @@ class Distributions:
         if not given or not series.dimensions:
             return
         table, parameters = table_of(_GIVEN, given)
-        restriction: Sql = ("1 = 1", [])
+        conditions = _WHOLE_BUCKETS
         if not series.are_all:
-            restriction = one_of("usage_histograms.series", list(series.dimensions))
+            restriction, numbers = one_of("usage_histograms.series", list(series.dimensions))
+            conditions, parameters = f"{conditions} AND {restriction}", [*parameters, *numbers]
         with connection.cursor() as cursor:
             cursor.execute(
                 f"SELECT usage_histograms.series, given.place, chunk, {_COUNTS}"
-                f" FROM {table} CROSS JOIN usage_histograms"
-                f" WHERE {_WHOLE_BUCKETS} AND {restriction[0]} GROUP BY 1, 2, 3",
-                [*parameters, *restriction[1]],
+                f" {each_of(table, 'usage_histograms', conditions)} GROUP BY 1, 2, 3",
+                parameters,
             )
             for number, place, chunk, *counts in cursor.fetchall():
                 column = self._counts[series.dimensions[number]][place]

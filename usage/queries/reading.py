@@ -24,7 +24,7 @@ from usage.queries.scope import Holdings, moment_of, scope_of
 from usage.queries.sums import Dimensions, Sums
 from usage.rollups.declarations import OFFER, Grouping
 
-MOST_ROWS_FOR_PERCENTILES = 10_000
+MOST_ROWS_FOR_PERCENTILES = 5_000
 _HISTOGRAMS = [histograms_of(column) for column in percentiles.COLUMNS]
 
 Key = TypeVar("Key", bound=Hashable)

@@ -10,7 +10,7 @@ from usage.filters import UsageFilter
 from usage.queries.buckets import SECOND, Places, Run
 from usage.queries.scope import Scope, moment_of
 from usage.queries.sums import Dimensions, Sums
-from usage.queries.tables import by_index, conditions_of, table_of
+from usage.queries.tables import by_index, conditions_of, each_of, table_of
 from usage.rollups import keeping
 from usage.rollups.aggregation import COLUMNS
 from usage.rollups.declarations import QUARTER, TOKEN_MEASURES
@@ -48,10 +48,8 @@ def summed_rows(runs: Sequence[Run], usage: UsageFilter, index: str) -> Rows:
         _GIVEN, [(*end, *bucket) for end, bucket in zip(ends, buckets, strict=True)]
     )
     conditions, values = conditions_of(usage.rows_of_any_time())
-    source = (
-        f"FROM {given} CROSS JOIN usage_metrics {by_index(index)} WHERE timestamp >= since"
-        f" AND timestamp < until AND is_summed {conditions}"
-    )
+    wanted = f"timestamp >= since AND timestamp < until AND is_summed {conditions}"
+    source = each_of(given, "usage_metrics", wanted, index)
     bucket = "first"
     if not all(run.is_one_bucket for run in runs):
         bucket = f"first + ({keeping.unix_seconds()} - first) / step * step"

@@ -9,7 +9,7 @@ from usage.filters import UsageFilter
 from usage.models import UsageSeries
 from usage.queries.buckets import SECOND
 from usage.queries.covering import Stretch
-from usage.queries.tables import Sql, one_of, table_of
+from usage.queries.tables import Sql, each_of, one_of, table_of
 from usage.rollups.declarations import MEASURES, ROLLUPS, Grouping
 
 Sums = tuple[Any, ...]  # in the order of MEASURES
@@ -17,13 +17,19 @@ Dimensions = tuple[str, ...]  # in the order of the grouping's
 _WIDTHS = {rollup.number: rollup.width for rollup in ROLLUPS}
 _TOKENS = slice(2, 8)  # where MEASURES has the six token counts
 _GIVEN = dict.fromkeys(("number", "since", "until", "first", "step", "width"), "bigint")
+_WHOLE_BUCKETS = (
+    "usage_rollups.rollup = given.number"
+    " AND usage_rollups.bucket >= given.since AND usage_rollups.bucket < given.until"
+)
 _BUCKET = "given.first + (usage_rollups.bucket - given.first) / given.step * given.step"
 _EACH = ", ".join(MEASURES)
 # PostgreSQL's sums of bigint are numeric, which Python is slow to read.
 _SUMS = ", ".join(
     f"SUM({name})" if name.endswith("_sum") else f"CAST(SUM({name}) AS BIGINT)" for name in MEASURES
 )
-_FEW = 10  # as many times more series must there be, so that looking up each is quicker
+# Looking up each bucket of some series is quicker than reading past all the others from so many
+# times more series on.
+_FEW = {"sqlite": 10, "postgresql": 40}
 
 
 class Series(NamedTuple):
@@ -47,7 +53,7 @@ def series_of(grouping: Grouping, usage: UsageFilter) -> Series:
     are_few = False
     if usage.dimensions:
         total = UsageSeries.objects.filter(grouping=grouping.name).count()
-        are_few = len(rows) * _FEW <= total
+        are_few = len(rows) * _FEW[connection.vendor] <= total
     return Series(
         {number: tuple(dimensions) for number, _, *dimensions in rows},
         {number: shift for number, shift, *_ in rows if shift},
@@ -83,7 +89,7 @@ def _read(
     if not stretches or not series.dimensions:
         return []
     given = table_of(_GIVEN, [_in_seconds(each) for each in stretches])
-    if series.are_few and connection.vendor == "sqlite":
+    if series.are_few:
         source, parameters = _looked_up(given, list(series.dimensions))
     else:
         source, parameters = _scanned(given, None if series.are_all else list(series.dimensions))
@@ -94,30 +100,28 @@ def _read(
 
 def _scanned(given: Sql, numbers: Sequence[int] | None) -> Sql:
     """All rows of the stretches, and of them those of the series with the numbers."""
-    restriction: Sql = ("", [])
-    if numbers is not None:
-        condition, values = one_of("usage_rollups.series", numbers)
-        restriction = f"AND {condition}", values
-    source = (
-        f"FROM {given[0]} CROSS JOIN usage_rollups WHERE usage_rollups.rollup = given.number"
-        " AND usage_rollups.bucket >= given.since AND usage_rollups.bucket < given.until"
-        f" {restriction[0]}"
-    )
-    return source, [*given[1], *restriction[1]]
+    if numbers is None:
+        return each_of(given[0], "usage_rollups", _WHOLE_BUCKETS), given[1]
+    restriction, values = one_of("usage_rollups.series", numbers)
+    source = each_of(given[0], "usage_rollups", f"{_WHOLE_BUCKETS} AND {restriction}")
+    return source, [*given[1], *values]
 
 
 def _looked_up(given: Sql, numbers: Sequence[int]) -> Sql:
     """Each bucket of each series on its own: the primary key's series come behind the bucket."""
     wanted = table_of({"id": "bigint"}, [(number,) for number in numbers])
     names = ", ".join(_GIVEN)
-    source = (
-        f"FROM (WITH RECURSIVE bucket({names}) AS (SELECT {names} FROM {given[0]} UNION ALL"
+    each_bucket_and_series = (
+        f"(WITH RECURSIVE bucket({names}) AS (SELECT {names} FROM {given[0]} UNION ALL"
         " SELECT number, since + width, until, first, step, width FROM bucket"
-        " WHERE since + width < until) SELECT * FROM bucket LIMIT -1) AS given"
-        f" CROSS JOIN (SELECT id FROM {wanted[0]} LIMIT -1) AS wanted CROSS JOIN usage_rollups"
-        " WHERE usage_rollups.rollup = given.number AND usage_rollups.bucket = given.since"
+        " WHERE since + width < until) SELECT * FROM bucket) AS given"
+        f" CROSS JOIN (SELECT id FROM {wanted[0]}) AS wanted"
+    )
+    conditions = (
+        "usage_rollups.rollup = given.number AND usage_rollups.bucket = given.since"
         " AND usage_rollups.series = wanted.id"
     )
+    source = each_of(each_bucket_and_series, "usage_rollups", conditions)
     return source, [*given[1], *wanted[1]]
 
 
