@@ -231,7 +231,7 @@ def _not_too_many(rows: list[Any]) -> list[Any]:
 
 def _refuse_too_many_values(body: bytes) -> None:
     """Before anything is decoded: what a small body decodes to may need much memory."""
-    if len(body) > _MOST_OBJECTS:
+    if len(body) > 2 * _MOST_OBJECTS:  # each takes two bytes at least
         if body.count(b"{") + body.count(b"[") > _MOST_OBJECTS or body.count(b",") > _MOST_COMMAS:
             raise TooManyRows
 

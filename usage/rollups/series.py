@@ -29,9 +29,10 @@ def ids_of(
     if not missing:
         return known
     found = _find(grouping, token_shift, missing)
-    if len(found) < len(missing):
-        _make(grouping, token_shift, [each for each in missing if each not in found])
-        found = _find(grouping, token_shift, missing)
+    new = [each for each in missing if each not in found]
+    if new:
+        _make(grouping, token_shift, new)
+        found |= _find(grouping, token_shift, new)
     transaction.on_commit(lambda: _known[kind].update(found))
     return {**known, **found}
 
