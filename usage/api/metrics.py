@@ -41,6 +41,7 @@ _GROUPS = {
     "provider": "provider",
     "status": "status",
 }
+_MILLION, _BILLION = 10**6, 10**9
 _OWN_PARAMETERS = ("interval", "tz", "group_by", "compare", "fill")
 
 
@@ -67,11 +68,33 @@ class MetricsView(APIView):
         return HttpResponse(_as_json(answer), "application/json")
 
 
+class _FiguresAnswer(msgspec.Struct, gc=False):
+    tokens: int
+    requests: int
+    prompt_tokens: int
+    completion_tokens: int
+    cached_tokens: int
+    cache_write_tokens: int
+    reasoning_tokens: int
+    failed_requests: int
+    success_rate: float | None
+    avg_latency_ms: float | None
+    avg_ttft_ms: float | None
+    cost_usd: float | None
+    unpriced_requests: int
+
+
+class _BucketAnswer(_FiguresAnswer, gc=False):
+    """Thousands of them may be answered, which as dictionaries takes twice as long."""
+
+    bucket_start: dt.datetime | str
+
+
 def render_report(report: UsageReport, breakdown: Breakdown) -> dict[str, Any]:
     """The contract's answer. The first names of each part are older than the rest: keep them."""
     answer = _summary(report) | {
         "timeseries": [
-            {"bucket_start": _start(bucket, breakdown.zone), **_figures(bucket.figures)}
+            _BucketAnswer(*(*_values(bucket.figures), _start(bucket, breakdown.zone)))
             for bucket in report.timeseries
         ]
     }
@@ -142,36 +165,44 @@ def _part(part: Part) -> dict[str, Any]:
 
 
 def _figures(figures: Figures) -> dict[str, Any]:
-    return {
-        "tokens": figures.tokens,
-        "requests": figures.requests,
-        "prompt_tokens": figures.prompt_tokens,
-        "completion_tokens": figures.completion_tokens,
-        "cached_tokens": figures.cached_tokens,
-        "cache_write_tokens": figures.cache_write_tokens,
-        "reasoning_tokens": figures.reasoning_tokens,
-        "failed_requests": figures.failed_requests,
-        "success_rate": _rounded(figures.success_rate, 9),
-        "avg_latency_ms": _rounded(figures.avg_latency_ms, 6),
-        "avg_ttft_ms": _rounded(figures.avg_ttft_ms, 6),
-        "cost_usd": _rounded(figures.cost_usd, 9),
-        "unpriced_requests": figures.unpriced_requests,
-    }
+    return msgspec.structs.asdict(_FiguresAnswer(*_values(figures)))
+
+
+def _values(figures: Figures) -> tuple[Any, ...]:
+    """In the order of _FiguresAnswer."""
+    return (
+        figures.tokens,
+        figures.requests,
+        figures.prompt_tokens,
+        figures.completion_tokens,
+        figures.cached_tokens,
+        figures.cache_write_tokens,
+        figures.reasoning_tokens,
+        figures.failed_requests,
+        _rounded(figures.success_rate, _BILLION),
+        _rounded(figures.avg_latency_ms, _MILLION),
+        _rounded(figures.avg_ttft_ms, _MILLION),
+        _rounded(figures.cost_usd, _BILLION),
+        figures.unpriced_requests,
+    )
 
 
 def _percentiles(percentiles: Percentiles | None) -> dict[str, Any]:
     if percentiles is None:
         return {}
     found = msgspec.structs.asdict(percentiles)
-    return {name: _rounded(value, 6) for name, value in found.items()}
+    return {name: _rounded(value, _MILLION) for name, value in found.items()}
 
 
-def _rounded(value: float | None, digits: int) -> float | None:
-    """So that the order of addition cannot show; whole numbers stay whole for clients."""
+def _rounded(value: float | None, parts: int) -> float | None:
+    """To whole parts of one, so that the order of addition cannot show; whole numbers stay whole.
+
+    Python's own rounding to digits takes five times as long.
+    """
     if value is None:
         return None
-    value = round(value, digits)
-    return int(value) if value.is_integer() else value
+    count = round(value * parts)
+    return count / parts if count % parts else count // parts
 
 
 def _period(period: Period) -> dict[str, str | None]:
@@ -190,5 +221,11 @@ def _as_json(answer: dict[str, Any]) -> bytes:
     try:
         return msgspec.json.encode(answer)
     except OverflowError:  # it writes no numbers past 64 bits
-        text = json.dumps(answer, ensure_ascii=False, separators=(",", ":"), default=rfc3339)
+        text = json.dumps(answer, ensure_ascii=False, separators=(",", ":"), default=_plain)
         return text.encode()
+
+
+def _plain(value: _BucketAnswer | dt.datetime) -> Any:
+    if isinstance(value, _BucketAnswer):
+        return msgspec.structs.asdict(value)
+    return rfc3339(value)
