@@ -440,7 +440,7 @@ def test_the_parts_of_an_answer_agree_while_others_write():
         stop.set()
         for writer in writers:
             writer.join()
-    assert len(set(found)) > 20  # they did write
+    assert len(set(found)) > 20, found  # they did write
     assert assert_parts_agree(0) == UsageMetric.objects.count()
 
 
