@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from usage.queries.buckets import SECOND, Run, one_bucket
+from usage.queries.buckets import SECOND, Run
 from usage.rollups.declarations import (
     HISTOGRAMS,
     KEY,
@@ -78,22 +78,33 @@ def cover(runs: Iterable[Run], numbers: Numbers, purged_until: int) -> Cover:
     return found
 
 
-def with_less_to_read(covered: Cover, numbers: Numbers) -> tuple[Cover, list[Run]]:
-    """The same of counts, which can be taken away again exactly, as sums of fractions cannot.
+def signed_ranges(
+    begin: int, end: int, numbers: Numbers, purged_until: int, times: int = 1
+) -> Iterator[tuple[int, int, int]]:
+    """Ranges that make up [begin, end), each with 1 or, where it is one too many, -1 before it.
 
-    Where rows are wanted of most of a bucket, it is counted whole, and the second result has
-    the others in it, which are one too many.
+    For counts, which can be taken away again exactly, as sums of fractions cannot: an end that
+    lies late in a bucket costs less to read when that is counted whole and the rest taken off.
     """
-    narrowest = min(numbers)
-    found, surplus = Cover([*covered.sums], []), []
-    for run in covered.rows:
-        begin, end = widened(run.begin, run.end, narrowest)
-        if end - begin > narrowest or run.end - run.begin <= narrowest // 2:
-            found.rows.append(run)
+    if begin >= end:
+        return
+    since, until = begin, end
+    for width in numbers:  # the widest first
+        first, last = widened(begin, end, width)
+        if first < purged_until:
             continue
-        found.sums.append(Stretch(numbers[narrowest], begin, end, begin, narrowest))
-        surplus += [*one_bucket(begin, run.begin), *one_bucket(run.end, end)]
-    return found, surplus
+        if last - first == width:
+            if 2 * (end - begin) > width:
+                since, until = first, last
+                break
+            continue
+        if since == begin and 2 * (begin - first) < width:
+            since = first
+        if until == end and 2 * (last - end) < width:
+            until = last
+    yield times, since, until
+    yield from signed_ranges(since, begin, numbers, purged_until, -times)
+    yield from signed_ranges(end, until, numbers, purged_until, -times)
 
 
 def widened(begin: int, end: int, width: int) -> tuple[int, int]:

@@ -21,7 +21,7 @@ from usage.rollups.declarations import OFFER
 COLUMNS = ("latency_ms", "ttft_ms")
 _SHARES = (0.5, 0.95, 0.99)
 _COUNTS = ", ".join(f"CAST(SUM(bin_{number}) AS BIGINT)" for number in range(CHUNK))
-_GIVEN = dict.fromkeys(("number", "since", "until", "place"), "bigint")
+_GIVEN = dict.fromkeys(("number", "since", "until", "place", "times"), "bigint")
 _WHOLE_BUCKETS = (
     "usage_histograms.histogram = given.number"
     " AND usage_histograms.bucket >= given.since AND usage_histograms.bucket < given.until"
@@ -50,12 +50,11 @@ class Distributions:
             parts[offer[place]].append(counts)
         return {name: _percentiles(part) for name, part in parts.items()}
 
-    def add_histograms(self, by_column: Sequence[Sequence[Stretch]], series: Series) -> None:
-        """What the histograms have in these stretches, which are given for each column."""
+    def add_histograms(self, stretches: Sequence[tuple[Stretch, int, int]], series: Series) -> None:
+        """What the histograms have in stretches, each with its column's place and how often."""
         given = [
-            (each.number, each.begin // SECOND, each.end // SECOND, place)
-            for place, stretches in enumerate(by_column)
-            for each in stretches
+            (each.number, each.begin // SECOND, each.end // SECOND, place, times)
+            for each, place, times in stretches
         ]
         if not given or not series.dimensions:
             return
@@ -66,15 +65,15 @@ class Distributions:
             conditions, parameters = f"{conditions} AND {restriction}", [*parameters, *numbers]
         with connection.cursor() as cursor:
             cursor.execute(
-                f"SELECT usage_histograms.series, given.place, chunk, {_COUNTS}"
-                f" {each_of(table, 'usage_histograms', conditions)} GROUP BY 1, 2, 3",
+                f"SELECT usage_histograms.series, given.place, given.times, chunk, {_COUNTS}"
+                f" {each_of(table, 'usage_histograms', conditions)} GROUP BY 1, 2, 3, 4",
                 parameters,
             )
-            for number, place, chunk, *counts in cursor.fetchall():
+            for number, place, times, chunk, *counts in cursor.fetchall():
                 column = self._counts[series.dimensions[number]][place]
                 for bin_number, count in enumerate(counts, chunk * CHUNK):
                     if count:
-                        column[_middle_of(bin_number)] += count
+                        column[_middle_of(bin_number)] += times * count
 
     def add_rows(self, rows: Rows, times: int = 1, *, exactly: bool = False) -> None:
         """What raw rows have, each value for itself or in the histograms' bins."""

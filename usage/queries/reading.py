@@ -13,8 +13,8 @@ from usage.queries.covering import (
     cover,
     histograms_of,
     rollups_of,
+    signed_ranges,
     smallest_grouping,
-    with_less_to_read,
 )
 from usage.queries.figures import Bucket, Figures, Part, added
 from usage.queries.percentiles import Distributions
@@ -108,16 +108,21 @@ class Reading:
         return _gathered(chain.from_iterable(found))
 
     def _read_histograms(self, found: Distributions) -> None:
-        by_column = []
-        for numbers in _HISTOGRAMS:  # they have the same widths, and so the same rows to read
-            covered = cover(self._whole, numbers, self._held.purged_until)
-            covered, surplus = with_less_to_read(covered, numbers)
-            by_column.append(covered.sums)
-        found.add_histograms(by_column, sums.series_of(OFFER, self._usage))
-        for rows_there in [*self._summed_rows(covered.rows), *self._unsummed_rows()]:
+        purged_until = self._held.purged_until
+        runs: defaultdict[int, list[Run]] = defaultdict(list)
+        ends = (self.scope.begin, self.scope.end)
+        for times, *range_ in signed_ranges(*ends, _HISTOGRAMS[0], purged_until):
+            runs[times] += one_bucket(*range_)
+        given = []
+        for times, some in runs.items():
+            for place, numbers in enumerate(_HISTOGRAMS):  # of the same widths, so of the same rows
+                covered = cover(some, numbers, purged_until)
+                given += [(each, place, times) for each in covered.sums]
+            for rows_there in self._summed_rows(covered.rows):
+                found.add_rows(rows_there, times)
+        found.add_histograms(given, sums.series_of(OFFER, self._usage))
+        for rows_there in self._unsummed_rows():
             found.add_rows(rows_there)
-        for rows_there in self._summed_rows(surplus):
-            found.add_rows(rows_there, -1)
 
     def _summed_rows(self, runs: Sequence[Run], most: int = MOST_ROWS) -> list[Rows]:
         if not runs:
