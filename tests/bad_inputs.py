@@ -190,7 +190,9 @@ BAD_INPUTS = [
     BadInput("POST to metrics", 405, "use GET", GOOD, path="/_qs/metrics"),
     BadInput("POST to health", 405, "use GET", GOOD, path="/_qs/health"),
     BadInput("unknown path", 404, "/_qs/docs", method="GET", path="/_qs/nothing", headers={}),
-    BadInput("OTLP, not there yet", 404, "/_qs/docs", GOOD, path="/v1/traces"),
+    BadInput("unknown OTLP path", 404, "/_qs/docs", GOOD, path="/v1/profiles"),
+    BadInput("OTLP that is none", 400, "OTLP trace request", b"[1]", path="/v1/traces"),
+    BadInput("LiteLLM without a record", 400, "errors", GOOD, path="/_qs/litellm"),
     BadInput(
         "Accept: image/png",
         406,

@@ -55,6 +55,9 @@ def test_every_column_arrives(old_file):
         "cost_usd": None,
         "event_id": event_identity("import", f"1|{content}"),
         "source": "import",
+        "response_id": None,
+        "app": None,
+        "user": None,
     }
 
 

@@ -41,6 +41,9 @@ def test_every_field_is_stored_as_given():
         ttft_ms=3.5,
         cost_usd=0.001,
         source="test",
+        response_id="chatcmpl-1",
+        app="chat",
+        user="ann",
     )
     row = UsageMetric.objects.values().get()
     del row["id"], row["created_at"], row["is_summed"]
@@ -63,6 +66,9 @@ def test_every_field_is_stored_as_given():
         "cost_usd": 0.001,
         "event_id": None,
         "source": "test",
+        "response_id": "chatcmpl-1",
+        "app": "chat",
+        "user": "ann",
     }
 
 

@@ -58,11 +58,14 @@ def require_reader(request: HttpRequest) -> None:
     )
 
 
-def require_writer(request: HttpRequest) -> str:
-    """Let writers pass and name them: a live token, the Basic pair, or loopback without any."""
-    scheme, _, credentials = _authorization(request).partition(" ")
-    if scheme.lower() == "bearer":
-        token_id = _first_value(_LIVE_TOKEN, hash_api_key(credentials.strip()))
+def require_writer(request: HttpRequest, *, basic_tokens: bool = False) -> str:
+    """Let writers pass and name them: a live token, the Basic pair, or loopback without any.
+
+    With `basic_tokens` the token may also be the password of HTTP Basic, whatever the user.
+    """
+    token = _presented_token(request, basic_tokens=basic_tokens)
+    if token is not None:
+        token_id = _first_value(_LIVE_TOKEN, hash_api_key(token))
         if token_id is not None:
             return f"token:{token_id}"
     if settings.METRICS_BASIC_AUTH_USER:
@@ -76,6 +79,15 @@ def require_writer(request: HttpRequest) -> str:
         "`manage.py create_ingest_token NAME`",
         scheme="Bearer",
     )
+
+
+def _presented_token(request: HttpRequest, *, basic_tokens: bool) -> str | None:
+    scheme, _, credentials = _authorization(request).partition(" ")
+    if scheme.lower() == "bearer":
+        return credentials.strip()
+    if basic_tokens and (pair := _basic_pair(request)) is not None:
+        return pair[1].decode(errors="replace")
+    return None
 
 
 def _authorization(request: HttpRequest) -> str:
@@ -123,14 +135,23 @@ def _is_staff(request: HttpRequest) -> bool:
     return not OneTimePassword.objects.filter(user_id=user.pk).exists()
 
 
-def _presents_basic_pair(request: HttpRequest) -> bool:
+def _basic_pair(request: HttpRequest) -> tuple[bytes, bytes] | None:
+    """User and password as presented; None also while the address may not try."""
     scheme, _, encoded = _authorization(request).partition(" ")
     if scheme.lower() != "basic" or login_attempts.seconds_blocked(request):
-        return False
+        return None
     try:
         user, _, password = base64.b64decode(encoded.strip(), validate=True).partition(b":")
     except (binascii.Error, ValueError):
+        return None
+    return user, password
+
+
+def _presents_basic_pair(request: HttpRequest) -> bool:
+    pair = _basic_pair(request)
+    if pair is None:
         return False
+    user, password = pair
     right_user = secrets.compare_digest(user, settings.METRICS_BASIC_AUTH_USER.encode())
     right_pass = secrets.compare_digest(password, settings.METRICS_BASIC_AUTH_PASS.encode())
     return right_user and right_pass

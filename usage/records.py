@@ -53,6 +53,9 @@ class UsageRecord(msgspec.Struct, frozen=True, gc=False):
     cost_usd: float | None = None
     event_id: int | None = None
     source: str | None = None
+    response_id: str | None = None
+    app: str | None = None
+    user: str | None = None
 
 
 class IncomingRow(msgspec.Struct, kw_only=True, gc=False):
@@ -79,9 +82,15 @@ class IncomingRow(msgspec.Struct, kw_only=True, gc=False):
     cost_usd: Dollars = None
     event_id: Text = None
     source: Name = None
+    response_id: Text = None
+    app: Text = None
+    user: Text = None
 
 
-TEXT_FIELDS = ("model", "request_id", "provider", "requested_model", "event_id", "source")
+TEXT_FIELDS = (
+    *("model", "request_id", "provider", "requested_model", "event_id", "source"),
+    *("response_id", "app", "user"),
+)
 _TYPES = {field.name: field.type for field in msgspec.structs.fields(IncomingRow)}
 _TOKENS_RULE = f"must be a whole number from 0 to {MOST_TOKENS}"
 _TEXT_RULE = "must be text up to 255 characters"
@@ -99,7 +108,9 @@ _RULES = {
     "provider": "must be text up to 64 characters",
     "source": "must be text up to 64 characters",
     **{name: _TOKENS_RULE for name in _TYPES if name.endswith("_tokens")},
-    **dict.fromkeys(("request_id", "requested_model", "event_id"), _TEXT_RULE),
+    **dict.fromkeys(
+        ("request_id", "requested_model", "event_id", "response_id", "app", "user"), _TEXT_RULE
+    ),
 }
 _JSON_NAMES = {bool: "a boolean", str: "text", dict: "an object", list: "an array"}
 
@@ -157,6 +168,9 @@ def make_record(row: IncomingRow, now: dt.datetime, *, is_clean: bool = False) -
         row.cost_usd,
         None if event_id is None else event_identity(row.source, event_id),
         row.source and intern(row.source),
+        row.response_id,
+        row.app and intern(row.app),
+        row.user and intern(row.user),
     )
 
 

@@ -50,7 +50,12 @@ class UsageMetricAdmin(PortalModelAdmin):
         ("Time and cost", {"fields": ["latency", "first_token", "cost"]}),
         (
             "Identity",
-            {"fields": ["request_id", "api_key_hash", "event_id", "source", "recorded_at"]},
+            {
+                "fields": [
+                    *["request_id", "response_id", "api_key_hash", "app", "user"],
+                    *["event_id", "source", "recorded_at"],
+                ]
+            },
         ),
     ]
     readonly_fields = [

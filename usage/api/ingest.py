@@ -3,19 +3,16 @@
 from dataclasses import asdict
 from typing import Any
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 from usage.access import require_writer
 from usage.api import errors, parameters
 from usage.api.errors import ApiError
-from usage.api.parsers import BodyDigest, parse
+from usage.api.parsers import BodyDigest, parse, require_enabled, require_length, room
 from usage.intake.native import ParsedRows
-from usage.intake.room import Room
 from usage.recording import KeyReused, Post, RecordingResult, record_batch, record_once
 
 _MOST_KEY_CHARACTERS = 255
-_room = Room()
 
 
 @errors.answered
@@ -23,13 +20,10 @@ def ingest(request: HttpRequest) -> HttpResponse:
     """Store the rows of a post and answer how many were new."""
     writer = require_writer(request)
     partial = _wants_partial(request)
-    if not settings.USAGE_STATISTICS_ENABLED:
-        raise ApiError(
-            503, "metrics are disabled: set METRICS_ENABLED and USAGE_STATISTICS_ENABLED to true"
-        )
-    _require_length(request)
+    require_enabled()
+    require_length(request)
     key = _idempotency_key(request)
-    with _room.share() as share:
+    with room.share() as share:
         if key is None:
             rows = _storable(parse(request, share), partial)
             return errors.json_answer(_answer(rows, record_batch(rows.records), partial), 201)
@@ -53,7 +47,7 @@ def _answer_once(post: Post, rows: ParsedRows, partial: bool) -> HttpResponse:
 
 def _storable(rows: ParsedRows, partial: bool) -> ParsedRows:
     if rows.errors and not partial:
-        raise ApiError(400, _summary(rows), errors=_named(rows), bad_rows=rows.bad_rows)
+        raise ApiError(400, _summary(rows), errors=named_faults(rows), bad_rows=rows.bad_rows)
     return rows
 
 
@@ -62,14 +56,6 @@ def _wants_partial(request: HttpRequest) -> bool:
         return False
     parameters.refuse_unknown(request.GET, ["partial"])
     return parameters.flag(request.GET, "partial")
-
-
-def _require_length(request: HttpRequest) -> None:
-    """Servers that mark the end of input pass on the client's own length, or none."""
-    if request.META.get("wsgi.input_terminated") and not request.META.get("CONTENT_LENGTH"):
-        raise ApiError(411, "send Content-Length, or Transfer-Encoding: chunked")
-    if request.META.get("CONTENT_LENGTH") in (None, "", "0"):
-        raise ApiError(400, 'the body is empty: send a row such as {"model": "gpt-5"}')
 
 
 def _idempotency_key(request: HttpRequest) -> str | None:
@@ -86,11 +72,11 @@ def _idempotency_key(request: HttpRequest) -> str | None:
 def _answer(rows: ParsedRows, result: RecordingResult, partial: bool) -> dict[str, Any]:
     answer: dict[str, Any] = {"accepted": result.accepted, "duplicates": result.duplicates}
     if partial:
-        answer |= {"rejected": rows.bad_rows, "errors": _named(rows)}
+        answer |= {"rejected": rows.bad_rows, "errors": named_faults(rows)}
     return answer
 
 
-def _named(rows: ParsedRows) -> list[dict[str, Any]]:
+def named_faults(rows: ParsedRows) -> list[dict[str, Any]]:
     return [asdict(error) for error in rows.errors]
 
 

@@ -3,6 +3,7 @@
 import datetime as dt
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
 
 from django.conf import settings
 from django.http import HttpRequest, UnreadablePostError
@@ -11,9 +12,11 @@ from usage.api.errors import ApiError
 from usage.intake import native
 from usage.intake.body import BadEncoding, BodyTooLarge, UnknownEncoding, read_pieces
 from usage.intake.native import MalformedBody, ParsedRows, TooManyRows
-from usage.intake.room import Share
+from usage.intake.room import Room, Share
 
+Parsed = TypeVar("Parsed")
 Parser = Callable[[Iterable[bytes], dt.datetime], ParsedRows]
+room = Room()  # for all posts together
 
 
 class BodyDigest:
@@ -43,11 +46,36 @@ _PARSERS: dict[str, Parser] = {
 }
 
 
+def require_enabled() -> None:
+    if not settings.USAGE_STATISTICS_ENABLED:
+        raise ApiError(
+            503, "metrics are disabled: set METRICS_ENABLED and USAGE_STATISTICS_ENABLED to true"
+        )
+
+
+def require_length(request: HttpRequest) -> None:
+    """Servers that mark the end of input pass on the client's own length, or none."""
+    if request.META.get("wsgi.input_terminated") and not request.META.get("CONTENT_LENGTH"):
+        raise ApiError(411, "send Content-Length, or Transfer-Encoding: chunked")
+    if request.META.get("CONTENT_LENGTH") in (None, "", "0"):
+        raise ApiError(400, 'the body is empty: send a row such as {"model": "gpt-5"}')
+
+
 def parse(request: HttpRequest, share: Share, digest: BodyDigest | None = None) -> ParsedRows:
     """The rows of a post, in one of our own shapes; `digest` is fed with the body."""
     parser = _PARSERS.get(request.content_type or "")
     if parser is None:
         raise ApiError(415, f"send the body with Content-Type {' or '.join(_PARSERS)}")
+    return parse_with(parser, request, share, digest)
+
+
+def parse_with(
+    parser: Callable[[Iterable[bytes], dt.datetime], Parsed],
+    request: HttpRequest,
+    share: Share,
+    digest: BodyDigest | None = None,
+) -> Parsed:
+    """What `parser` makes of the decompressed body and the time; ApiError says what is wrong."""
     limit = settings.METRICS_MAX_BODY_BYTES
     try:
         pieces = read_pieces(request, request.META.get("HTTP_CONTENT_ENCODING", ""), limit)

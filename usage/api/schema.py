@@ -118,6 +118,9 @@ def _row_fields() -> _Fields:
         "cache_write_tokens": _tokens(help_text="Part of prompt_tokens."),
         "reasoning_tokens": _tokens(help_text="Part of completion_tokens."),
         "ttft_ms": serializers.FloatField(required=False, min_value=0),
+        "response_id": _text(required=False, max_length=255, help_text="The provider's own."),
+        "app": _text(required=False, max_length=255, help_text="The program that asked."),
+        "user": _text(required=False, max_length=255, help_text="On whose behalf."),
         "cost_usd": serializers.FloatField(required=False, min_value=0),
         "source": _text(required=False, max_length=64),
     }
@@ -200,6 +203,32 @@ STORE_USAGE = extend_schema(
         415: _error,
         503: _error,
     },
+)
+STORE_LITELLM = extend_schema(
+    summary="Store what LiteLLM's generic API callback sends",
+    request={"application/json": OpenApiTypes.OBJECT},
+    responses={
+        201: inline_serializer(
+            "StoredCalls",
+            {
+                "accepted": _whole(),
+                "duplicates": _whole(),
+                "rejected": _whole(required=False),
+                "errors": _fault,
+            },
+        ),
+        **dict.fromkeys((400, 401, 411, 413, 415, 503), _error),
+    },
+)
+_OTLP = {"application/x-protobuf": OpenApiTypes.BINARY, "application/json": OpenApiTypes.OBJECT}
+_OTLP_ANSWERS = {200: OpenApiTypes.OBJECT, **dict.fromkeys((400, 401, 413, 415, 503), _error)}
+STORE_TRACES = extend_schema(
+    summary="OTLP/HTTP: store the spans that are calls of a model",
+    request=_OTLP,
+    responses=_OTLP_ANSWERS,
+)
+DROP_TELEMETRY = extend_schema(
+    summary="OTLP/HTTP: taken and not stored", request=_OTLP, responses=_OTLP_ANSWERS
 )
 HEALTH = extend_schema(
     summary="Whether the portal can store usage",

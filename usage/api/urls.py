@@ -5,14 +5,21 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from qsmetrics import __version__
 from usage.api.health import HealthView
+from usage.api.litellm import LiteLLMView
 from usage.api.metrics import MetricsView
 from usage.api.missing import MissingView
+from usage.api.otlp import DroppedView, LangfuseTracesView, TracesView
 from usage.api.usage import UsageView
 
 urlpatterns = [
     path("_qs/health", HealthView.as_view(), name="health"),
     path("_qs/metrics", MetricsView.as_view(), name="metrics"),
     path("_qs/usage", UsageView.as_view(), name="usage"),
+    path("_qs/litellm", LiteLLMView.as_view(), name="litellm"),
+    path("v1/traces", TracesView.as_view(), name="traces"),
+    path("v1/metrics", DroppedView.as_view(), name="otlp-metrics"),
+    path("v1/logs", DroppedView.as_view(), name="otlp-logs"),
+    path("api/public/otel/v1/traces", LangfuseTracesView.as_view(), name="langfuse-traces"),
     # With a version of its own it does not put a visitor's into a header.
     path("_qs/schema", SpectacularAPIView.as_view(api_version=__version__), name="schema"),
     path(

@@ -29,6 +29,7 @@ class _PlainRow(IncomingRow, kw_only=True, gc=False, forbid_unknown_fields=True)
 _any = msgspec.json.Decoder()
 _ROW = {kind: msgspec.json.Decoder(kind) for kind in (_PlainRow, IncomingRow)}
 _ROWS = {kind: msgspec.json.Decoder(list[kind]) for kind in _ROW}  # type: ignore[valid-type]
+_raw = msgspec.json.Decoder(msgspec.Raw)
 _raw_rows = msgspec.json.Decoder(list[msgspec.Raw])
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 # The names of a Go struct without JSON tags, which its encoder writes.
@@ -110,6 +111,21 @@ def parse_ndjson(pieces: Iterable[bytes], now: dt.datetime) -> ParsedRows:
         _parse_lines(rows, piece, now, parsed)
     _refuse_empty(parsed.records or parsed.bad_rows)
     return parsed
+
+
+def each_raw_object(body: bytes) -> list[bytes | msgspec.Raw]:
+    """The parts of an array, the lines of NDJSON, or the one object that a body is, undecoded."""
+    body = body.removeprefix(_BYTE_ORDER_MARK).strip()
+    _refuse_empty(body)
+    if body.startswith(b"["):
+        return _not_too_many(list(_decode(_raw_rows, body)))
+    try:
+        return [_decode(_raw, body)]
+    except MalformedBody:
+        lines = [line for line in body.splitlines() if line and not line.isspace()]
+        if len(lines) == 1:
+            raise
+        return _not_too_many(lines)
 
 
 def _whole_lines(pieces: Iterable[bytes]) -> Iterator[bytes]:

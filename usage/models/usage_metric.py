@@ -128,6 +128,15 @@ class UsageMetric(models.Model):
         help_text="63-bit hash of source and the client's own event id.",
     )
     source = models.CharField(max_length=64, null=True, blank=True)
+    response_id = models.CharField(
+        max_length=255, null=True, blank=True, help_text="The provider's own id of its answer."
+    )
+    app = models.CharField(
+        max_length=255, null=True, blank=True, help_text="The program that asked."
+    )
+    user = models.CharField(
+        max_length=255, null=True, blank=True, help_text="On whose behalf, as the client names it."
+    )
     is_summed = models.BooleanField(
         null=True,
         editable=False,

@@ -12,7 +12,8 @@ from usage.rollups.many import execute_for_each
 
 _FIELDS = UsageRecord.__struct_fields__
 _COLUMNS = (*_FIELDS, "created_at", "is_summed")
-_INTO = f"usage_metrics ({', '.join(_COLUMNS)})"
+_QUOTED = {name: f'"{name}"' for name in _COLUMNS}  # PostgreSQL has a `user` of its own
+_INTO = f"usage_metrics ({', '.join(_QUOTED.values())})"
 _ONCE = "ON CONFLICT (timestamp, event_id) DO NOTHING"
 _VALUES = f"INSERT INTO {_INTO} VALUES ({', '.join(['%s'] * len(_COLUMNS))}) {_ONCE}"
 _COPY = f"COPY {_INTO} FROM STDIN"
@@ -20,10 +21,10 @@ _COPIED_FROM = 10  # rows; fewer cost less as values
 _TYPES = dict.fromkeys(_FIELDS, "text") | {"timestamp": "timestamptz", "event_id": "bigint"}
 _TYPES |= {name: "bigint" for name in _FIELDS if name.endswith("_tokens")}
 _TYPES |= {name: "float8" for name in _FIELDS if name.endswith(("_ms", "_usd"))}
+_TYPED = ", ".join(f"{_QUOTED[name]} {kind}" for name, kind in _TYPES.items())
 _FROM_JSON = (
-    f"INSERT INTO {_INTO} SELECT {', '.join(_FIELDS)}, now(), true FROM json_to_recordset(%s) "
-    f"AS t({', '.join(f'{name} {kind}' for name, kind in _TYPES.items())}) "
-    f"{_ONCE} RETURNING timestamp, event_id"
+    f"INSERT INTO {_INTO} SELECT {', '.join(_QUOTED[name] for name in _FIELDS)}, now(), true "
+    f"FROM json_to_recordset(%s) AS t({_TYPED}) {_ONCE} RETURNING timestamp, event_id"
 )
 
 

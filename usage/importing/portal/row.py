@@ -45,6 +45,9 @@ class PortalRow(msgspec.Struct, array_like=True, frozen=True, gc=False):
     cost_usd: float | None
     event_id: int | None
     source: _Name
+    response_id: _Text
+    app: _Text
+    user: _Text
 
 
 class BadRow(ValueError):
@@ -135,7 +138,7 @@ def _moment(column: str, text: str) -> dt.datetime:
 
 def _require_storable_text(row: PortalRow) -> None:
     texts = (row.model, row.request_id, row.status, row.api_key_hash)
-    more = (row.provider, row.requested_model, row.source)
+    more = (row.provider, row.requested_model, row.source, row.response_id, row.app, row.user)
     try:
         text = "".join(filter(None, (*texts, *more))).encode()
     except UnicodeEncodeError:

@@ -11,7 +11,7 @@ from usage.rollups.aggregation import aggregate
 from usage.rollups.declarations import DAY
 from usage.rollups.keeping import unix_seconds
 
-_NAMES = ", ".join(COLUMNS)
+_NAMES = ", ".join(f'"{name}"' for name in COLUMNS)  # PostgreSQL has a `user` of its own
 _INSERT_NEW = (
     f"INSERT INTO usage_metrics ({_NAMES}, is_summed) SELECT {_NAMES}, true FROM moving_rows "
     "WHERE true ORDER BY timestamp, event_id "

@@ -1,0 +1,175 @@
+"""`POST /_qs/litellm`: LiteLLM's standard logging payloads, whatever is in them."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from usage.models import UsageMetric
+
+pytestmark = pytest.mark.django_db
+URL = "/_qs/litellm"
+START = 1_705_320_000.25
+
+
+def payload(**fields: Any) -> dict[str, Any]:
+    return {
+        "id": "chatcmpl-1",
+        "litellm_call_id": "call-1",
+        "call_type": "acompletion",
+        "stream": False,
+        "status": "success",
+        "custom_llm_provider": "anthropic",
+        "startTime": START,
+        "endTime": START + 2,
+        "completionStartTime": START + 0.5,
+        "model": "anthropic/claude-5",
+        "model_group": "best",
+        "prompt_tokens": 100,
+        "completion_tokens": 20,
+        "total_tokens": 120,
+        "response_cost": 0.25,
+        "messages": [{"role": "user", "content": "SECRET PROMPT TEXT"}],
+        "metadata": {"user_api_key_hash": "ab" * 32},
+        **fields,
+    }
+
+
+def post(client: Any, body: Any, content_type: str = "application/json") -> Any:
+    data = body if isinstance(body, bytes | str) else json.dumps(body)
+    return client.post(URL, data, content_type=content_type, CONTENT_TYPE=content_type)
+
+
+def stored(client: Any, **fields: Any) -> dict[str, Any]:
+    answer = post(client, payload(**fields))
+    assert (answer.status_code, answer.json()) == (201, {"accepted": 1, "duplicates": 0})
+    return UsageMetric.objects.values().get()
+
+
+def test_a_call_with_all_that_is_known_of_it(client):
+    usage = {
+        "prompt_tokens_details": {"cached_tokens": 60, "cache_creation_tokens": 30},
+        "completion_tokens_details": {"reasoning_tokens": 5},
+    }
+    metadata = {"user_api_key_hash": "ab" * 32, "usage_object": usage}
+    row = stored(client, stream=True, end_user="ann", metadata=metadata)
+    expected = {
+        "model": "claude-5",
+        "requested_model": "best",
+        "provider": "anthropic",
+        "prompt_tokens": 100,
+        "completion_tokens": 20,
+        "total_tokens": 120,
+        "cached_tokens": 60,
+        "cache_write_tokens": 30,
+        "reasoning_tokens": 5,
+        "latency_ms": 2000.0,
+        "ttft_ms": 500.0,
+        "cost_usd": 0.25,
+        "status": "200",
+        "api_key_hash": "ab" * 32,
+        "response_id": "chatcmpl-1",
+        "user": "ann",
+        "source": "litellm",
+    }
+    assert {name: row[name] for name in expected} == expected
+
+
+def test_anthropic_names_its_cache_in_another_way(client):
+    usage = {"cache_read_input_tokens": 60, "cache_creation_input_tokens": 30}
+    row = stored(client, metadata={"usage_object": usage})
+    assert (row["cached_tokens"], row["cache_write_tokens"]) == (60, 30)
+
+
+def test_a_call_that_does_not_stream_has_no_first_token(client):
+    assert stored(client)["ttft_ms"] is None
+
+
+def test_without_a_group_the_model_was_asked_for_itself(client):
+    assert stored(client, model_group="")["requested_model"] == "claude-5"
+
+
+@pytest.mark.parametrize(
+    ("information", "status"),
+    [
+        ({"error_code": "429", "error_class": "RateLimitError"}, "429"),
+        ({"error_code": "", "error_class": "ContextWindowExceededError"}, "400"),
+        ({"error_code": None, "error_class": "Timeout"}, "408"),
+        ({"error_code": "oops"}, "500"),
+        ({}, "500"),
+        (None, "500"),
+    ],
+)
+def test_a_failure_has_its_status(client, information, status):
+    assert stored(client, status="failure", error_information=information)["status"] == status
+
+
+def test_retries_share_the_providers_id_and_are_calls_of_their_own(client):
+    post(client, [payload(), payload(litellm_call_id="call-2"), payload()])
+    assert UsageMetric.objects.count() == 2
+
+
+def test_tools_are_no_calls(client):
+    answer = post(client, [payload(call_type="call_mcp_tool"), payload()])
+    assert answer.json() == {"accepted": 1, "duplicates": 0}
+
+
+@pytest.mark.parametrize("form", ["array", "lines", "single", "pretty"])
+def test_each_format(client, form):
+    calls = [payload(litellm_call_id=f"call-{number}") for number in range(3)]
+    bodies = {
+        "array": [json.dumps(calls)],
+        "lines": ["\n".join(map(json.dumps, calls))],
+        "single": map(json.dumps, calls),
+        "pretty": [json.dumps(call, indent=2) for call in calls],
+    }
+    for body in bodies[form]:
+        assert post(client, body).status_code == 201
+    assert UsageMetric.objects.count() == 3
+
+
+def test_a_batch_of_the_default_size(client):
+    text = "SECRET PROMPT TEXT " * 600
+    batch = [
+        payload(litellm_call_id=f"call-{number}", messages=[{"content": text}])
+        for number in range(512)
+    ]
+    body = json.dumps(batch)
+    assert len(body) > 5_000_000
+    assert post(client, body).json() == {"accepted": 512, "duplicates": 0}
+
+
+def test_one_bad_record_costs_only_itself(client):
+    answer = post(client, [payload(), payload(model=None), {"id": 5}, "SECRET", payload()])
+    found = answer.json()
+    assert answer.status_code == 201
+    assert (found["accepted"], found["duplicates"], found["rejected"]) == (1, 1, 3)
+    assert {error["index"] for error in found["errors"]} == {1, 2, 3}
+    assert "SECRET" not in answer.content.decode()
+
+
+@pytest.mark.parametrize("body", ["", "nonsense", "5", '[{"id": 1}]', '{"a": 1}\nnonsense\n{}'])
+def test_nothing_that_can_be_stored_is_an_error(client, body):
+    answer = post(client, body)
+    assert answer.status_code == 400
+    assert answer.json()["error"]
+
+
+def test_only_json_is_taken(client):
+    assert post(client, "{}", "text/plain").status_code == 415
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=300),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=4), inner),
+    max_leaves=4,
+)
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(fields=st.dictionaries(st.sampled_from(sorted(payload())), values))
+def test_nothing_makes_a_server_error(client, fields):
+    answer = post(client, json.dumps([payload(**fields)]))
+    assert answer.status_code in (201, 400)

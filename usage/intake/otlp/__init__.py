@@ -1,0 +1,1 @@
+"""OpenTelemetry's traces: the spans of model calls as usage records."""

@@ -1,0 +1,134 @@
+"""OTLP in JSON: ids in hex, 64-bit integers as text or as numbers, lowerCamelCase names."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from usage.intake.native import MalformedBody
+from usage.intake.otlp.span import STATUS_ERROR, Attributes, Event, Span, is_known, is_known_event
+
+MEDIA_TYPE = "application/json"
+
+
+class _Value(msgspec.Struct, rename="camel", gc=False):
+    """Arrays and maps are passed over: nothing that we know is one."""
+
+    string_value: str | None = None
+    int_value: int | str | None = None
+    double_value: float | str | None = None
+    bool_value: bool | None = None
+
+
+class _Pair(msgspec.Struct, gc=False):
+    key: str = ""
+    value: _Value | None = None
+
+
+class _Event(msgspec.Struct, rename="camel", gc=False):
+    name: str = ""
+    time_unix_nano: int | str | None = None
+    attributes: list[_Pair] | None = None
+
+
+class _Status(msgspec.Struct, gc=False):
+    code: int | str | None = None
+
+
+class _Span(msgspec.Struct, rename="camel", gc=False):
+    name: str = ""
+    trace_id: str = ""
+    span_id: str = ""
+    start_time_unix_nano: int | str | None = None
+    end_time_unix_nano: int | str | None = None
+    attributes: list[_Pair] | None = None
+    events: list[_Event] | None = None
+    status: _Status | None = None
+
+
+class _ScopeSpans(msgspec.Struct, gc=False):
+    spans: list[_Span] | None = None
+
+
+class _Resource(msgspec.Struct, gc=False):
+    attributes: list[_Pair] | None = None
+
+
+class _ResourceSpans(msgspec.Struct, rename="camel", gc=False):
+    resource: _Resource | None = None
+    scope_spans: list[_ScopeSpans] | None = None
+
+
+class _Request(msgspec.Struct, rename="camel", gc=False):
+    resource_spans: list[_ResourceSpans] | None = None
+
+
+_request = msgspec.json.Decoder(_Request)
+
+
+def spans(body: bytes) -> Iterator[Span]:
+    """The spans of a request; MalformedBody if it is none."""
+    try:
+        request = _request.decode(body.strip() or b"{}")  # a connection that is only tried
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise MalformedBody("the body is not an OTLP trace request in JSON") from None
+    for group in request.resource_spans or ():
+        resource = _attributes(group.resource.attributes if group.resource else None)
+        for scope in group.scope_spans or ():
+            for span in scope.spans or ():
+                yield Span(
+                    name=span.name,
+                    trace_id=span.trace_id.lower(),
+                    span_id=span.span_id.lower(),
+                    start_ns=_whole(span.start_time_unix_nano),
+                    end_ns=_whole(span.end_time_unix_nano),
+                    attributes=_attributes(span.attributes),
+                    resource=resource,
+                    has_error=span.status is not None
+                    and span.status.code in (STATUS_ERROR, "STATUS_CODE_ERROR"),
+                    events=[
+                        Event(
+                            event.name, _whole(event.time_unix_nano), _attributes(event.attributes)
+                        )
+                        for event in span.events or ()
+                        if is_known_event(event.name)
+                    ],
+                )
+
+
+def answer(rejected: int, message: str) -> bytes:
+    """What a request is answered; `rejected` spans were not stored, for the reason given."""
+    if not rejected:
+        return b"{}"
+    partial = {"rejectedSpans": str(rejected), "errorMessage": message}
+    return msgspec.json.encode({"partialSuccess": partial})
+
+
+def _attributes(pairs: list[_Pair] | None) -> Attributes:
+    return {
+        pair.key: value
+        for pair in pairs or ()
+        if is_known(pair.key) and (value := _scalar(pair.value)) is not None
+    }
+
+
+def _scalar(value: _Value | None) -> Any:
+    if value is None:
+        return None
+    if value.string_value is not None:
+        return value.string_value
+    if value.int_value is not None:
+        return _whole(value.int_value)
+    if value.bool_value is not None:
+        return value.bool_value
+    if isinstance(value.double_value, str):  # "NaN", "Infinity"
+        return float(value.double_value) if value.double_value in ("NaN", "Infinity") else None
+    return value.double_value
+
+
+def _whole(number: int | str | None) -> int:
+    """A 64-bit integer; what is none is zero, as protobuf has it."""
+    try:
+        return int(number or 0) if len(str(number)) <= 20 else 0
+    except ValueError:
+        return 0

@@ -1,0 +1,43 @@
+"""A span as both encodings of OTLP carry it, with only those attributes that we know."""
+
+from dataclasses import dataclass, field
+
+from usage.intake.otlp.conventions import KNOWN_ATTRIBUTES, KNOWN_EVENTS
+
+Value = str | int | float | bool
+Attributes = dict[str, Value]
+
+STATUS_ERROR = 2  # of opentelemetry.proto.trace.v1.Status
+
+
+@dataclass(slots=True)
+class Event:
+    """What happened within a span, and when."""
+
+    name: str
+    at_ns: int  # Unix time
+    attributes: Attributes
+
+
+@dataclass(slots=True)
+class Span:
+    """One operation. Ids are lower-case hex, times Unix nanoseconds."""
+
+    name: str
+    trace_id: str
+    span_id: str
+    start_ns: int
+    end_ns: int
+    attributes: Attributes
+    resource: Attributes
+    has_error: bool = False
+    events: list[Event] = field(default_factory=list)
+
+
+def is_known(key: str) -> bool:
+    """Whether an attribute is worth decoding; prompts and completions never are."""
+    return key in KNOWN_ATTRIBUTES
+
+
+def is_known_event(name: str) -> bool:
+    return name in KNOWN_EVENTS
