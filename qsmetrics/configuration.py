@@ -71,6 +71,17 @@ SETTINGS = (
         "FULL",
         "FULL survives a power cut; NORMAL, faster, survives a killed process.",
     ),
+    Setting(
+        "METRICS_CLIPROXY_URL",
+        "",
+        "CLIProxyAPI to collect usage from: http://HOST:8317, or NAME=URL,NAME=URL.",
+    ),
+    Setting(
+        "METRICS_CLIPROXY_KEY",
+        "",
+        "Its management key; several in the order of the addresses, or one for all.",
+        secret=True,
+    ),
     Setting("METRICS_THREADS", "8", "Request threads in each worker process."),
     Setting("METRICS_WORKERS", "2", "Worker processes on PostgreSQL; SQLite always has one."),
     Setting("METRICS_DEBUG", "false", "Django's debug mode, for developing qsmetrics itself."),

@@ -7,6 +7,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from qsmetrics import __version__, configuration, data_folder
 from qsmetrics import setting_types as types
+from qsmetrics.cliproxy_setting import proxies_of
 
 BASE_DIR = configuration.BASE_DIR
 _config = configuration.load()
@@ -37,6 +38,9 @@ if ":" in METRICS_BASIC_AUTH_USER:
         "METRICS_BASIC_AUTH_USER holds a colon, which Basic authentication cannot carry: "
         "choose a name without one."
     )
+
+_cliproxy_key = _config.get("METRICS_CLIPROXY_KEY", str)
+METRICS_CLIPROXY = _config.get("METRICS_CLIPROXY_URL", lambda urls: proxies_of(urls, _cliproxy_key))
 
 # --- Database -------------------------------------------------------------------------------
 _postgres = _config.get("DATABASE_URL", types.postgres_url)

@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -16,6 +17,7 @@ from rest_framework.views import APIView
 from qsmetrics import __version__
 from usage.api.schema import HEALTH
 from usage.database_trouble import DATABASE_TROUBLE, RETRY_AFTER_SECONDS, explain
+from usage.models import CollectorState
 from usage.queries import records_persisted
 from usage.recording import write_transaction
 
@@ -49,7 +51,17 @@ class HealthView(APIView):
             logger.error("health: %s", trouble)
             body = {"ok": False, "error": trouble, **state}
             return Response(body, status=503, headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
-        return Response({"ok": True, **state, "total_records_persisted": total})
+        healthy = {"ok": True, **state, "total_records_persisted": total}
+        if settings.METRICS_CLIPROXY:
+            healthy["collectors"] = _collectors()
+        return Response(healthy)
+
+
+def _collectors() -> list[dict[str, Any]]:
+    """Without addresses and errors, which are in admin: health is open to all."""
+    names = [proxy.name for proxy in settings.METRICS_CLIPROXY]
+    shown = ("name", "state", "way", "records", "possible_losses", "last_record_at")
+    return [dict(row) for row in CollectorState.objects.filter(name__in=names).values(*shown)]
 
 
 @contextmanager

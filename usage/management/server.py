@@ -12,7 +12,7 @@ import struct
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from django.conf import settings
 from django.utils.module_loading import import_string
@@ -37,9 +37,18 @@ _REFUSALS = {
 _BACKLOG = 1024
 _LONGEST_SILENCE = struct.pack("ll", 10, 0)  # seconds and microseconds
 _PAUSE_MS = 5
+_PATIENCE_AT_THE_END = 20.0
 _BYTES_AT_ONCE = 131_072  # of a body, held for each client: gunicorn's own megabyte adds up
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _OBJECTS_BETWEEN_COLLECTIONS = 20_000
+
+
+class Beside(Protocol):
+    """Work that goes on in a worker while it serves."""
+
+    def start(self) -> None: ...
+
+    def stop(self, seconds: float) -> None: ...
 
 
 class CannotListen(Exception):
@@ -64,8 +73,13 @@ def listen(address: BindAddress) -> socket.socket:
     return listener
 
 
-def run(listener: socket.socket, *, workers: int, threads: int) -> None:
-    """Serve until SIGTERM or Ctrl-C, then let running requests finish."""
+def run(
+    listener: socket.socket, *, workers: int, threads: int, beside: Beside | None = None
+) -> None:
+    """Serve until SIGTERM or Ctrl-C, then let running requests finish.
+
+    What is `beside` runs in each worker.
+    """
     SocketUnreader.max_body_chunk = _BYTES_AT_ONCE
     _give_memory_back()
     _Application(
@@ -83,8 +97,18 @@ def run(listener: socket.socket, *, workers: int, threads: int) -> None:
             "loglevel": "warning",
             "control_socket_disable": True,
             "proc_name": "qsmetrics",
+            **_hooks(beside),
         }
     ).run()
+
+
+def _hooks(beside: Beside | None) -> dict[str, Callable[..., None]]:
+    if beside is None:
+        return {}
+    return {
+        "post_worker_init": lambda worker: beside.start(),
+        "worker_exit": lambda arbiter, worker: beside.stop(_PATIENCE_AT_THE_END),
+    }
 
 
 def _give_memory_back() -> None:

@@ -1,5 +1,6 @@
 """What the portal keeps. The tables' names and columns are part of the contract."""
 
+from usage.models.collector_state import CollectorState
 from usage.models.idempotent_post import IdempotentPost
 from usage.models.imported_file import ImportedFile
 from usage.models.ingest_token import IngestToken
@@ -9,6 +10,7 @@ from usage.models.usage_metric import FAILED, UsageMetric, UsageMetricQuerySet
 
 __all__ = [
     "FAILED",
+    "CollectorState",
     "IdempotentPost",
     "ImportedFile",
     "IngestToken",

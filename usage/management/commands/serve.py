@@ -13,6 +13,7 @@ from tqdm import tqdm
 from qsmetrics import __version__
 from qsmetrics.setting_types import BindAddress
 from usage import demo, first_admin
+from usage.collecting import Collectors
 from usage.database_trouble import DATABASE_TROUBLE, explain
 from usage.management import connection_pool, server
 from usage.management.portal_command import PortalCommand
@@ -52,6 +53,7 @@ class Command(PortalCommand):
                 listener,
                 workers=1 if connection.vendor == "sqlite" else settings.METRICS_WORKERS,
                 threads=settings.METRICS_THREADS,
+                beside=Collectors(settings.METRICS_CLIPROXY) if settings.METRICS_CLIPROXY else None,
             )
 
     def _prepare(self, *, with_demo: bool) -> None:
@@ -98,6 +100,8 @@ class Command(PortalCommand):
             self.stdout.write(
                 "  ingest     OFF: METRICS_ENABLED or USAGE_STATISTICS_ENABLED is false"
             )
+        for proxy in settings.METRICS_CLIPROXY:
+            self.stdout.write(f"  collects   from {proxy.name}: see `manage.py collect --status`")
         self.stdout.write("Stop with Ctrl-C.")
         self.stdout.flush()
 

@@ -1,0 +1,51 @@
+"""Records that a queue has given away and the database does not hold yet: on disk meanwhile."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from usage.records import UsageRecord
+
+_encode = msgspec.json.Encoder().encode
+_record = msgspec.json.Decoder(UsageRecord)
+
+
+class Spool:
+    """A private file of records, one on each line; their keys are hashed already."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+
+    def close(self) -> None:
+        os.close(self._file)
+
+    def add(self, records: Sequence[UsageRecord]) -> None:
+        """Durable on return. OSError where the disk is full; then none of them is in it."""
+        lines = b"".join(_encode(record) + b"\n" for record in records)
+        end = os.fstat(self._file).st_size
+        try:
+            written = 0
+            while written < len(lines):
+                written += os.write(self._file, lines[written:])
+            os.fdatasync(self._file)
+        except OSError:
+            os.ftruncate(self._file, end)
+            raise
+
+    def records(self) -> list[UsageRecord]:
+        """All of them; what a power cut left half-written was never promised to anybody."""
+        content = os.pread(self._file, os.fstat(self._file).st_size, 0)
+        found = []
+        for line in content.split(b"\n")[:-1]:
+            try:
+                found.append(_record.decode(line))
+            except msgspec.DecodeError:
+                continue
+        return found
+
+    def clear(self) -> None:
+        """After its records are in the database."""
+        os.ftruncate(self._file, 0)

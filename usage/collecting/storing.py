@@ -1,0 +1,95 @@
+"""From the spool to the database, on a thread of its own: a queue does not wait for locks."""
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+
+import msgspec
+from django.db import DataError, IntegrityError, connection
+
+from usage.collecting.progress import Progress
+from usage.collecting.spool import Spool
+from usage.database_trouble import DATABASE_TROUBLE, explain
+from usage.recording import record_batch
+from usage.records import UsageRecord
+
+logger = logging.getLogger(__name__)
+
+_MOST_WAITING = 100_000  # records; then the queue must wait
+_AT_ONCE = 2_000
+_REST = 0.5  # seconds between two tries
+_Bury = Callable[[bytes, str], None]
+
+
+class SpooledStore:
+    """Takes records, durable on return, and stores them when the database takes them."""
+
+    def __init__(self, spool: Spool, progress: Progress, bury: _Bury) -> None:
+        self._spool, self._progress, self._bury = spool, progress, bury
+        self._changed = threading.Condition()
+        self._waiting = spool.records()  # of a process that was killed
+        self._is_closing = False
+        self._thread = threading.Thread(target=self._run, name="collector store", daemon=True)
+        self._thread.start()
+
+    @property
+    def is_full(self) -> bool:
+        return len(self._waiting) >= _MOST_WAITING
+
+    def add(self, records: Sequence[UsageRecord]) -> None:
+        with self._changed:
+            try:
+                self._spool.add(records)
+            except OSError as error:  # held in memory, and the database may take them all the same
+                logger.warning("the spool of the collector: %s", error.strerror)
+            self._waiting += records
+            self._changed.notify()
+
+    def close(self, seconds: float) -> None:
+        """Store what waits, within that time; the rest is in the spool for the next start."""
+        with self._changed:
+            self._is_closing = True
+            self._changed.notify()
+        self._thread.join(seconds)
+
+    def _run(self) -> None:
+        try:
+            while not (self._is_closing and not self._waiting):
+                with self._changed:
+                    if not self._waiting:
+                        self._changed.wait()
+                if not self._is_stored() and self._is_closing:
+                    return
+        finally:
+            connection.close()
+
+    def _is_stored(self) -> bool:
+        """Whether the database took all that waits; after trouble, a while later."""
+        while some := self._waiting[:_AT_ONCE]:
+            try:
+                self._store(some)
+            except DATABASE_TROUBLE as error:
+                self._progress.spooled(len(self._waiting), explain(error))
+                with self._changed:
+                    self._changed.wait(_REST)
+                return False
+            with self._changed:
+                del self._waiting[: len(some)]
+                if not self._waiting:
+                    self._spool.clear()
+        self._progress.spooled(0)
+        return True
+
+    def _store(self, records: list[UsageRecord]) -> None:
+        try:
+            self._count(records)
+        except (DataError, IntegrityError):
+            for record in records:
+                try:
+                    self._count([record])
+                except (DataError, IntegrityError):
+                    self._bury(msgspec.json.encode(record), "the database refuses its values")
+
+    def _count(self, records: list[UsageRecord]) -> None:
+        result = record_batch(records)
+        self._progress.count(records=result.accepted, duplicates=result.duplicates)

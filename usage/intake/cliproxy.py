@@ -1,0 +1,180 @@
+"""A record of CLIProxyAPI's usage queue: one attempt at an upstream, as it hands it over.
+
+Its API keys, accounts, headers and addresses are hashed or passed over right here.
+"""
+
+import datetime as dt
+
+import msgspec
+
+from usage.identity import event_identity
+from usage.records import InvalidRow, UsageRecord, record_from
+
+SOURCE = "cliproxy"
+_UNKNOWN = ("", "unknown")
+# Whose input leaves out what the cache read and wrote, and whose output leaves out reasoning.
+_INPUT_WITHOUT_CACHE = ("claude", "anthropic")
+_OUTPUT_WITHOUT_REASONING = ("gemini", "vertex", "aistudio", "antigravity")
+
+
+class _Tokens(msgspec.Struct, gc=False):
+    input_tokens: int = 0
+    output_tokens: int = 0
+    reasoning_tokens: int = 0
+    cached_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_creation_tokens: int = 0
+    total_tokens: int = 0
+
+
+class _Input(msgspec.Struct, gc=False):
+    total_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+
+
+class _Output(msgspec.Struct, gc=False):
+    total_tokens: int = 0
+    reasoning_tokens: int = 0
+
+
+class _Breakdown(msgspec.Struct, gc=False):
+    quality: str = ""
+    total_tokens: int = 0
+    input: _Input = msgspec.field(default_factory=_Input)
+    output: _Output = msgspec.field(default_factory=_Output)
+
+
+class _Fail(msgspec.Struct, gc=False):
+    status_code: int = 0
+
+
+class _Attempt(msgspec.Struct, gc=False):
+    timestamp: str | None = None
+    latency_ms: int | float = 0
+    ttft_ms: int | float = 0
+    auth_index: str | None = None
+    tokens: _Tokens | None = None
+    failed: bool = False
+    generate: bool | None = None
+    fail: _Fail | None = None
+    accounting_version: int = 0
+    token_breakdown: _Breakdown | None = None
+    provider: str | None = None
+    model: str | None = None
+    alias: str | None = None
+    endpoint: str | None = None
+    api_key: str | None = None
+    request_id: str | None = None
+
+
+class _Control(msgspec.Struct, gc=False):
+    support_refresh: bool | None = None
+    refresh: bool | None = None
+
+
+_attempt = msgspec.json.Decoder(_Attempt)
+_control = msgspec.json.Decoder(_Control)
+
+
+def is_control(payload: bytes) -> bool:
+    """Whether it is a sign between the proxy and its subscribers, and no usage."""
+    try:
+        found = _control.decode(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return found.support_refresh is not None or found.refresh is not None
+
+
+def record_of(payload: bytes, source: str, now: dt.datetime) -> UsageRecord:
+    """The record of an attempt of the proxy `source`; InvalidRow when it cannot be stored."""
+    try:
+        attempt = _attempt.decode(payload)
+    except msgspec.ValidationError as error:
+        raise InvalidRow.whole(f"is not a usage record: {error}") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise InvalidRow.whole("is not JSON") from None
+    if attempt.tokens is None and attempt.model is None:
+        raise InvalidRow.whole("is not a usage record: it has neither model nor tokens")
+    model = attempt.model or "unknown"
+    values = {
+        "timestamp": _completed(attempt),
+        "model": model,
+        "requested_model": attempt.alias or model,
+        "provider": None if attempt.provider in _UNKNOWN else attempt.provider,
+        "request_id": attempt.request_id or None,
+        "status": _status(attempt),
+        "latency_ms": attempt.latency_ms,
+        "ttft_ms": attempt.ttft_ms if attempt.ttft_ms > 0 else None,
+        "api_key": attempt.api_key or None,
+        "source": source,
+        **_tokens(attempt),
+    }
+    known = {name: value for name, value in values.items() if value is not None}
+    record = record_from(known, now)
+    return msgspec.structs.replace(record, event_id=_identity(attempt))
+
+
+def _completed(attempt: _Attempt) -> dt.datetime | None:
+    """The record tells when the attempt began. Go's zero time means that nobody noted it."""
+    if attempt.timestamp is None or attempt.timestamp.startswith("0001-01-01"):
+        return None
+    try:
+        began = msgspec.convert(attempt.timestamp, dt.datetime)
+        if began.tzinfo is None:
+            raise InvalidRow.whole("timestamp: needs a zone")
+        return began + dt.timedelta(milliseconds=attempt.latency_ms)
+    except (msgspec.ValidationError, OverflowError):
+        raise InvalidRow.whole("timestamp: must be an RFC 3339 time") from None
+
+
+def _status(attempt: _Attempt) -> int:
+    code = attempt.fail.status_code if attempt.fail else 0
+    if attempt.failed:
+        return code if 400 <= code <= 599 else 500
+    return code if 100 <= code <= 399 else 200
+
+
+def _tokens(attempt: _Attempt) -> dict[str, int]:
+    found = attempt.token_breakdown
+    if attempt.accounting_version >= 2 and found is not None and found.quality != "inconsistent":
+        return {
+            "prompt_tokens": found.input.total_tokens,
+            "completion_tokens": found.output.total_tokens,
+            "total_tokens": found.total_tokens,
+            "cached_tokens": found.input.cache_read_tokens,
+            "cache_write_tokens": found.input.cache_write_tokens,
+            "reasoning_tokens": found.output.reasoning_tokens,
+        }
+    tokens = attempt.tokens or _Tokens()
+    provider = (attempt.provider or "").lower()
+    prompt, completion = tokens.input_tokens, tokens.output_tokens
+    cached = tokens.cache_read_tokens or tokens.cached_tokens
+    if any(name in provider for name in _INPUT_WITHOUT_CACHE):
+        prompt += cached + tokens.cache_creation_tokens
+    if any(name in provider for name in _OUTPUT_WITHOUT_REASONING):
+        completion += tokens.reasoning_tokens
+    return {
+        "prompt_tokens": prompt,
+        "completion_tokens": completion,
+        "total_tokens": max(tokens.total_tokens, prompt + completion),
+        "cached_tokens": cached,
+        "cache_write_tokens": tokens.cache_creation_tokens,
+        "reasoning_tokens": tokens.reasoning_tokens,
+    }
+
+
+def _identity(attempt: _Attempt) -> int:
+    """Of all that tells two attempts apart: a request's id is short, and each retry has it too."""
+    tokens = attempt.tokens or _Tokens()
+    parts = (
+        attempt.request_id,
+        attempt.timestamp,
+        attempt.model,
+        attempt.auth_index,
+        attempt.endpoint,
+        *msgspec.structs.astuple(tokens),
+        attempt.failed,
+        attempt.latency_ms,
+    )
+    return event_identity(SOURCE, "\x1f".join("" if part is None else str(part) for part in parts))
