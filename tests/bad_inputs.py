@@ -159,9 +159,13 @@ BAD_INPUTS = [
         413,
         Content_Encoding="gzip",
     ),
-    raw("100,001 lines", "over 100000 rows", b"{}\n" * 100_001, 413),
-    raw("array of 100,001 rows", "over 100000 rows", b"[" + b"{}," * 100_000 + b"{}]", 413),
-    raw("array of 100,001 numbers", "over 100000 rows", b"[" + b"5," * 100_000 + b"5]", 413),
+    raw("100,001 lines", "100,000 rows are the most", b"{}\n" * 100_001, 413),
+    raw(
+        "array of 100,001 rows", "100,000 rows are the most", b"[" + b"{}," * 100_000 + b"{}]", 413
+    ),
+    raw(
+        "array of 100,001 numbers", "100,000 rows are the most", b"[" + b"5," * 100_000 + b"5]", 413
+    ),
     raw("brotli", "must be gzip", GOOD, 415, Content_Encoding="br"),
     raw("body over the limit", "METRICS_MAX_BODY_MB", b" " * (32 * 2**20 + 1), 413),
     lines("half of gzipped lines", "ends too early", gzip.compress(GOOD_LINES)[:-6], gzip=True),
@@ -173,7 +177,7 @@ BAD_INPUTS = [
     ),
     lines("zip bomb of lines", "METRICS_MAX_BODY_MB", gzip.compress(BLANK_LINES), 413, gzip=True),
     lines("lines over the limit", "METRICS_MAX_BODY_MB", GOOD_LINES + BLANK_LINES, 413),
-    lines("100,001 good lines", "over 100000 rows", GOOD + b"\n" + GOOD_LINES * 10, 413),
+    lines("100,001 good lines", "100,000 rows are the most", GOOD + b"\n" + GOOD_LINES * 10, 413),
     lines("a bad line behind many good ones", '"index": 10000', GOOD_LINES + b'{"model":5}'),
     lines("lines of latin-1", "not UTF-8", GOOD_LINES + b'{"model":"caf\xe9"}\n'),
     lines("nothing but blank lines", "the body is empty", b" \r\n\n\t\n"),

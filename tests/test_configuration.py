@@ -80,6 +80,8 @@ def test_a_proxys_whole_file_may_be_given_and_values_stay_the_text_that_they_are
         "METRICS_TIME_ZONE": "UTC",
         "METRICS_MAX_BODY_MB": "32",
         "METRICS_SQLITE_SYNCHRONOUS": "FULL",
+        "METRICS_CLIPROXY_URL": "",
+        "METRICS_CLIPROXY_KEY": "",
         "METRICS_THREADS": "8",
         "METRICS_WORKERS": "2",
         "METRICS_DEBUG": "false",

@@ -72,7 +72,9 @@ def test_metrics_and_logs_are_taken_and_dropped(client, path, media_type, answer
 @pytest.mark.parametrize(
     ("body", "extra", "status", "says"),
     [
-        (b"\xff\xff\xff", {}, 400, "not an OTLP trace request in protobuf"),
+        (b"\xff\xff\xff", {}, 400, "not protobuf"),
+        (b"\x0a\x04\x12\x02\x12", {}, 400, "cut off"),
+        (b"\x0a\x05\x12\x03\x12\x01\xff", {}, 400, "not an OTLP trace request in protobuf"),
         (b"no gzip", {"HTTP_CONTENT_ENCODING": "gzip"}, 400, "not valid gzip"),
         (b"", {"HTTP_CONTENT_ENCODING": "br"}, 415, "gzip"),
     ],
@@ -193,6 +195,33 @@ def test_a_bomb_is_refused_at_the_limit(client, settings):
     packer = zlib.compressobj(9, wbits=31)
     bomb = b"".join(packer.compress(bytes(1_000_000)) for _ in range(50)) + packer.flush()
     assert post(client, bomb, HTTP_CONTENT_ENCODING="gzip").status_code == 413
+
+
+@pytest.mark.parametrize(
+    ("body", "media_type"),
+    [
+        (b'{"resourceSpans":[' + b"{}," * 1_000_001 + b"{}]}", JSON),
+        (b"\x0a\x00" * 1_000_001, PROTOBUF),
+        (b"\x0a\x04\x12\x02\x12\x00" * 400_000, PROTOBUF),
+    ],
+)
+def test_millions_of_empty_parts_are_refused(client, body, media_type):
+    assert post(client, body, media_type).status_code == 413
+
+
+@pytest.mark.parametrize("encode", [as_json, as_protobuf])
+def test_a_call_is_found_among_megabytes_of_what_was_said(client, encode):
+    said = {f"llm.input_messages.{n}.message.content": "SECRET " * 20_000 for n in range(20)}
+    events = [
+        ("gen_ai.content.prompt", START, said),
+        ("exception", START, {"exception.type": "Timeout"}),
+    ]
+    body = encode(request(span({**said, **CALL, "zebra": ["x"] * 1000}, events=events)))
+    assert len(body) > 2_000_000
+    answer = post(client, body, PROTOBUF if encode is as_protobuf else JSON)
+    assert answer.status_code == 200
+    row = UsageMetric.objects.get()
+    assert (row.model, row.prompt_tokens, row.status) == ("gpt-5", 3, "408")
 
 
 json_values = st.recursive(

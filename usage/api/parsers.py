@@ -88,7 +88,8 @@ def parse_with(
         ) from None
     except TooManyRows:
         raise ApiError(
-            413, f"the body holds over {native.MOST_ROWS} rows: send smaller batches"
+            413,
+            "the body holds too many rows or parts (100,000 rows are the most): send less at once",
         ) from None
     except UnknownEncoding as error:
         raise ApiError(415, str(error)) from None

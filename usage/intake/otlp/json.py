@@ -5,10 +5,18 @@ from typing import Any
 
 import msgspec
 
-from usage.intake.native import MalformedBody
-from usage.intake.otlp.span import STATUS_ERROR, Attributes, Event, Span, is_known, is_known_event
+from usage.intake.native import MalformedBody, TooManyRows
+from usage.intake.otlp.span import (
+    STATUS_ERROR,
+    Attributes,
+    Event,
+    Span,
+    is_known,
+    is_known_event,
+)
 
 MEDIA_TYPE = "application/json"
+_MOST_OBJECTS = 1_000_000  # a hundred times what exporters send at once
 
 
 class _Value(msgspec.Struct, rename="camel", gc=False):
@@ -68,6 +76,8 @@ _request = msgspec.json.Decoder(_Request)
 
 def spans(body: bytes) -> Iterator[Span]:
     """The spans of a request; MalformedBody if it is none."""
+    if body.count(b"{") > _MOST_OBJECTS:
+        raise TooManyRows
     try:
         request = _request.decode(body.strip() or b"{}")  # a connection that is only tried
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
