@@ -179,6 +179,14 @@ def record_from(values: Any, now: dt.datetime) -> UsageRecord:
     if not isinstance(values, Mapping):
         raise InvalidRow.whole("must be an object with at least a model")
     known = {name: values[name] for name in _TYPES if name in values}
+    try:  # at once, which is several times faster; field by field only to name every fault
+        row = msgspec.convert(known, IncomingRow)
+    except (msgspec.ValidationError, OverflowError):
+        row = _converted_one_by_one(known)
+    return make_record(row, now)
+
+
+def _converted_one_by_one(known: dict[str, Any]) -> IncomingRow:
     faults = []
     if known.get("model") is None:
         faults.append(FieldError("model", "is required: " + _RULES["model"]))
@@ -190,7 +198,7 @@ def record_from(values: Any, now: dt.datetime) -> UsageRecord:
             faults.append(FieldError(name, f"{_RULES[name]}{_but_got(name, value)}"))
     if faults:
         raise InvalidRow(faults)
-    return make_record(IncomingRow(**known), now)
+    return IncomingRow(**known)
 
 
 def completed_at(timestamp: dt.datetime | float, now: dt.datetime) -> dt.datetime:
