@@ -11,6 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from qsmetrics.cliproxy_setting import Proxy
+from usage.collecting import Collectors
+from usage.models import CollectorState, UsageMetric
+
 KEY = "management-secret"
 _PROGRAM = Path(__file__).with_name("fake_cliproxy.py")
 _PATIENCE = 20.0
@@ -121,3 +125,23 @@ def record(**fields: Any) -> bytes:
             **fields,
         }
     ).encode()
+
+
+@contextmanager
+def collecting(*proxies: Proxy) -> Iterator[Collectors]:
+    """Collectors at work, which have ended afterwards."""
+    collectors = Collectors(proxies)
+    collectors.start()
+    try:
+        yield collectors
+    finally:
+        collectors.stop(20)
+        assert not collectors.are_running()
+
+
+def has_rows(count: int) -> Any:
+    return lambda: UsageMetric.objects.count() >= count
+
+
+def state(name: str = "east") -> CollectorState:
+    return CollectorState.objects.get(name=name)

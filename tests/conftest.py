@@ -90,3 +90,10 @@ def pytest_runtest_makereport(
         report.outcome = "failed"
         report.longrepr = f"skipped, but QSMETRICS_TESTS_MUST_RUN is set: {report.longrepr}"
     return report
+
+
+@pytest.fixture
+def collector_folder(settings: Any, tmp_path: Path) -> Path:
+    """Where collectors keep what the database does not hold yet."""
+    settings.METRICS_STORAGE_PATH = tmp_path / "m.db"
+    return tmp_path / "collector"

@@ -1,27 +1,31 @@
 """Collecting from CLIProxyAPI over real sockets, through whatever happens to either side."""
 
-import json
 import os
 import random
 import signal
-import socket
 import sqlite3
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
 from django.db import connection
 
 from qsmetrics.cliproxy_setting import Proxy
-from tests.cliproxy import KEY, FakeProxy, fake_proxy, free_port, record, wait_until
+from tests.cliproxy import (
+    KEY,
+    FakeProxy,
+    collecting,
+    fake_proxy,
+    free_port,
+    has_rows,
+    state,
+    wait_until,
+)
 from tests.serving import manage, serving
 from tests.sums import assert_sums_equal_rows
-from usage.collecting.background import Collectors
-from usage.collecting.resp import RespConnection, RespError
+from usage.collecting import Collectors
 from usage.models import CollectorState, UsageMetric
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -29,36 +33,11 @@ pytestmark = pytest.mark.django_db(transaction=True)
 _RESTARTS = int(os.environ.get("QSMETRICS_QUEUE_RESTARTS", "3"))
 
 
-@pytest.fixture
-def folder(settings: Any, tmp_path: Path) -> Path:
-    settings.METRICS_STORAGE_PATH = tmp_path / "m.db"
-    return tmp_path / "collector"
-
-
-@contextmanager
-def collecting(*proxies: Proxy, stops: bool = True) -> Iterator[Collectors]:
-    collectors = Collectors(proxies)
-    collectors.start()
-    try:
-        yield collectors
-    finally:
-        collectors.stop(20)
-        assert not collectors.are_running()
-
-
 def proxy_at(fake: FakeProxy, name: str = "east", key: str = KEY) -> Proxy:
     return Proxy(name, fake.url, key)
 
 
-def has_rows(count: int) -> Any:
-    return lambda: UsageMetric.objects.count() >= count
-
-
-def state(name: str = "east") -> CollectorState:
-    return CollectorState.objects.get(name=name)
-
-
-def test_all_that_waits_and_all_that_comes_is_stored(folder):
+def test_all_that_waits_and_all_that_comes_is_stored(collector_folder):
     with fake_proxy(preload=1200) as fake, collecting(proxy_at(fake)):
         wait_until(has_rows(1200))
         fake.enqueue(300)
@@ -69,11 +48,11 @@ def test_all_that_waits_and_all_that_comes_is_stored(folder):
     )
     assert (found.possible_losses, found.spooled, found.error) == (0, 0, "")
     assert found.last_record_at is not None
-    assert (folder / "east.spool").stat().st_size == 0
+    assert (collector_folder / "east.spool").stat().st_size == 0
     assert_sums_equal_rows()
 
 
-def test_a_record_that_comes_twice_is_stored_once_and_a_retry_is_another(folder):
+def test_a_record_that_comes_twice_is_stored_once_and_a_retry_is_another(collector_folder):
     with fake_proxy() as fake, collecting(proxy_at(fake)):
         fake.enqueue_odd()
         wait_until(has_rows(2))
@@ -82,7 +61,7 @@ def test_a_record_that_comes_twice_is_stored_once_and_a_retry_is_another(folder)
     assert (state().records, state().duplicates) == (2, 1)
 
 
-def test_several_proxies_have_names_of_their_own(folder):
+def test_several_proxies_have_names_of_their_own(collector_folder):
     with fake_proxy(20) as one, fake_proxy(30) as other:
         other_proxy = proxy_at(other, "west")
         with collecting(proxy_at(one), other_proxy):
@@ -92,7 +71,7 @@ def test_several_proxies_have_names_of_their_own(folder):
     assert UsageMetric.objects.filter(source="west").count() <= 30
 
 
-def test_a_wrong_key_is_tried_once_and_told(folder):
+def test_a_wrong_key_is_tried_once_and_told(collector_folder):
     with fake_proxy(5) as fake:
         collectors = Collectors([proxy_at(fake, key="wrong")])
         collectors.start()
@@ -106,7 +85,7 @@ def test_a_wrong_key_is_tried_once_and_told(folder):
     assert "wrong" not in found.error
 
 
-def test_a_proxy_that_is_not_there_yet_is_waited_for(folder):
+def test_a_proxy_that_is_not_there_yet_is_waited_for(collector_folder):
     fake = FakeProxy()
     try:
         with collecting(proxy_at(fake)):
@@ -118,16 +97,18 @@ def test_a_proxy_that_is_not_there_yet_is_waited_for(folder):
         fake.kill()
 
 
-def test_while_the_database_is_locked_records_are_kept_on_disk(folder):
+def test_while_the_database_is_locked_records_are_kept_on_disk(collector_folder):
     with fake_proxy() as fake, collecting(proxy_at(fake)):
         wait_until(lambda: CollectorState.objects.filter(state="collecting").exists())
         with locked_database():
             fake.enqueue(500)
             wait_until(lambda: fake.stats()["queued"] == 0)
-            wait_until(lambda: len((folder / "east.spool").read_bytes().splitlines()) == 500)
+            wait_until(
+                lambda: len((collector_folder / "east.spool").read_bytes().splitlines()) == 500
+            )
         wait_until(has_rows(500), 40)
     assert state().records == 500
-    text = "".join(path.read_text() for path in folder.iterdir())
+    text = "".join(path.read_text() for path in collector_folder.iterdir())
     assert "sk-test" not in text
 
 
@@ -211,91 +192,7 @@ def test_collect_ends_when_the_key_is_refused(tmp_path):
     assert "refuses METRICS_CLIPROXY_KEY" in done.stdout
 
 
-class HttpOnly:
-    """A proxy behind something that speaks HTTP alone; what it answers can be chosen."""
-
-    def __init__(self, *answers: tuple[int, bytes]) -> None:
-        self._answers = list(answers)
-        self._server = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._server.getsockname()[1]}"
-        self.asked: list[bytes] = []
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    def close(self) -> None:
-        self._server.close()
-
-    def _serve(self) -> None:
-        while True:
-            try:
-                client, _ = self._server.accept()
-            except OSError:
-                return
-            with client:
-                asked = client.recv(65_536)
-                if not asked.startswith(b"GET "):
-                    client.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
-                    continue
-                self.asked.append(asked)
-                status, body = self._answers.pop(0) if self._answers else (200, b"[]")
-                head = f"HTTP/1.1 {status} X\r\nContent-Length: {len(body)}\r\n\r\n"
-                client.sendall(head.encode() + body)
-
-
-@pytest.fixture
-def http_only() -> Iterator[Any]:
-    made: list[HttpOnly] = []
-
-    def make(*answers: tuple[int, bytes]) -> HttpOnly:
-        made.append(HttpOnly(*answers))
-        return made[-1]
-
-    yield make
-    for each in made:
-        each.close()
-
-
-def test_the_queue_is_fetched_over_http_where_there_is_no_resp(folder, http_only):
-    batch = [record(request_id=f"{number:08x}") for number in range(3)]
-    server = http_only((200, b"[" + b",".join(batch) + b"]"))
-    with collecting(Proxy("east", server.url, KEY)):
-        wait_until(has_rows(3))
-        wait_until(lambda: CollectorState.objects.filter(way="http").exists())
-    assert b"GET /v0/management/usage-queue?count=" in server.asked[0]
-    assert f"Authorization: Bearer {KEY}".encode() in server.asked[0]
-
-
-def test_a_refusal_over_http_is_final(folder, http_only):
-    server = http_only((403, b'{"error": "remote management disabled"}'))
-    collectors = Collectors([Proxy("east", server.url, KEY)])
-    collectors.start()
-    wait_until(lambda: not collectors.are_running())
-    assert "remote management disabled" in state().error
-    assert len(server.asked) == 1
-
-
-def test_a_proxy_without_a_queue_is_asked_again_later(folder, http_only):
-    server = http_only((404, b""), (500, b""), (200, b"nonsense"), (200, b"[%s]" % record()))
-    with collecting(Proxy("east", server.url, KEY)):
-        wait_until(has_rows(1), 30)
-    assert len(server.asked) >= 4
-
-
-def test_a_broken_record_is_put_aside_without_its_secrets(folder, http_only):
-    broken = record(tokens={"input_tokens": -5}, model="gpt-x")
-    server = http_only((200, b"[%s,5,%s]" % (broken, record())))
-    with collecting(Proxy("east", server.url, KEY)):
-        wait_until(has_rows(1))
-    assert state().broken == 2
-    text = (folder / "east.broken.ndjson").read_text()
-    lines = [json.loads(line) for line in text.splitlines()]
-    assert "prompt_tokens: must be a whole number" in lines[0]["reason"]
-    assert lines[0]["record"]["model"] == "gpt-x"
-    secrets = ("client-key-1", "user@example.com", "192.0.2.10", "COOKIE", "test-client")
-    assert not any(secret in text for secret in secrets)
-    assert (folder / "east.broken.ndjson").stat().st_mode & 0o077 == 0
-
-
-def test_one_collector_at_a_time(folder):
+def test_one_collector_at_a_time(collector_folder):
     with fake_proxy(preload=100) as fake, collecting(proxy_at(fake)):
         wait_until(has_rows(100))
         with collecting(proxy_at(fake)):
@@ -305,29 +202,7 @@ def test_one_collector_at_a_time(folder):
     assert state().records == 150
 
 
-def test_resp_replies_may_come_in_any_pieces():
-    replies = b"+OK\r\n:5\r\n$-1\r\n*2\r\n$3\r\na\r\n\r\n$0\r\n\r\n-ERR no\r\n"
-    server = socket.create_server(("127.0.0.1", 0))
-    client = RespConnection(server.getsockname(), encrypted=False, timeout=0.05)
-    other, _ = server.accept()
-    got: list[Any] = []
-    for byte in replies:
-        other.sendall(bytes([byte]))
-        try:
-            got.append(client.read())
-        except TimeoutError:
-            pass
-        except RespError as error:
-            got.append(str(error))
-    assert got == [b"OK", 5, None, [b"a\r\n", b""], "ERR no"]
-    other.sendall(b"HTTP/1.1 400\r\n")
-    with pytest.raises(ConnectionError):
-        client.read()
-    for each in (client, other, server):
-        each.close()
-
-
-def test_through_restarts_of_the_queue_nothing_stored_is_lost_or_doubled(folder):
+def test_through_restarts_of_the_queue_nothing_stored_is_lost_or_doubled(collector_folder):
     """A killed proxy takes with it what nobody fetched; all it gave away while it lived counts."""
     chance = random.Random(5)
     fake = FakeProxy(free_port())

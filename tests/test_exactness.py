@@ -436,6 +436,9 @@ def test_the_parts_of_an_answer_agree_while_others_write():
         writer.start()
     try:
         found = [assert_parts_agree(number) for number in range(60)]
+        until = time.monotonic() + 20
+        while len(set(found)) <= 20 and time.monotonic() < until:  # on a busy machine
+            found.append(assert_parts_agree(len(found)))
     finally:
         stop.set()
         for writer in writers:
