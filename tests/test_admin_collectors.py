@@ -24,7 +24,7 @@ def collector() -> CollectorState:
 
 def test_it_tells_how_each_stands(admin_client, collector):
     page = admin_client.get(LIST).content.decode()
-    assert [text in page for text in ("east", "Waiting", "1,234")] == [True] * 3
+    assert [text in page for text in ("east", "Waiting", "1,234", "refused")] == [True] * 4
     page = admin_client.get(f"{LIST}{collector.pk}/change/").content.decode()
     assert [text in page for text in ("Connection refused", "http://10.0.0.1:8317")] == [True] * 2
 

@@ -12,9 +12,9 @@ from usage.models import CollectorState
 
 @admin.register(CollectorState)
 class CollectorStateAdmin(PortalModelAdmin):
-    list_display = ["name", "state", "way", "stored", "waiting_on_disk", "refused", "last_record"]
+    list_display = ["name", "state", "way", "stored", "last_record", "error"]
     fields = [
-        *("name", "url", "state", "way", "error", "stored", "stored_before", "refused"),
+        *("name", "address", "state", "way", "error", "stored", "stored_before", "refused"),
         *("waiting_on_disk", "possible_losses", "last_loss", "last_record", "last_heard_of"),
     ]
     sortable_by = ()
@@ -24,6 +24,10 @@ class CollectorStateAdmin(PortalModelAdmin):
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+    @admin.display(description="Address")
+    def address(self, collector: CollectorState) -> str:
+        return collector.url
 
     @admin.display(description="Records")
     def stored(self, collector: CollectorState) -> str:
