@@ -1,8 +1,7 @@
 """OpenTelemetry's OTLP/HTTP: traces are stored; metrics and logs are taken and dropped."""
 
-import datetime as dt
-from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any
 
 import msgspec
 from django.http import HttpRequest, HttpResponse
@@ -16,17 +15,12 @@ from usage.api import errors
 from usage.api.errors import ApiError
 from usage.api.parsers import parse_with, require_enabled, room
 from usage.api.schema import DROP_TELEMETRY, STORE_TRACES
+from usage.intake.native import ParsedRows
 from usage.intake.otlp import calls, json, protobuf
 from usage.recording import record_batch
-from usage.records import InvalidRow, UsageRecord
+from usage.records import FieldError, InvalidRow
 
 _ENCODINGS = {each.MEDIA_TYPE: each for each in (protobuf, json)}
-
-
-class _Read(NamedTuple):
-    records: list[UsageRecord]
-    rejected: int
-    first_fault: str
 
 
 class _AsAsked(BaseContentNegotiation):
@@ -50,20 +44,14 @@ class _TelemetryView(APIView):
         encoding = _ENCODINGS.get(media_type)
         if encoding is None:
             raise ApiError(415, f"send OTLP with Content-Type {' or '.join(_ENCODINGS)}")
-        response = self._stored(posted, lambda each: HttpResponse(take(each, encoding), media_type))
-        if response.status_code >= 400:
-            return _as_status(response, encoding)
-        return response
 
-    def _stored(
-        self, posted: HttpRequest, view: Callable[[HttpRequest], HttpResponse]
-    ) -> HttpResponse:
         @errors.answered
-        def checked(posted: HttpRequest) -> HttpResponse:
+        def answered(posted: HttpRequest) -> HttpResponse:
             require_writer(posted, basic_tokens=self.takes_basic_tokens)
-            return view(posted)
+            return HttpResponse(take(posted, encoding), media_type)
 
-        return checked(posted)
+        response = answered(posted)
+        return _as_status(response, encoding) if response.status_code >= 400 else response
 
 
 class TracesView(_TelemetryView):
@@ -89,31 +77,27 @@ class DroppedView(_TelemetryView):
 def _take_traces(posted: HttpRequest, encoding: Any) -> bytes:
     require_enabled()
     with room.share() as share:
-        read = parse_with(lambda pieces, now: _read(encoding.spans, pieces, now), posted, share)
-        record_batch(read.records)
-    answer: bytes = encoding.answer(read.rejected, read.first_fault)
+        rows = parse_with(
+            lambda pieces, now: calls.records_of(encoding.spans(b"".join(pieces)), now),
+            posted,
+            share,
+        )
+        record_batch(rows.records)
+    answer: bytes = encoding.answer(rows.bad_rows, _first_fault(rows))
     return answer
 
 
-def _read(
-    spans: Callable[[bytes], Iterable[Any]], pieces: Iterable[bytes], now: dt.datetime
-) -> _Read:
-    records, rejected, first_fault = [], 0, ""
-    for span in spans(b"".join(pieces)):
-        if not calls.is_call(span):
-            continue
-        try:
-            records.append(calls.record_of(span, now))
-        except InvalidRow as error:
-            rejected += 1
-            first_fault = first_fault or str(error)
-    return _Read(records, rejected, first_fault)
+def _first_fault(rows: ParsedRows) -> str:
+    """What is wrong with the first call that cannot be stored."""
+    faults = [fault for fault in rows.errors if fault.index == rows.errors[0].index]
+    return str(InvalidRow([FieldError(fault.field, fault.error) for fault in faults]))
 
 
 def _drop(posted: HttpRequest, encoding: Any) -> bytes:
     with room.share() as share:
         parse_with(lambda pieces, _: [None for _ in pieces], posted, share)
-    return b"" if encoding is protobuf else b"{}"
+    answer: bytes = encoding.answer(0, "")
+    return answer
 
 
 def _as_status(response: HttpResponse, encoding: Any) -> HttpResponse:

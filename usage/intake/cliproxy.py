@@ -110,8 +110,7 @@ def record_of(payload: bytes, source: str, now: dt.datetime) -> UsageRecord:
         "source": source,
         **_tokens(attempt),
     }
-    known = {name: value for name, value in values.items() if value is not None}
-    record = record_from(known, now)
+    record = record_from(values, now)
     return msgspec.structs.replace(record, event_id=_identity(attempt))
 
 

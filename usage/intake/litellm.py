@@ -4,12 +4,13 @@ https://docs.litellm.ai/docs/observability/generic_api and …/docs/proxy/loggin
 """
 
 import datetime as dt
+from functools import partial
 from typing import Any
 
 import msgspec
 
 from usage.intake.error_types import http_status_of
-from usage.intake.native import ParsedRows, each_raw_object
+from usage.intake.native import ParsedRows, collect, each_raw_object
 from usage.records import InvalidRow, UsageRecord, record_from
 
 SOURCE = "litellm"
@@ -57,16 +58,7 @@ _call = msgspec.json.Decoder(_Call)
 
 def parse(body: bytes, now: dt.datetime) -> ParsedRows:
     """Records of an array, of lines or of a single payload; MalformedBody if it is none of them."""
-    parsed = ParsedRows()
-    for index, raw in enumerate(each_raw_object(body)):
-        try:
-            record = _record(raw, now)
-        except InvalidRow as error:
-            parsed.refuse(index, error)
-            continue
-        if record is not None:
-            parsed.records.append(record)
-    return parsed
+    return collect(each_raw_object(body), partial(_record, now=now), ParsedRows())
 
 
 def _record(raw: bytes | msgspec.Raw, now: dt.datetime) -> UsageRecord | None:
@@ -103,7 +95,7 @@ def _record(raw: bytes | msgspec.Raw, now: dt.datetime) -> UsageRecord | None:
         "source": SOURCE,
         **_details(metadata.usage_object),
     }
-    return record_from({name: value for name, value in values.items() if value is not None}, now)
+    return record_from(values, now)
 
 
 def _without_prefix(model: Any, provider: Any) -> Any:
@@ -128,10 +120,8 @@ def _milliseconds(start: Any, end: Any) -> float | None:
 
 def _details(usage: Any) -> dict[str, int]:
     """The kinds of tokens; zero where LiteLLM knows of none."""
-    prompt, completion = (
-        _object(usage, "prompt_tokens_details"),
-        _object(usage, "completion_tokens_details"),
-    )
+    prompt = _object(usage, "prompt_tokens_details")
+    completion = _object(usage, "completion_tokens_details")
     return {
         "cached_tokens": _count(prompt, "cached_tokens")
         or _count(usage, "cache_read_input_tokens"),

@@ -181,18 +181,22 @@ def _parse_each(
     rows: Iterable[bytes | msgspec.Raw], text: bytes, now: dt.datetime, parsed: ParsedRows
 ) -> None:
     has_go_names = _GO_NAME.search(text) is not None
-    _collect(rows, partial(_parse_one, now=now, has_go_names=has_go_names), parsed)
+    collect(rows, partial(_parse_one, now=now, has_go_names=has_go_names), parsed)
 
 
-def _collect(
-    rows: Iterable[Any], make: Callable[[Any], UsageRecord], parsed: ParsedRows
+def collect(
+    rows: Iterable[Any], make: Callable[[Any], UsageRecord | None], parsed: ParsedRows
 ) -> ParsedRows:
+    """Add what `make` makes of each row, or its faults; None is for what is no usage."""
     first = len(parsed.records) + parsed.bad_rows
     for index, row in enumerate(rows, first):
         try:
-            parsed.records.append(make(row))
+            record = make(row)
         except InvalidRow as error:
             parsed.refuse(index, error)
+            continue
+        if record is not None:
+            parsed.records.append(record)
     return parsed
 
 
@@ -226,7 +230,7 @@ def _parse_value(body: bytes, now: dt.datetime) -> ParsedRows:
 
 
 def _parse_values(values: list[Any], now: dt.datetime) -> ParsedRows:
-    return _collect(
+    return collect(
         _not_too_many(values), lambda value: record_from(_our_names(value), now), ParsedRows()
     )
 

@@ -2,11 +2,13 @@
 
 import datetime as dt
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any
 
 import msgspec
 
 from usage.intake.error_types import http_status_of
+from usage.intake.native import ParsedRows, collect
 from usage.intake.otlp import conventions as names
 from usage.intake.otlp.span import Attributes, Span
 from usage.records import InvalidRow, UsageRecord, record_from
@@ -23,6 +25,11 @@ class _Parameters(msgspec.Struct):
 
 _parameters = msgspec.json.Decoder(_Parameters)
 _object = msgspec.json.Decoder(dict[str, Any])
+
+
+def records_of(spans: Iterable[Span], now: dt.datetime) -> ParsedRows:
+    """Those of the calls among the spans, and the faults of calls that cannot be stored."""
+    return collect(filter(is_call, spans), partial(record_of, now=now), ParsedRows())
 
 
 def is_call(span: Span) -> bool:
@@ -66,7 +73,7 @@ def record_of(span: Span, now: dt.datetime) -> UsageRecord:
         "source": SOURCE,
         **_tokens(attributes),
     }
-    return record_from({name: value for name, value in values.items() if value is not None}, now)
+    return record_from(values, now)
 
 
 def _first(attributes: Mapping[str, Any], aliases: Iterable[str]) -> Any:
@@ -148,8 +155,9 @@ def _status(span: Span) -> Any:
     status = _whole(_first(span.attributes, names.HTTP_STATUS))
     if isinstance(status, int) and 100 <= status <= 599:
         return status
+    exceptions = (e for e in span.events if e.name == names.EXCEPTION_EVENT)
     error = _first(span.attributes, (names.ERROR_TYPE,)) or next(
-        (e.attributes.get(names.EXCEPTION_TYPE) for e in span.events if e.name == "exception"), None
+        (each.attributes.get(names.EXCEPTION_TYPE) for each in exceptions), None
     )
     if error is not None:
         return http_status_of(str(error))
