@@ -101,6 +101,31 @@ def test_a_broken_record_is_put_aside_without_its_secrets(collector_folder, http
     assert (collector_folder / "east.broken.ndjson").stat().st_mode & 0o077 == 0
 
 
+def serve_script(server: socket.socket, connections: list[list[bytes]]) -> None:
+    """Answer each command of each connection with the next reply; then hang up."""
+    for replies in connections:
+        client, _ = server.accept()
+        with client:
+            for reply in replies:
+                client.recv(65_536)
+                client.sendall(reply)
+
+
+def test_an_error_in_the_middle_of_collecting_is_waited_out(collector_folder):
+    payload = record()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        refused = [b"+OK\r\n", b"-ERR unknown command 'subscribe'\r\n"]
+        missing = [b"HTTP/1.1 404 X\r\nContent-Length: 0\r\n\r\n"]
+        broken = [b"+OK\r\n", b"*0\r\n", b"-ERR try again\r\n"]
+        good = [b"+OK\r\n", b"*1\r\n$%d\r\n%s\r\n" % (len(payload), payload)]
+        script = [refused, missing, broken, refused, missing, good]
+        threading.Thread(target=serve_script, args=(server, script), daemon=True).start()
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        with collecting(Proxy("east", url, KEY)):
+            wait_until(has_rows(1))
+    assert state().way == "lpop"
+
+
 def test_resp_replies_may_come_in_any_pieces():
     replies = b"+OK\r\n:5\r\n$-1\r\n*2\r\n$3\r\na\r\n\r\n$0\r\n\r\n-ERR no\r\n"
     server = socket.create_server(("127.0.0.1", 0))

@@ -128,7 +128,10 @@ class InvalidRow(ValueError):
 
     def __init__(self, faults: list[FieldError]) -> None:
         self.faults = faults
-        super().__init__("; ".join(f"{fault.field}: {fault.error}" for fault in faults))
+        named = (
+            f"{fault.field}: {fault.error}" if fault.field else fault.error for fault in faults
+        )
+        super().__init__("; ".join(named))
 
     @classmethod
     def whole(cls, error: str) -> "InvalidRow":

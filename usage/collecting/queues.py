@@ -64,8 +64,8 @@ class _Subscription:
     def next_batch(self) -> list[bytes]:
         batch: list[bytes] = []
         try:
-            while len(batch) < AT_ONCE and (not batch or self._connection.has_more()):
-                match self._connection.read():
+            for reply in self._connection.read_all(AT_ONCE):
+                match reply:
                     case [b"message", _, bytes(payload)]:
                         batch.append(payload)
         except TimeoutError:

@@ -11,7 +11,7 @@ _LONGEST_REPLY = 256 * 2**20
 _AT_ONCE = 65_536
 
 
-class RespError(Exception):
+class RespError(ConnectionError):
     """What the server answered in the place of a value."""
 
 
@@ -48,14 +48,28 @@ class RespConnection:
         """The next reply. After a TimeoutError none of it is lost, and reading may go on."""
         while True:
             try:
-                reply, end = self._reply(0)
+                reply = self._arrived()
             except _Incomplete:
                 self._receive()
                 continue
-            del self._received[:end]
             if isinstance(reply, RespError):
                 raise reply
             return reply
+
+    def read_all(self, most: int) -> list[Any]:
+        """The next reply, and those that have wholly arrived after it, at most so many."""
+        replies = [self.read()]
+        try:
+            while len(replies) < most:
+                replies.append(self._arrived())
+        except _Incomplete:
+            pass
+        return replies
+
+    def _arrived(self) -> Any:
+        reply, end = self._reply(0)
+        del self._received[:end]
+        return reply
 
     def _receive(self) -> None:
         data = self._socket.recv(_AT_ONCE)
@@ -64,14 +78,6 @@ class RespConnection:
         self._received += data
         if len(self._received) > _LONGEST_REPLY:
             raise ConnectionError("the proxy's reply is too long")
-
-    def has_more(self) -> bool:
-        """Whether another whole reply has arrived."""
-        try:
-            self._reply(0)
-        except _Incomplete:
-            return False
-        return True
 
     def _reply(self, start: int) -> tuple[Any, int]:
         end = self._received.find(b"\r\n", start)

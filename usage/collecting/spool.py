@@ -36,8 +36,12 @@ class Spool:
             raise
 
     def records(self) -> list[UsageRecord]:
-        """All of them; what a power cut left half-written was never promised to anybody."""
+        """All of them; what a power cut left half-written was never promised to anybody.
+
+        It is cut off, lest the next record be written behind it, on the same line.
+        """
         content = os.pread(self._file, os.fstat(self._file).st_size, 0)
+        os.ftruncate(self._file, content.rfind(b"\n") + 1)
         found = []
         for line in content.split(b"\n")[:-1]:
             try:

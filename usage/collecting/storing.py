@@ -56,8 +56,7 @@ class SpooledStore:
         try:
             while not (self._is_closing and not self._waiting):
                 with self._changed:
-                    if not self._waiting:
-                        self._changed.wait()
+                    self._changed.wait_for(lambda: self._waiting or self._is_closing)
                 if not self._is_stored() and self._is_closing:
                     return
         finally:

@@ -1,0 +1,35 @@
+"""The collectors' spool: what is in it after a power cut, and how it goes on from there."""
+
+import datetime as dt
+from pathlib import Path
+
+from usage.collecting.spool import Spool
+from usage.records import UsageRecord
+
+ONE, OTHER = (
+    UsageRecord(dt.datetime(2026, 4, 25, tzinfo=dt.UTC), model, event_id=number)
+    for number, model in enumerate(("gpt-5", "o4-mini"))
+)
+
+
+def test_records_come_back_as_they_were(tmp_path: Path):
+    spool = Spool(tmp_path / "east.spool")
+    spool.add([ONE])
+    spool.add([OTHER])
+    assert spool.records() == [ONE, OTHER]
+    spool.clear()
+    assert spool.records() == []
+    spool.close()
+
+
+def test_half_a_record_does_not_cost_the_next_one(tmp_path: Path):
+    path = tmp_path / "east.spool"
+    spool = Spool(path)
+    spool.add([ONE, OTHER])
+    spool.close()
+    path.write_bytes(path.read_bytes()[:-20])
+    spool = Spool(path)
+    assert spool.records() == [ONE]
+    spool.add([OTHER])
+    assert spool.records() == [ONE, OTHER]
+    spool.close()
