@@ -82,6 +82,11 @@ SETTINGS = (
         "Its management key; several in the order of the addresses, or one for all.",
         secret=True,
     ),
+    Setting(
+        "METRICS_SOURCE_PRIORITY",
+        "",
+        "Count a call that two sources report once, from the first of these: litellm,otel.",
+    ),
     Setting("METRICS_THREADS", "8", "Request threads in each worker process."),
     Setting("METRICS_WORKERS", "2", "Worker processes on PostgreSQL; SQLite always has one."),
     Setting("METRICS_DEBUG", "false", "Django's debug mode, for developing qsmetrics itself."),

@@ -114,6 +114,14 @@ def host_names(text: str) -> list[str]:
     return names
 
 
+def source_names(text: str) -> list[str]:
+    """Comma-separated names as rows have them in `source`, each once."""
+    names = [part.strip() for part in text.split(",") if part.strip()]
+    if len(set(names)) < len(names) or any(len(name) > 64 for name in names):
+        raise ValueError("write each source once, the one that counts first: litellm,otel.")
+    return names
+
+
 def file_path(base: Path) -> Callable[[str], Path]:
     """Relative paths start at the project's folder, so that cron and a shell agree."""
 

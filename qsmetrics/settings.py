@@ -21,6 +21,7 @@ METRICS_RETENTION_DAYS = _config.get("METRICS_RETENTION_DAYS", types.whole_numbe
 METRICS_MAX_BODY_BYTES = 2**20 * _config.get("METRICS_MAX_BODY_MB", types.whole_number(1, 1024))
 METRICS_THREADS = _config.get("METRICS_THREADS", types.whole_number(1, 256))
 METRICS_WORKERS = _config.get("METRICS_WORKERS", types.whole_number(1, 64))
+METRICS_SOURCE_PRIORITY = _config.get("METRICS_SOURCE_PRIORITY", types.source_names)
 # Both switches must be on; USAGE_STATISTICS_ENABLED is the name that proxies use for it.
 METRICS_ENABLED = _config.get("METRICS_ENABLED", types.boolean)
 USAGE_STATISTICS_ENABLED = METRICS_ENABLED and _config.get(

@@ -13,7 +13,7 @@ from django.db import connection
 from tests import portal_file
 from tests.factory import four_rows
 from tests.old_files import old_database
-from usage import engines
+from usage import engines, pricing
 from usage.models import UsageMetric
 from usage.rollups import series
 
@@ -38,6 +38,12 @@ def _forget_failed_logins() -> None:
 def _forget_series() -> None:
     """Each test has other ids for them than the test before."""
     series.forget()
+
+
+@pytest.fixture(autouse=True)
+def _forget_prices() -> None:
+    """Those that the test before has set are rolled back."""
+    pricing.forget()
 
 
 @pytest.fixture(autouse=True)

@@ -51,6 +51,8 @@ def test_what_is_told_is_kept_and_the_rest_is_not():
         "response_id": None,
         "app": None,
         "user": None,
+        "cost_source": None,
+        "excluded_as": None,
     }
     text = repr(found)
     assert not any(word in text for word in ("user@", "192.0.2", "COOKIE", "client-key-1"))

@@ -52,12 +52,14 @@ def test_every_column_arrives(old_file):
         "cache_write_tokens": None,
         "reasoning_tokens": None,
         "ttft_ms": None,
-        "cost_usd": None,
+        "cost_usd": pytest.approx((10 * 1.25 + 5 * 10) / 1e6),
+        "cost_source": "genai-prices",
         "event_id": event_identity("import", f"1|{content}"),
         "source": "import",
         "response_id": None,
         "app": None,
         "user": None,
+        "excluded_as": None,
     }
 
 

@@ -69,6 +69,8 @@ def test_every_field_is_stored_as_given():
         "response_id": "chatcmpl-1",
         "app": "chat",
         "user": "ann",
+        "cost_source": "reported",
+        "excluded_as": None,
     }
 
 

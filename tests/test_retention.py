@@ -11,8 +11,8 @@ from model_bakery import baker
 from tests.factory import NOON, store
 from usage import retention
 from usage.models import IdempotentPost, UsageMetric
+from usage.recording.pace import HELD_SECONDS, Pace
 from usage.retention import Expired
-from usage.retention.pace import HELD_SECONDS, Pace
 
 MINUTE = dt.timedelta(minutes=1)
 on_sqlite = pytest.mark.skipif(connection.vendor != "sqlite", reason="SQLite's file only")

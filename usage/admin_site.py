@@ -134,6 +134,8 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     """Unfold's navigation: what the user may view here, then the portal's other pages."""
     models = (
         ("Usage metrics", "analytics", "usage.view_usagemetric", "usage_usagemetric"),
+        ("Prices", "payments", "usage.view_priceoverride", "usage_priceoverride"),
+        ("Duplicates", "filter_none", "usage.view_suppressedpair", "usage_suppressedpair"),
         ("Collectors", "downloading", "usage.view_collectorstate", "usage_collectorstate"),
         ("Ingest tokens", "key", "usage.view_ingesttoken", "usage_ingesttoken"),
         ("Users", "person", "auth.view_user", "auth_user"),

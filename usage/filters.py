@@ -31,6 +31,10 @@ class UsageFilter:
         return {column for column, values in restricted.items() if values}
 
     def rows(self) -> UsageMetricQuerySet:
+        """Those of which the figures are made."""
+        return self.rows_and_excluded().counted()
+
+    def rows_and_excluded(self) -> UsageMetricQuerySet:
         return self._matching(UsageMetric.objects.within(self.period))
 
     def rows_of_any_time(self) -> UsageMetricQuerySet:

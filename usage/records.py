@@ -16,6 +16,7 @@ from usage.identity import bare_key, event_identity, hash_api_key, known_digest,
 MOST_TOKENS = 2**53
 MOST_MS = 2**53
 MOST_USD = 1_000_000_000
+COST_REPORTED = "reported"  # as `cost_source`; the others are in usage.pricing
 _LONGEST_STATUS = 32
 EARLIEST = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
 MOST_AHEAD = dt.timedelta(hours=24)
@@ -56,6 +57,8 @@ class UsageRecord(msgspec.Struct, frozen=True, gc=False):
     response_id: str | None = None
     app: str | None = None
     user: str | None = None
+    cost_source: str | None = None
+    excluded_as: str | None = None
 
 
 class IncomingRow(msgspec.Struct, kw_only=True, gc=False):
@@ -174,6 +177,7 @@ def make_record(row: IncomingRow, now: dt.datetime, *, is_clean: bool = False) -
         row.response_id,
         row.app and intern(row.app),
         row.user and intern(row.user),
+        None if row.cost_usd is None else COST_REPORTED,
     )
 
 

@@ -1,5 +1,19 @@
-"""Django admin: importing it registers usage metrics, ingest tokens and accounts."""
+"""Django admin: importing it registers every page of it."""
 
-from usage.admin import accounts, collector_state, ingest_token, usage_metric
+from usage.admin import (
+    accounts,
+    collector_state,
+    ingest_token,
+    price_override,
+    suppressed_pair,
+    usage_metric,
+)
 
-__all__ = ["accounts", "collector_state", "ingest_token", "usage_metric"]
+__all__ = [
+    "accounts",
+    "collector_state",
+    "ingest_token",
+    "price_override",
+    "suppressed_pair",
+    "usage_metric",
+]

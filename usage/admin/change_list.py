@@ -11,7 +11,7 @@ from unfold.views import ChangeList
 
 from usage.admin import display
 from usage.admin.drill_down import DrillDown, Span
-from usage.admin.filters import ModelFilter, StatusFilter
+from usage.admin.filters import ChosenValue, ExclusionFilter, ModelFilter, StatusFilter
 from usage.admin.paginator import MOST_PAGES, UncountedPage, UncountedPaginator
 from usage.admin.search import understand
 from usage.admin.selection import Selection
@@ -47,6 +47,7 @@ class UsageChangeList(ChangeList):  # type: ignore[misc]
             period=self.span.period() if self.span else Period(),
             model=self._chosen(ModelFilter),
             status=self._chosen(StatusFilter),
+            excluded_as=self._chosen(ExclusionFilter),
             key_hash=term.key_hash,
             request_id=term.request_id,
             nothing=term.is_ambiguous,
@@ -96,7 +97,7 @@ class UsageChangeList(ChangeList):  # type: ignore[misc]
     def _link(self, when: str) -> str:
         return str(self.get_query_string({WHEN: when}))
 
-    def _chosen(self, kind: type[ModelFilter | StatusFilter]) -> str | None:
+    def _chosen(self, kind: type[ChosenValue]) -> str | None:
         return next((spec.value() for spec in self.filter_specs if isinstance(spec, kind)), None)
 
     def _chosen_span(self, request: HttpRequest) -> Span | None:

@@ -9,6 +9,8 @@ from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from usage.admin.selection import COUNTED
+from usage.models import UsageMetric
 from usage.queries import model_names
 
 _MOST_MODELS = 200
@@ -45,6 +47,19 @@ class ModelFilter(ChosenValue):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         return [(name, name) for name in model_names(_MOST_MODELS)]
+
+
+class ExclusionFilter(ChosenValue):
+    title = "counted"
+    parameter_name = "excluded_as"
+    longest = 16
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [
+            (COUNTED, "Counted rows"),
+            (UsageMetric.Exclusion.WARM_UP, "Warm-ups"),
+            (UsageMetric.Exclusion.DUPLICATE, "Suppressed duplicates"),
+        ]
 
 
 class StatusFilter(ChosenValue):

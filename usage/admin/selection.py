@@ -11,6 +11,7 @@ from usage.periods import Period
 
 # Status and request id have no index, since each would slow down ingest. Rows in the order of
 # time lie together on disk; those of one model or key lie apart, and each costs a read.
+COUNTED = "none"  # rows that are excluded as nothing
 MOST_TOGETHER = 100_000
 MOST_APART = 10_000
 
@@ -24,6 +25,7 @@ class Selection:
     key_hash: str | None = None
     status: str | None = None
     request_id: str | None = None
+    excluded_as: str | None = None  # or COUNTED
     nothing: bool = False
 
     @property
@@ -41,6 +43,10 @@ class Selection:
             rows = rows.alias(its_model=Coalesce("model", Value(""))).filter(its_model=self.model)
         if self.status is not None:
             rows = rows.with_status([self.status])
+        if self.excluded_as is not None:
+            rows = rows.filter(
+                excluded_as=self.excluded_as if self.excluded_as != COUNTED else None
+            )
         if self.request_id is not None:
             rows = rows.filter(request_id=self.request_id)
         return rows.newest_first()
@@ -60,6 +66,7 @@ class Selection:
     def _leaves_the_index(self) -> bool:
         return (
             self.status is not None
+            or self.excluded_as is not None
             or self.request_id is not None
             or (self.key_hash is not None and self.model is not None)
         )

@@ -22,12 +22,24 @@ from usage import export
 from usage.admin import display
 from usage.admin.base import PortalModelAdmin
 from usage.admin.change_list import UsageChangeList
-from usage.admin.filters import ModelFilter, StatusFilter
+from usage.admin.filters import ExclusionFilter, ModelFilter, StatusFilter
 from usage.admin.paginator import PER_PAGE
 from usage.identity import bare_key, hash_api_key, looks_like_live_key
 from usage.models import UsageMetric, UsageMetricQuerySet
+from usage.pricing import GENAI_PRICES, OVERRIDE, REPORTED
 
-_FILTERS = (StatusFilter, ModelFilter)  # models may be many
+_FILTERS = (StatusFilter, ExclusionFilter, ModelFilter)  # models may be many
+
+_PRICES = {
+    REPORTED: "the sender's report",
+    OVERRIDE: "Prices, in this admin",
+    GENAI_PRICES: "genai-prices",
+}
+_EXCLUSIONS: dict[str | None, str] = {
+    None: "yes",
+    UsageMetric.Exclusion.WARM_UP: "no: a warm-up of the proxy's own",
+    UsageMetric.Exclusion.DUPLICATE: "no: another source's report of the call is",
+}
 
 
 @admin.register(UsageMetric)
@@ -42,12 +54,15 @@ class UsageMetricAdmin(PortalModelAdmin):
     show_full_result_count = False
     sortable_by = ()
     fieldsets = [
-        (None, {"fields": ["exact_time", "model", "requested_model", "provider", "status"]}),
+        (
+            None,
+            {"fields": ["exact_time", "model", "requested_model", "provider", "status", "counted"]},
+        ),
         (
             "Tokens",
             {"fields": ["prompt", "completion", "total", "cached", "cache_write", "reasoning"]},
         ),
-        ("Time and cost", {"fields": ["latency", "first_token", "cost"]}),
+        ("Time and cost", {"fields": ["latency", "first_token", "cost", "whose_price"]}),
         (
             "Identity",
             {
@@ -69,6 +84,8 @@ class UsageMetricAdmin(PortalModelAdmin):
         "latency",
         "first_token",
         "cost",
+        "whose_price",
+        "counted",
         "recorded_at",
     ]
     search_fields = ["request_id", "api_key_hash"]  # shows the box; UsageChangeList searches
@@ -209,6 +226,16 @@ class UsageMetricAdmin(PortalModelAdmin):
     @admin.display(description="Cost")
     def cost(self, row: UsageMetric) -> str:
         return display.dollars(row.cost_usd)
+
+    @admin.display(description="Price from")
+    def whose_price(self, row: UsageMetric) -> str:
+        if row.cost_usd is None:
+            return display.NOTHING
+        return _PRICES.get(row.cost_source or REPORTED, display.NOTHING)
+
+    @admin.display(description="Counted")
+    def counted(self, row: UsageMetric) -> str:
+        return _EXCLUSIONS.get(row.excluded_as, f"no: {row.excluded_as}")
 
 
 def _csv(rows: UsageMetricQuerySet) -> StreamingHttpResponse:

@@ -17,7 +17,7 @@ from rest_framework.views import APIView
 from qsmetrics import __version__
 from usage.api.schema import HEALTH
 from usage.database_trouble import DATABASE_TROUBLE, RETRY_AFTER_SECONDS, explain
-from usage.models import CollectorState
+from usage.models import CollectorState, SuppressedPair
 from usage.queries import records_persisted
 from usage.recording import write_transaction
 
@@ -26,6 +26,7 @@ logger = logging.getLogger(__name__)
 LEAST_FREE_BYTES = 16 * 2**20
 # Probes give up after a few seconds, so a lock is waited for less long than by a real write.
 LONGEST_WAIT_MS = 2000
+_MOST_PAIRS = 20  # clients name the sources
 
 
 class HealthView(APIView):
@@ -54,6 +55,8 @@ class HealthView(APIView):
         healthy = {"ok": True, **state, "total_records_persisted": total}
         if settings.METRICS_CLIPROXY:
             healthy["collectors"] = _collectors()
+        if settings.METRICS_SOURCE_PRIORITY:
+            healthy["suppressed_duplicates"] = _suppressed()
         return Response(healthy)
 
 
@@ -62,6 +65,11 @@ def _collectors() -> list[dict[str, Any]]:
     names = [proxy.name for proxy in settings.METRICS_CLIPROXY]
     shown = ("name", "state", "way", "records", "possible_losses", "last_record_at")
     return [dict(row) for row in CollectorState.objects.filter(name__in=names).values(*shown)]
+
+
+def _suppressed() -> list[dict[str, Any]]:
+    shown = ("counted_source", "suppressed_source", "calls")
+    return list(SuppressedPair.objects.order_by("-calls").values(*shown)[:_MOST_PAIRS])
 
 
 @contextmanager

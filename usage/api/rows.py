@@ -19,6 +19,7 @@ from usage.periods import parse_moment
 
 DEFAULT_LIMIT = 100
 MOST_ROWS = 1000
+_OTHERS = ("limit", "cursor", "format", "with_excluded")
 _FORMATS = ("json", "csv", "ndjson")
 _MEDIA_TYPES = {"text/csv": "csv", "application/x-ndjson": "ndjson"}
 
@@ -37,8 +38,11 @@ class RowsNegotiation(DefaultContentNegotiation):
 
 def list_or_export(request: Request) -> HttpResponseBase:
     query = request.query_params
-    parameters.refuse_unknown(query, [*parameters.FILTERS, "limit", "cursor", "format"])
-    rows = parameters.usage_filter(query).rows().newest_first()
+    parameters.refuse_unknown(query, [*parameters.FILTERS, *_OTHERS])
+    wanted_rows = parameters.usage_filter(query)
+    with_excluded = parameters.flag(query, "with_excluded")
+    rows = wanted_rows.rows_and_excluded() if with_excluded else wanted_rows.rows()
+    rows = rows.newest_first()
     wanted = parameters.single(query, "format") or _accepted_export(request) or "json"
     if wanted not in _FORMATS:
         raise ApiError(400, f"`format` must be {', '.join(_FORMATS)}", parameter="format")

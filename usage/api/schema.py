@@ -129,7 +129,19 @@ def _row_fields() -> _Fields:
 _event = {"event_id": _text(required=False, max_length=255, help_text="Needs a timestamp.")}
 _incoming = inline_serializer("IncomingRow", {**_row_fields(), **_event})
 _stored = inline_serializer(
-    "UsageRow", {"id": _whole(), "created_at": serializers.DateTimeField(), **_row_fields()}
+    "UsageRow",
+    {
+        "id": _whole(),
+        "created_at": serializers.DateTimeField(),
+        **_row_fields(),
+        "cost_source": _text(
+            allow_null=True,
+            help_text="reported (null too, beside a cost), override or genai-prices.",
+        ),
+        "excluded_as": _text(
+            allow_null=True, help_text="Why no figure counts it: warm_up or duplicate."
+        ),
+    },
 )
 _error = inline_serializer("Error", {"error": _text()})
 _fault = inline_serializer(
@@ -171,6 +183,7 @@ LIST_USAGE = extend_schema(
         *_FILTERS,
         _parameter("limit", "Rows a page, 1 to 1000; default 100.", kind=OpenApiTypes.INT),
         _parameter("cursor", "The next_cursor of the page before."),
+        _parameter("with_excluded", "true adds rows that no figure counts."),
         _parameter("format", "`json` pages; `csv` or `ndjson` exports everything."),
     ],
     responses={
@@ -252,6 +265,12 @@ HEALTH = extend_schema(
                         "possible_losses": _whole(),
                         "last_record_at": serializers.DateTimeField(allow_null=True),
                     },
+                    many=True,
+                    required=False,
+                ),
+                "suppressed_duplicates": inline_serializer(
+                    "SuppressedPair",
+                    {"counted_source": _text(), "suppressed_source": _text(), "calls": _whole()},
                     many=True,
                     required=False,
                 ),

@@ -11,6 +11,7 @@ from usage.identity import event_identity
 from usage.records import InvalidRow, UsageRecord, record_from
 
 SOURCE = "cliproxy"
+WARM_UP = "warm_up"  # as in UsageMetric.Exclusion
 _UNKNOWN = ("", "unknown")
 # Whose input leaves out what the cache read and wrote, and whose output leaves out reasoning.
 _INPUT_WITHOUT_CACHE = ("claude", "anthropic")
@@ -111,7 +112,8 @@ def record_of(payload: bytes, source: str, now: dt.datetime) -> UsageRecord:
         **_tokens(attempt),
     }
     record = record_from(values, now)
-    return msgspec.structs.replace(record, event_id=_identity(attempt))
+    excluded_as = WARM_UP if attempt.generate is False else None
+    return msgspec.structs.replace(record, event_id=_identity(attempt), excluded_as=excluded_as)
 
 
 def _completed(attempt: _Attempt) -> dt.datetime | None:

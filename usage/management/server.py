@@ -24,6 +24,7 @@ from gunicorn.http.unreader import SocketUnreader
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from qsmetrics.setting_types import BindAddress
+from usage import pricing
 
 _REFUSALS = {
     errors.LimitRequestLine: (414, "the URL is too long"),
@@ -163,6 +164,7 @@ class _Worker(ThreadWorker):  # type: ignore[misc]
     def load_wsgi(self) -> None:
         """What is loaded stays, so the garbage collector need not look at it with every post."""
         super().load_wsgi()
+        pricing.load()
         gc.collect()
         gc.freeze()
         gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)

@@ -5,7 +5,9 @@ from usage.models.idempotent_post import IdempotentPost
 from usage.models.imported_file import ImportedFile
 from usage.models.ingest_token import IngestToken
 from usage.models.one_time_password import OneTimePassword
+from usage.models.price_override import PriceOverride
 from usage.models.rollup import PurgeHorizon, UsageHistogram, UsageRollup, UsageSeries
+from usage.models.suppressed_pair import SuppressedPair
 from usage.models.usage_metric import FAILED, UsageMetric, UsageMetricQuerySet
 
 __all__ = [
@@ -15,7 +17,9 @@ __all__ = [
     "ImportedFile",
     "IngestToken",
     "OneTimePassword",
+    "PriceOverride",
     "PurgeHorizon",
+    "SuppressedPair",
     "UsageHistogram",
     "UsageMetric",
     "UsageMetricQuerySet",

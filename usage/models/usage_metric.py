@@ -35,6 +35,10 @@ class UsageMetricQuerySet(models.QuerySet["UsageMetric"]):
             rows = rows.filter(timestamp__lte=period.end)
         return rows
 
+    def counted(self) -> Self:
+        """What figures are made of: neither warm-ups nor suppressed duplicates."""
+        return self.filter(excluded_as=None)
+
     def for_models(self, names: Sequence[str]) -> Self:
         return self.filter(model__in=names) if names else self
 
@@ -103,6 +107,10 @@ def _status_condition(pattern: str) -> Q:
 class UsageMetric(models.Model):
     """A row. Existing tools query these columns, and may insert the classic ones in plain SQL."""
 
+    class Exclusion(models.TextChoices):
+        WARM_UP = "warm_up"  # the proxy's own, and nobody's request
+        DUPLICATE = "duplicate"  # another source's report of the call counts
+
     timestamp = UtcDateTimeField(help_text="When the request completed.")
     model = models.CharField(max_length=255)
     prompt_tokens = models.BigIntegerField(null=True, blank=True, db_default=0)
@@ -121,6 +129,12 @@ class UsageMetric(models.Model):
     reasoning_tokens = models.BigIntegerField(null=True, blank=True)
     ttft_ms = models.FloatField(null=True, blank=True, help_text="Time to first token.")
     cost_usd = models.FloatField(null=True, blank=True)
+    cost_source = models.CharField(
+        max_length=16,
+        null=True,
+        blank=True,
+        help_text="Whose price it is: reported (also NULL beside a cost), override, genai-prices.",
+    )
     event_id = models.BigIntegerField(
         null=True,
         blank=True,
@@ -136,6 +150,13 @@ class UsageMetric(models.Model):
     )
     user = models.CharField(
         max_length=255, null=True, blank=True, help_text="On whose behalf, as the client names it."
+    )
+    excluded_as = models.CharField(
+        max_length=16,
+        null=True,
+        blank=True,
+        choices=Exclusion,
+        help_text="Why no figure counts the row; NULL where they do.",
     )
     is_summed = models.BooleanField(
         null=True,
@@ -157,6 +178,11 @@ class UsageMetric(models.Model):
             models.Index(fields=["model", "timestamp"], name="idx_model"),
             models.Index(fields=["api_key_hash", "timestamp"], name="idx_api_key"),
             models.Index(fields=["id"], name="idx_unsummed", condition=Q(is_summed=None)),
+            models.Index(
+                fields=["response_id", "timestamp"],
+                name="idx_response",
+                condition=Q(response_id__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:

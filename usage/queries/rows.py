@@ -62,7 +62,7 @@ def unsummed_rows(scope: Scope, usage: UsageFilter, unit: int) -> Rows:
     conditions, values = conditions_of(usage.rows_of_any_time())
     source = (
         f"FROM usage_metrics {by_index('idx_unsummed')} WHERE is_summed IS NULL"
-        f" AND {moment} IS NOT NULL AND {time} >= %s AND {time} < %s {conditions}"
+        f" AND {keeping.counted_at()} IS NOT NULL AND {time} >= %s AND {time} < %s {conditions}"
     )
     adapt = connection.ops.adapt_datetimefield_value
     ends = [adapt(moment_of(scope.begin)), adapt(moment_of(scope.end))]

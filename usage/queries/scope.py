@@ -58,7 +58,7 @@ def holdings() -> Holdings:
         first, last, purged_before, newest, has_unsummed = cursor.fetchone()
         moments = [] if first is None else [first, last + DAY]
         if has_unsummed:
-            moment = keeping.unix_seconds()
+            moment = keeping.counted_at()
             cursor.execute(
                 f"SELECT MIN({moment}), MAX({moment}) + 1 FROM usage_metrics {index} "
                 "WHERE is_summed IS NULL",

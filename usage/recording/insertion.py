@@ -23,7 +23,8 @@ _TYPES |= {name: "bigint" for name in _FIELDS if name.endswith("_tokens")}
 _TYPES |= {name: "float8" for name in _FIELDS if name.endswith(("_ms", "_usd"))}
 _TYPED = ", ".join(f"{_QUOTED[name]} {kind}" for name, kind in _TYPES.items())
 _FROM_JSON = (
-    f"INSERT INTO {_INTO} SELECT {', '.join(_QUOTED[name] for name in _FIELDS)}, now(), true "
+    f"INSERT INTO {_INTO} "
+    f"SELECT {', '.join(_QUOTED[name] for name in _FIELDS)}, now(), excluded_as IS NULL "
     f"FROM json_to_recordset(%s) AS t({_TYPED}) {_ONCE} RETURNING timestamp, event_id"
 )
 
@@ -68,12 +69,12 @@ def _rows(records: Sequence[UsageRecord]) -> list[tuple[Any, ...]]:
     as_tuple = msgspec.structs.astuple
     now = dt.datetime.now(dt.UTC)
     if connection.vendor != "sqlite":
-        return [(*as_tuple(record), now, True) for record in records]
+        return [(*as_tuple(record), now, record.excluded_as is None) for record in records]
     # Times as SQLite's own functions write them: UTC, without saying so. msgspec makes the text
     # of all of them in a tenth of isoformat's time.
     created_at = now.isoformat(" ", "seconds")[:-6]
     times = msgspec.to_builtins([record.timestamp for record in records])
     return [
-        (f"{time[:10]} {time[11:-1]}", *as_tuple(record)[1:], created_at, 1)
+        (f"{time[:10]} {time[11:-1]}", *as_tuple(record)[1:], created_at, not record.excluded_as)
         for time, record in zip(times, records, strict=True)
     ]

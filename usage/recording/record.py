@@ -4,6 +4,7 @@ import datetime as dt
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from usage.pricing import priced
 from usage.recording.group_commit import Submission, commit
 from usage.recording.idempotency import Post
 from usage.recording.writer import RecordingResult, as_records
@@ -16,7 +17,7 @@ def record_batch(rows: Iterable[UsageRecord | Mapping[str, Any]]) -> RecordingRe
     Rows are records, or mappings of the contract's row fields. InvalidRow names every fault,
     the row's place in front; a DatabaseError means that nothing was stored.
     """
-    records = as_records(rows)
+    records = priced(as_records(rows))
     if not records:
         return RecordingResult(0, 0)
     result = commit(Submission(records)).result
@@ -43,5 +44,5 @@ def record_once(
 
     Two copies at the same time wait for each other at the claim.
     """
-    done = commit(Submission(records, post, answer))
+    done = commit(Submission(priced(records), post, answer))
     return done.first_answer or {}, done.is_repetition

@@ -11,6 +11,7 @@ import msgspec
 from django.db import IntegrityError, transaction
 
 from usage import engines
+from usage.recording.cross_source import judge
 from usage.recording.insertion import insert_and_tell, insert_rows
 from usage.records import FieldError, InvalidRow, UsageRecord, record_from
 from usage.rollups import tables
@@ -67,16 +68,19 @@ def _with_identity(record: UsageRecord) -> UsageRecord:
     return msgspec.structs.replace(record, event_id=secrets.randbits(63))
 
 
-def _store_step(records: list[UsageRecord]) -> int:
-    inserted = records
+def _store_step(step: list[UsageRecord]) -> int:
+    judgement = judge(step)
+    inserted = records = judgement.records
     try:
         with transaction.atomic():
             if insert_rows(records) < len(records):
                 raise _SomeAreKnown
     except (_SomeAreKnown, IntegrityError):
         inserted = insert_and_tell(records)
-    if inserted:
-        tables.add(aggregate(_timed(inserted)))
+    judgement.carry_out(inserted)
+    counted = [record for record in inserted if record.excluded_as is None]
+    if counted:
+        tables.add(aggregate(_timed(counted)))
     return len(inserted)
 
 

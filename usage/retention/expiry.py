@@ -12,8 +12,8 @@ from usage import engines
 from usage.models import IdempotentPost, UsageMetric
 from usage.purge_horizon import move_purge_horizon
 from usage.recording.idempotency import KEPT_FOR
+from usage.recording.pace import Pace
 from usage.retention import chunks
-from usage.retention.pace import Pace
 from usage.rollups import keeping
 
 SHORTEST_AGE = dt.timedelta(minutes=1)

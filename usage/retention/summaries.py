@@ -7,7 +7,7 @@ from typing import Any
 from django.db import connection, transaction
 
 from usage.purge_horizon import move_purge_horizon
-from usage.retention.pace import Pace
+from usage.recording.pace import Pace
 from usage.rollups import tables
 from usage.rollups.declarations import HISTOGRAMS, ROLLUPS, Histogram, Rollup
 from usage.rollups.folding import fold_days, table_of

@@ -20,11 +20,11 @@ def columns() -> str:
     casts = {"tokens": "COALESCE(CAST({} AS BIGINT), 0)", "ms": finite}
     casts["usd"] = casts["ms"]
     wanted = (casts.get(name.rpartition("_")[2], "{}").format(name) for name in COLUMNS)
-    return ", ".join([unix_seconds(), *wanted])
+    return ", ".join([counted_at(), *wanted])
 
 
 def timed(rows: Iterable[tuple[Any, ...]]) -> Iterator[TimedRow]:
-    """Rows of `columns()` as `aggregate` takes them, without days that no calendar has."""
+    """Rows of `columns()` as `aggregate` takes them, without those that no figure counts."""
     return ((row[0], row[1:]) for row in rows if row[0] is not None)
 
 
@@ -35,6 +35,14 @@ def unix_seconds(column: str = "timestamp") -> str:
         return f"CAST(strftime('%%s', SUBSTR({column}, 1, 19)) AS INTEGER)"
     seconds = f"CAST(FLOOR(EXTRACT(EPOCH FROM {column})) AS BIGINT)"
     return f"CASE WHEN isfinite({column}) THEN {seconds} END"
+
+
+def counted_at() -> str:
+    """When a row was completed, in SQL; NULL where no figure counts it.
+
+    That is on days which no calendar has, and where the row was excluded.
+    """
+    return f"CASE WHEN excluded_as IS NULL THEN {unix_seconds()} END"
 
 
 def time_as_kept(column: str = "timestamp") -> str:
@@ -82,8 +90,8 @@ def add_unsummed(most: int) -> int:
 
 def add_rows(ids: Sequence[int]) -> None:
     """Add those of the rows that are not in the sums yet."""
-    # False for days that no calendar has: they are in no sum, and need not be looked at again.
-    found = _take(ids, "is_summed IS NULL", f"{unix_seconds()} IS NOT NULL")
+    # False where no figure counts the row: it is in no sum, and need not be looked at again.
+    found = _take(ids, "is_summed IS NULL", f"{counted_at()} IS NOT NULL")
     if found:
         tables.add(aggregate(timed(found)))
 

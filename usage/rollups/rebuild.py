@@ -122,7 +122,7 @@ def _mark_summed(day: int) -> None:
     keeping.keep_times(unsummed, _ends(day))
     with connection.cursor() as cursor:
         cursor.execute(
-            f"UPDATE usage_metrics SET is_summed = {keeping.unix_seconds()} IS NOT NULL"
+            f"UPDATE usage_metrics SET is_summed = {keeping.counted_at()} IS NOT NULL"
             f" WHERE {unsummed}",
             _ends(day),
         )

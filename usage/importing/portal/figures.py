@@ -105,5 +105,6 @@ def _all_sql(seconds: str) -> str:
         "FROM usage_rollups JOIN usage_series ON usage_series.id = series "
         f"WHERE rollup = {_TOTAL_BY_DAY} GROUP BY 2 "
         f"UNION ALL SELECT CASE WHEN is_summed IS NULL THEN 2 ELSE 1 END, {seconds} / {DAY}, "
-        f"{columns_of_rows()} FROM usage_metrics GROUP BY 1, 2"
+        f"{columns_of_rows()} FROM usage_metrics "
+        "WHERE excluded_as IS NULL GROUP BY 1, 2"
     )

@@ -9,6 +9,7 @@ from django.db import transaction
 from usage.importing.known_files import Acquaintance, make_acquaintance
 from usage.importing.portal.accounts import Accounts, take_over
 from usage.importing.portal.figures import ByDay, add, held_by_source, held_by_target
+from usage.importing.portal.prices import add_suppressed_pairs, take_over_prices
 from usage.importing.portal.proof import Circumstances, Proof, counts_of, prove
 from usage.importing.portal.purged_sums import add_purged_sums
 from usage.importing.portal.row import COLUMNS, BadRow, Moved, moved
@@ -40,6 +41,7 @@ class Move:
         self._rejects = rejects
         self._fingerprint = source.fingerprint()
         self._arrived: ByDay = {}
+        self._uncounted = 0  # rows that no figure counts
         self._horizon = source.purged_before()
         self._before = held_by_target()
         self._acquaintance = Acquaintance(is_new=False)
@@ -56,6 +58,7 @@ class Move:
 
     def accounts(self) -> None:
         self.account.accounts = take_over(self._source)
+        take_over_prices(self._source)
 
     def purged_sums(self) -> Iterator[int]:
         """Once for a file, in one transaction with the note that they are here."""
@@ -63,6 +66,8 @@ class Move:
             move_purge_horizon(self._horizon)
         with transaction.atomic():
             self._acquaintance = make_acquaintance(self._fingerprint, self._horizon)
+            if self._acquaintance.is_new:
+                add_suppressed_pairs(self._source)
             if self._acquaintance.is_new and self._horizon is not None:
                 for count in add_purged_sums(self._source, self._horizon):
                     self.account.purged_sums += count
@@ -75,6 +80,7 @@ class Move:
             if rows:
                 new, arrived = store_page(rows)
                 add(self._arrived, arrived)
+                self._uncounted += sum(row.to_sum is None for row in rows)
                 self.account.new += new
                 self.account.known += len(rows) - new
             self.account.read += len(page)
@@ -84,7 +90,7 @@ class Move:
     def proof(self) -> Proof:
         accounts = self.account.accounts
         assert accounts is not None
-        arrived = sum(figures.requests for figures in self._arrived.values())
+        counted = sum(figures.requests for figures in self._arrived.values())
         users, tokens = (
             sum(1 for _ in self._source.dicts(table))
             for table in ("auth_user", "usage_ingesttoken")
@@ -96,7 +102,8 @@ class Move:
             self._arrived,
             Circumstances(self._horizon, self._acquaintance.is_new, self.since),
             counts_of(
-                (self.account.read - self.account.left_out, arrived), accounts, tokens, users
+                (self.account.read - self.account.left_out, counted + self._uncounted),
+                *(accounts, tokens, users),
             ),
         )
 

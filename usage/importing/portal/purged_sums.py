@@ -62,9 +62,11 @@ def _explained_by_rows(source: Source, end: int) -> _Kept:
 def _to_sum(page: list[Any]) -> Iterator[TimedRow]:
     for row in page:
         try:
-            yield moved(row, "").to_sum
+            to_sum = moved(row, "").to_sum
         except BadRow:
             continue
+        if to_sum is not None:
+            yield to_sum
 
 
 def _note(found: _Kept, kind: _Kind, key: _Key, values: _Values, end: int) -> None:

@@ -19,6 +19,7 @@ COLUMNS = tuple(
     if field.name not in ("id", "is_summed")
 )
 _LARGEST = 1e300  # as in `keeping`
+_Short = Annotated[str, Meta(max_length=16)] | None
 _Name = Annotated[str, Meta(max_length=64)] | None
 _Text = Annotated[str, Meta(max_length=255)] | None
 
@@ -43,11 +44,13 @@ class PortalRow(msgspec.Struct, array_like=True, frozen=True, gc=False):
     reasoning_tokens: int | None
     ttft_ms: float | None
     cost_usd: float | None
+    cost_source: _Short
     event_id: int | None
     source: _Name
     response_id: _Text
     app: _Text
     user: _Text
+    excluded_as: _Short
 
 
 class BadRow(ValueError):
@@ -67,7 +70,7 @@ class Moved(msgspec.Struct, frozen=True, gc=False):
 
     completed_at: dt.datetime
     stored: tuple[Any, ...]
-    to_sum: TimedRow
+    to_sum: TimedRow | None  # none for a row that no figure counts
 
     @property
     def event(self) -> Event:
@@ -99,8 +102,10 @@ def moved(row: Row, fingerprint: str) -> Moved:
     return Moved(completed_at, tuple(stored), _to_sum(checked, completed_at))
 
 
-def _to_sum(row: PortalRow, completed_at: dt.datetime) -> TimedRow:
+def _to_sum(row: PortalRow, completed_at: dt.datetime) -> TimedRow | None:
     """The columns in the order of `aggregation.COLUMNS`."""
+    if row.excluded_as is not None:
+        return None
     return int(completed_at.timestamp() // 1), (
         row.model,
         row.provider,
@@ -139,8 +144,9 @@ def _moment(column: str, text: str) -> dt.datetime:
 def _require_storable_text(row: PortalRow) -> None:
     texts = (row.model, row.request_id, row.status, row.api_key_hash)
     more = (row.provider, row.requested_model, row.source, row.response_id, row.app, row.user)
+    ours = (row.cost_source, row.excluded_as)
     try:
-        text = "".join(filter(None, (*texts, *more))).encode()
+        text = "".join(filter(None, (*texts, *more, *ours))).encode()
     except UnicodeEncodeError:
         raise BadRow("a text is no UTF-8") from None
     if b"\0" in text:

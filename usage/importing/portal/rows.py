@@ -13,8 +13,9 @@ from usage.rollups.keeping import unix_seconds
 
 _NAMES = ", ".join(f'"{name}"' for name in COLUMNS)  # PostgreSQL has a `user` of its own
 _INSERT_NEW = (
-    f"INSERT INTO usage_metrics ({_NAMES}, is_summed) SELECT {_NAMES}, true FROM moving_rows "
-    "WHERE true ORDER BY timestamp, event_id "
+    f"INSERT INTO usage_metrics ({_NAMES}, is_summed) "
+    f"SELECT {_NAMES}, excluded_as IS NULL FROM moving_rows WHERE true "
+    "ORDER BY timestamp, event_id "
     "ON CONFLICT (timestamp, event_id) DO NOTHING RETURNING timestamp, event_id"
 )
 
@@ -26,7 +27,7 @@ def store_page(rows: list[Moved]) -> tuple[int, ByDay]:
         cursor.execute(_INSERT_NEW)
         new = {event(*found) for found in cursor.fetchall()}
         if new:
-            tables.add(aggregate([row.to_sum for row in rows if row.event in new]))
+            tables.add(aggregate([row.to_sum for row in rows if row.to_sum and row.event in new]))
         return len(new), _read_back(cursor)
 
 
@@ -77,5 +78,6 @@ def _fill_temporary_table(cursor: Any, rows: list[Moved]) -> None:
 
 def _read_back(cursor: Any) -> ByDay:
     day = f"{unix_seconds('usage_metrics.timestamp')} / {DAY}"
-    cursor.execute(f"SELECT {day}, {columns_of_rows()} {_from_both()} GROUP BY 1", [])
+    counted = f"CASE WHEN usage_metrics.excluded_as IS NULL THEN {day} END"
+    cursor.execute(f"SELECT {counted}, {columns_of_rows()} {_from_both()} GROUP BY 1", [])
     return by_day(cursor.fetchall())

@@ -1,0 +1,60 @@
+"""Costs of rows whose sender did not report any, and where each cost is from."""
+
+import datetime as dt
+from collections.abc import Sequence
+
+import msgspec
+
+from usage.pricing import overrides
+from usage.pricing.rates import Rates, TokenCounts
+from usage.records import COST_REPORTED, UsageRecord
+from usage.statuses import is_failure
+
+# What `cost_source` says.
+REPORTED, OVERRIDE, GENAI_PRICES = COST_REPORTED, "override", "genai-prices"
+
+
+def priced(records: Sequence[UsageRecord]) -> list[UsageRecord]:
+    """The records, those without a cost with one, as far as prices of their models are known."""
+    return [_priced(record) if record.cost_usd is None else record for record in records]
+
+
+def cost_of(
+    model: str, provider: str | None, at: dt.datetime, status: str | None, tokens: TokenCounts
+) -> tuple[float | None, str | None]:
+    """US dollars and whose price it is; None and None where nobody can know.
+
+    A success without tokens is one of which nobody told the tokens: its cost is not zero.
+    """
+    source = OVERRIDE
+    rates = overrides.current().rates_of(model, provider, at)
+    if rates is None:
+        source, rates = GENAI_PRICES, _published_rates(model, provider, at)
+    if rates is None or (tokens.are_none and not rates.are_free and not is_failure(status)):
+        return None, None
+    return rates.cost_usd(tokens), source
+
+
+def load() -> None:
+    """What the first row would wait for: half a second for the published prices, and 30 MB."""
+    _published_rates("", None, dt.datetime.now(dt.UTC))
+
+
+def _published_rates(model: str, provider: str | None, at: dt.datetime) -> Rates | None:
+    from usage.pricing import catalog  # noqa: PLC0415  # most commands price nothing
+
+    return catalog.rates_of(model, provider, at)
+
+
+def _priced(record: UsageRecord) -> UsageRecord:
+    tokens = TokenCounts(
+        record.prompt_tokens,
+        record.completion_tokens,
+        record.cached_tokens or 0,
+        record.cache_write_tokens or 0,
+        record.reasoning_tokens or 0,
+    )
+    cost, source = cost_of(record.model, record.provider, record.timestamp, record.status, tokens)
+    if source is None:
+        return record
+    return msgspec.structs.replace(record, cost_usd=cost, cost_source=source)

@@ -1,0 +1,98 @@
+"""Gives rows the cost that their models' prices make of them now; the sums follow."""
+
+import datetime as dt
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from django.db.models import Q
+
+from usage.models import UsageMetric, UsageMetricQuerySet
+from usage.pricing import GENAI_PRICES, OVERRIDE, TokenCounts, cost_of
+from usage.recording.pace import Pace
+from usage.rollups import keeping
+from usage.rollups.many import execute_for_each
+
+_PAGE = 5_000
+_FIRST_STEP, _LARGEST_STEP = 200, 2_000
+_PRECISION = 1e-9
+_NEVER_REPORTED = Q(cost_source__in=(OVERRIDE, GENAI_PRICES)) | Q(cost_source=None, cost_usd=None)
+_SET_COST = "UPDATE usage_metrics SET cost_usd = %s, cost_source = %s WHERE id = %s"
+_COLUMNS = (
+    *("id", "timestamp", "model", "provider", "status", "prompt_tokens", "completion_tokens"),
+    *("cached_tokens", "cache_write_tokens", "reasoning_tokens", "cost_usd", "cost_source"),
+)
+
+
+class Change(NamedTuple):
+    """A row whose cost is another now; None is unknown."""
+
+    row_id: int
+    model: str
+    before_usd: float | None
+    after_usd: float | None
+    source: str | None
+
+
+@dataclass(frozen=True)
+class Step:
+    """How many rows were looked at, and what changed among them."""
+
+    rows: int
+    changes: list[Change]
+
+
+def candidates(since: dt.datetime | None, models: Sequence[str]) -> UsageMetricQuerySet:
+    """Rows of which nobody has reported a cost."""
+    rows = UsageMetric.objects.filter(_NEVER_REPORTED).for_models(models)
+    return rows if since is None else rows.filter(timestamp__gte=since)
+
+
+def changes(rows: UsageMetricQuerySet) -> Iterator[Step]:
+    """What would change, newest rows first; nothing is written."""
+    rows, page = rows.newest_first(), None
+    while page is None or len(page) == _PAGE:
+        after = rows if page is None else rows.earlier_than(page[-1][1], page[-1][0])
+        page = list(after.values_list(*_COLUMNS)[:_PAGE])
+        yield Step(len(page), _changes(page))
+
+
+def reprice(rows: UsageMetricQuerySet) -> Iterator[Step]:
+    """Write what changes, a little in each transaction, and tell what was written."""
+    pace = Pace(first=_FIRST_STEP, most=_LARGEST_STEP)
+    for step in changes(rows):
+        written: list[Change] = []
+        ids = [change.row_id for change in step.changes]
+        while ids:
+            some, ids = ids[: pace.size], ids[pace.size :]
+            with pace.step():
+                written += _write(rows, some)
+        yield Step(step.rows, written)
+
+
+def _write(rows: UsageMetricQuerySet, ids: list[int]) -> list[Change]:
+    """Reckoned again once the rows are ours: somebody may have changed or removed some."""
+    keeping.take_out_rows(ids)
+    found = _changes(list(rows.filter(pk__in=ids).values_list(*_COLUMNS)))
+    execute_for_each(
+        _SET_COST, [(change.after_usd, change.source, change.row_id) for change in found]
+    )
+    keeping.add_rows(ids)
+    return found
+
+
+def _changes(page: list[tuple[Any, ...]]) -> list[Change]:
+    found = []
+    for row_id, at, model, provider, status, *tokens, before, source_before in page:
+        counts = TokenCounts(*(count or 0 for count in tokens))
+        after, source = cost_of(model, provider, at, status, counts)
+        if source != source_before or not _is_same(before, after):
+            found.append(Change(row_id, model, before, after, source))
+    return found
+
+
+def _is_same(before: float | None, after: float | None) -> bool:
+    if before is None or after is None:
+        return before is after
+    return math.isclose(before, after, rel_tol=_PRECISION)
