@@ -19,7 +19,7 @@ def test_the_schema_is_valid_and_without_warnings(capsys):
 def test_the_schema_names_every_operation_and_field(client):
     schema = client.get("/_qs/schema", headers={"Accept": "application/json"}).json()
     assert set(schema["paths"]) == {
-        *("/_qs/health", "/_qs/metrics", "/_qs/usage", "/_qs/litellm"),
+        *("/_qs/health", "/_qs/metrics", "/_qs/metrics/prometheus", "/_qs/usage", "/_qs/litellm"),
         *("/v1/traces", "/v1/metrics", "/v1/logs", "/api/public/otel/v1/traces"),
     }
     parts = schema["components"]["schemas"]

@@ -177,6 +177,15 @@ METRICS = extend_schema(
         401: _error,
     },
 )
+PROMETHEUS = extend_schema(
+    summary="Counters and latency histograms of all time, as OpenMetrics text",
+    parameters=[_parameter("keys", "`false` leaves out the counters of each API key.")],
+    responses={
+        (200, "application/openmetrics-text"): OpenApiTypes.STR,
+        400: _error,
+        401: _error,
+    },
+)
 LIST_USAGE = extend_schema(
     summary="Raw rows, newest first; or a CSV or NDJSON export",
     parameters=[

@@ -9,11 +9,13 @@ from usage.api.litellm import LiteLLMView
 from usage.api.metrics import MetricsView
 from usage.api.missing import MissingView
 from usage.api.otlp import DroppedView, LangfuseTracesView, TracesView
+from usage.api.prometheus import PrometheusView
 from usage.api.usage import UsageView
 
 urlpatterns = [
     path("_qs/health", HealthView.as_view(), name="health"),
     path("_qs/metrics", MetricsView.as_view(), name="metrics"),
+    path("_qs/metrics/prometheus", PrometheusView.as_view(), name="prometheus"),
     path("_qs/usage", UsageView.as_view(), name="usage"),
     path("_qs/litellm", LiteLLMView.as_view(), name="litellm"),
     path("v1/traces", TracesView.as_view(), name="traces"),

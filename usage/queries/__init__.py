@@ -1,6 +1,7 @@
 """Every aggregate over usage, from the smallest sums that cover a question exactly."""
 
 from usage.queries.buckets import INTERVALS
+from usage.queries.counters import Bins, Counters, usage_counters
 from usage.queries.figures import Bucket, Figures, Part, Percentiles, Summary, UsageReport
 from usage.queries.gaps import MOST_BUCKETS, TooManyBuckets, without_gaps
 from usage.queries.lists import (
@@ -11,13 +12,17 @@ from usage.queries.lists import (
 )
 from usage.queries.reach import MOST_ROWS, TooManyRows
 from usage.queries.report import Breakdown, usage_report, usage_totals
+from usage.queries.sums import Dimensions
 
 __all__ = [
     "INTERVALS",
     "MOST_BUCKETS",
     "MOST_ROWS",
+    "Bins",
     "Breakdown",
     "Bucket",
+    "Counters",
+    "Dimensions",
     "Figures",
     "Part",
     "Percentiles",
@@ -29,6 +34,7 @@ __all__ = [
     "model_names",
     "oldest_and_newest",
     "records_persisted",
+    "usage_counters",
     "usage_report",
     "usage_totals",
     "without_gaps",

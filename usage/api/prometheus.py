@@ -1,0 +1,142 @@
+"""`GET /_qs/metrics/prometheus`: counters and histograms of all time as OpenMetrics text."""
+
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import accumulate
+
+from django.http import HttpResponse
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from qsmetrics import __version__
+from usage import openmetrics
+from usage.api import parameters
+from usage.api.schema import PROMETHEUS
+from usage.models import CollectorState, SuppressedPair
+from usage.openmetrics import counter, gauge, histogram_samples, labels
+from usage.queries import Bins, Counters, Dimensions, Figures, usage_counters
+from usage.rollups.bins import GROWTH, SMALLEST
+from usage.statuses import is_failure
+
+# Attributes of Figures, but for the cost: name, unit, what it is.
+_MEASURES = (
+    ("requests", "", "Requests."),
+    ("tokens", "", "Tokens in all."),
+    ("prompt_tokens", "", "Prompt tokens, cached ones too."),
+    ("completion_tokens", "", "Completion tokens, reasoning too."),
+    ("cached_tokens", "", "Prompt tokens that were read from a cache."),
+    ("cache_write_tokens", "", "Prompt tokens that were written to a cache."),
+    ("reasoning_tokens", "", "Completion tokens of reasoning."),
+    ("cost_usd", "usd", "Cost of the priced requests in US dollars."),
+    ("unpriced_requests", "", "Requests of which nobody knows the cost."),
+)
+_MEASURES_OF_KEYS = (
+    ("requests", "", "Requests of a key; its own families, since keys times models are many."),
+    ("failed_requests", "", "Requests of a key that failed."),
+    ("tokens", "", "Tokens of a key."),
+    ("cost_usd", "usd", "Cost of a key's priced requests in US dollars."),
+)
+# Every seventh bound of the logarithmic bins, which count exactly: 3 ms to 16 minutes.
+_BOUNDS = range(84, 224, 7)
+
+
+class PrometheusView(APIView):
+    @PROMETHEUS
+    def get(self, request: Request) -> HttpResponse:
+        query = request.query_params
+        parameters.refuse_unknown(query, ["keys"])
+        with_keys = parameters.choice(query, "keys", ("true", "false"), "true") == "true"
+        text = openmetrics.document(_families(usage_counters(with_keys=with_keys)))
+        return HttpResponse(text, content_type=openmetrics.CONTENT_TYPE)
+
+
+def _families(counters: Counters) -> Iterator[list[str]]:
+    info = [f'qsmetrics_build_info{{version="{__version__}"}} 1']
+    yield openmetrics.family("info", "qsmetrics_build", "", "The portal's version.", info)
+    by_class = _by_class(counters.by_model)
+    for name, unit, text in _MEASURES:
+        yield counter(f"qsmetrics_{name}", text, _measured(by_class, name), unit)
+    by_key = {labels(("api_key_hash",), key): each for key, each in counters.by_key.items()}
+    for name, unit, text in _MEASURES_OF_KEYS:
+        yield counter(f"qsmetrics_key_{name}", text, _measured(by_key, name), unit)
+    offers = _by_offer(counters.by_model)
+    seconds = {offer: figures.latency_ms_sum / 1000 for offer, figures in offers.items()}
+    yield _histogram("request_duration_seconds", "Whole requests.", counters.latencies, seconds)
+    seconds = {offer: figures.ttft_ms_sum / 1000 for offer, figures in offers.items()}
+    yield _histogram("time_to_first_token_seconds", "First tokens.", counters.ttfts, seconds)
+    yield from _of_the_portal()
+
+
+def _by_class(by_model: Mapping[Dimensions, Figures]) -> dict[str, Figures]:
+    """By labels."""
+    found: defaultdict[str, Figures] = defaultdict(Figures)
+    for (model, provider, status), figures in by_model.items():
+        values = model, provider, _class_of(status)
+        found[labels(("model", "provider", "status_class"), values)] += figures
+    return found
+
+
+def _by_offer(by_model: Mapping[Dimensions, Figures]) -> dict[Dimensions, Figures]:
+    found: defaultdict[Dimensions, Figures] = defaultdict(Figures)
+    for (*offer, _), figures in by_model.items():
+        found[tuple(offer)] += figures
+    return found
+
+
+def _class_of(status: str) -> str:
+    """`2xx` to `5xx`; `error`, `ok` or, without any, `none` where it is no HTTP status."""
+    if len(status) == 3 and status.isdecimal() and status.isascii():
+        return f"{status[0]}xx"
+    if is_failure(status):
+        return "error"
+    return "ok" if status else "none"
+
+
+def _measured(figures: Mapping[str, Figures], name: str) -> dict[str, float]:
+    attribute = "cost_usd_sum" if name == "cost_usd" else name
+    return {labelled: getattr(each, attribute) for labelled, each in figures.items()}
+
+
+def _histogram(
+    name: str, text: str, bins: Mapping[Dimensions, Bins], sums: Mapping[Dimensions, float]
+) -> list[str]:
+    name, samples = f"qsmetrics_{name}", []
+    for offer, counts in bins.items():
+        of_offer = labels(("model", "provider"), offer)
+        samples += histogram_samples(name, of_offer, _cumulative(counts), sums.get(offer, 0.0))
+    return openmetrics.family("histogram", name, "seconds", text, samples)
+
+
+def _cumulative(bins: Bins) -> list[tuple[str, int]]:
+    """Seconds, and how many requests took at most as long."""
+    upper = [*_BOUNDS]
+    counts = [0] * (len(upper) + 1)
+    for number, count in bins.items():
+        counts[bisect_left(upper, number)] += count
+    return list(zip([*map(_seconds, upper), "+Inf"], accumulate(counts), strict=True))
+
+
+def _seconds(number: int) -> str:
+    """Where the bin with the number ends."""
+    return f"{SMALLEST * GROWTH**number / 1000:.6g}"
+
+
+def _of_the_portal() -> Iterator[list[str]]:
+    """Alerts are for these: a collector that waits, records that may be lost."""
+    collectors = {
+        labels(("collector",), [each.name]): each for each in CollectorState.objects.all()
+    }
+    up = {name: int(each.state == each.State.COLLECTING) for name, each in collectors.items()}
+    yield gauge("qsmetrics_collector_up", "Whether the collector reaches its proxy.", up)
+    losses = {name: each.possible_losses for name, each in collectors.items()}
+    text = "How often a proxy may have dropped records before they came."
+    yield counter("qsmetrics_collector_possible_losses", text, losses)
+    names = ("counted_source", "suppressed_source")
+    suppressed = {labels(names, pair): calls for *pair, calls in _suppressed_pairs()}
+    text = "Calls that were not counted, since another source reported them too."
+    yield counter("qsmetrics_suppressed_duplicates", text, suppressed)
+
+
+def _suppressed_pairs() -> Iterable[tuple[str, str, int]]:
+    return SuppressedPair.objects.values_list("counted_source", "suppressed_source", "calls")

@@ -1,0 +1,74 @@
+"""Counters of all time, from the widest sums alone: they only grow, as Prometheus needs it.
+
+The same buckets are added in the same order each time. With narrower ones at the ends a sum of
+fractions could come out a little smaller than before, which would look like a restart.
+"""
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+from django.db import connection
+
+from usage.filters import UsageFilter
+from usage.queries import sums
+from usage.queries.covering import Stretch, histograms_of, rollups_of
+from usage.queries.figures import Figures, added
+from usage.queries.scope import FIRST, LAST
+from usage.queries.sums import Dimensions, Sums
+from usage.queries.waiting import add_waiting_rows
+from usage.rollups.bins import CHUNK
+from usage.rollups.declarations import KEY, MODEL, OFFER, Grouping
+from usage.snapshots import read_snapshot
+
+_COUNTS = ", ".join(f"CAST(SUM(bin_{number}) AS BIGINT)" for number in range(CHUNK))
+
+Bins = dict[int, int]  # how many requests had a value in that logarithmic bin
+
+
+@dataclass(frozen=True)
+class Counters:
+    """By model, provider and status; by key; and by model and provider."""
+
+    by_model: dict[Dimensions, Figures]
+    by_key: dict[Dimensions, Figures]
+    latencies: dict[Dimensions, Bins]
+    ttfts: dict[Dimensions, Bins]
+
+
+def usage_counters(*, with_keys: bool = True) -> Counters:
+    """Of one moment. What plain SQL has just written counts as soon as the sums hold it."""
+    add_waiting_rows()
+    with read_snapshot():
+        return Counters(
+            by_model=_figures(MODEL),
+            by_key=_figures(KEY) if with_keys else {},
+            latencies=_bins("latency_ms"),
+            ttfts=_bins("ttft_ms"),
+        )
+
+
+def _figures(grouping: Grouping) -> dict[Dimensions, Figures]:
+    widest = next(iter(rollups_of(grouping).values()))
+    always = Stretch(widest, FIRST, LAST, FIRST, LAST - FIRST)
+    found: defaultdict[Dimensions, list[Sums]] = defaultdict(list)
+    for dimensions, values in sums.by_series([always], sums.series_of(grouping, UsageFilter())):
+        found[dimensions].append(values)
+    figures = {dimensions: added(parts) for dimensions, parts in found.items()}
+    return {dimensions: each for dimensions, each in figures.items() if each.requests}
+
+
+def _bins(column: str) -> dict[Dimensions, Bins]:
+    widest = next(iter(histograms_of(column).values()))
+    offers = sums.series_of(OFFER, UsageFilter()).dimensions
+    found: defaultdict[Dimensions, Bins] = defaultdict(dict)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT series, chunk, {_COUNTS} FROM usage_histograms WHERE histogram = %s"
+            " GROUP BY series, chunk",
+            [widest],
+        )
+        for series, chunk, *counts in cursor.fetchall():
+            for number, count in enumerate(counts, chunk * CHUNK):
+                if count:
+                    found[offers[series]][number] = count
+    return found
