@@ -33,7 +33,7 @@ class TestWhatCannotBeImported:
         ("content", "error"),
         [
             (None, "does not exist: give the path of the old metrics.db"),
-            (b"", "holds no table usage_metrics: is it the proxy's metrics.db?"),
+            (b"", "is empty: there is nothing in it to import"),
             (b"not a database" * 100, "this is no SQLite database, or an encrypted one"),
             (os.urandom(8192), "this is no SQLite database, or an encrypted one"),
         ],

@@ -1,58 +1,60 @@
-"""The old file: opened read-only, and its rows read page by page."""
+"""An old SQLite file: opened read-only, and the rows of its tables read page by page."""
 
 import hashlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from usage.records import IncomingRow
+from usage.importing import rows
+from usage.importing.source import PAGE, CannotRead, Page, Reading, Source
+from usage.records import IncomingRow, UsageRecord
+
+__all__ = ["CannotRead", "MetricsTable", "Table", "columns_of", "connected", "explained"]
 
 TABLE = "usage_metrics"
 # Only what is ours is read: other columns may hold prompts.
 COLUMNS = ("id", *IncomingRow.__struct_fields__)
 _REQUIRED = ("timestamp", "model")
-_PAGE = 2_000
 _WAIT_SECONDS = 10.0
 _BEFORE_THE_FIRST = -(2**63)
 
 Row = dict[str, Any]
 
 
-class CannotRead(Exception):
-    """The old file, or the rest of it, is not to be had; says why and what to do."""
-
-
 @dataclass(frozen=True)
-class OldDatabase:
-    """A file with a `usage_metrics` table, open for reading."""
+class Table:
+    """A table of an old file, and those of its columns that are read."""
 
     connection: sqlite3.Connection
+    name: str
     columns: tuple[str, ...]
 
     def count(self) -> int:
         with explained():
-            return int(self.connection.execute(f"SELECT COUNT(*) FROM {TABLE}").fetchone()[0])
+            return int(self.connection.execute(f"SELECT COUNT(*) FROM {self.name}").fetchone()[0])
 
     def fingerprint(self) -> str | None:
         """The same for every later copy of the file: its first row. None while it has none."""
         with explained():
             first = self.connection.execute(
-                f"SELECT rowid, timestamp, model FROM {TABLE} ORDER BY rowid LIMIT 1"
+                f"SELECT rowid, timestamp, model FROM {self.name} ORDER BY rowid LIMIT 1"
             ).fetchone()
         return None if first is None else hashlib.sha256(ascii(first).encode()).hexdigest()
 
-    def pages(self) -> Iterator[list[Row]]:
-        """Every row, in lists of 2,000. CannotRead when the file breaks off, after what came.
+    def pages(self) -> Iterator[Page]:
+        """Every row, as a dict. CannotRead when the file breaks off, after what came.
 
-        Each list is a statement of its own, so that a proxy that still writes to the file
+        Each page is a statement of its own, so that a proxy that still writes to the file
         is not kept waiting.
         """
         names = ", ".join(f'"{name}"' for name in self.columns)
-        select = f"SELECT rowid, {names} FROM {TABLE} WHERE rowid > ? ORDER BY rowid LIMIT {_PAGE}"
+        select = (
+            f"SELECT rowid, {names} FROM {self.name} WHERE rowid > ? ORDER BY rowid LIMIT {PAGE}"
+        )
         last = _BEFORE_THE_FIRST
         while True:
             page: list[Row] = []
@@ -62,37 +64,47 @@ class OldDatabase:
                         row = dict(zip(self.columns, values, strict=True))
                         page.append({"id": last, **row})
             except CannotRead:
-                yield page
+                yield Page(page, len(page))
                 raise
             if not page:
                 return
-            yield page
+            yield Page(page, len(page))
+
+
+class MetricsTable(Source):
+    """The table `usage_metrics` of a proxy's file."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path, reading: Reading) -> None:
+        self._table = Table(connection, TABLE, _columns(connection, path))
+        self._reading = reading
+
+    def total(self) -> int:
+        return self._table.count()
+
+    def fingerprint(self) -> str | None:
+        return self._table.fingerprint()
+
+    def pages(self) -> Iterator[Page]:
+        return self._table.pages()
+
+    def record_of(self, row: Row) -> UsageRecord:
+        return rows.record_of(row, self._reading.zone, self._reading.now)
+
+    def shown(self, row: Row) -> Mapping[str, Any]:
+        return row
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[OldDatabase]:
+def connected(path: Path) -> Iterator[sqlite3.Connection]:
     """The old database at `path`; CannotRead says what is wrong with it."""
-    _require_file(path)
     connection = _connect(path)
     try:
         # Text that is no UTF-8 becomes a bad row, not the end of the import.
         connection.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
         with explained():
-            yield OldDatabase(connection, _columns(connection, path))
+            yield connection
     finally:
         connection.close()
-
-
-def _require_file(path: Path) -> None:
-    if not path.exists():
-        raise CannotRead(f"{path} does not exist: give the path of the old metrics.db")
-    if not path.is_file():
-        kind = "a folder" if path.is_dir() else "no ordinary file"
-        raise CannotRead(f"{path} is {kind}: give the path of the old metrics.db")
-    try:
-        path.open("rb").close()
-    except OSError as error:
-        raise CannotRead(f"{path} cannot be opened ({error.strerror})") from None
 
 
 def _connect(path: Path) -> sqlite3.Connection:
@@ -125,7 +137,7 @@ def _columns(connection: sqlite3.Connection, path: Path) -> tuple[str, ...]:
     ).fetchone()
     if kind is None:
         raise CannotRead(f"{path} holds no table {TABLE}: is it the proxy's metrics.db?")
-    there = {row[1].lower() for row in connection.execute(f"PRAGMA table_info({TABLE})")}
+    there = columns_of(connection, TABLE)
     for name in _REQUIRED:
         if name not in there:
             raise CannotRead(f"{TABLE} in {path} has no column {name}, so nothing can be imported")
@@ -134,6 +146,11 @@ def _columns(connection: sqlite3.Connection, path: Path) -> tuple[str, ...]:
             f"{TABLE} in {path} is a view or WITHOUT ROWID: copy it to a plain table first"
         )
     return tuple(name for name in COLUMNS if name in there)
+
+
+def columns_of(connection: sqlite3.Connection, table: str) -> set[str]:
+    """Empty when there is no such table."""
+    return {row[1].lower() for row in connection.execute(f"PRAGMA table_info({table})")}
 
 
 def _has_rowid(connection: sqlite3.Connection) -> bool:

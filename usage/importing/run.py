@@ -1,15 +1,16 @@
-"""One import: pages of old rows in, records and rejects out, and the account of it."""
+"""One import: pages of a source's rows in, records and rejects out, and the account of it."""
 
 import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import connection
 
+from usage.identity import hash_api_key
 from usage.importing.known_files import make_acquaintance
-from usage.importing.metrics_db import OldDatabase, Row
 from usage.importing.rejects import RejectFile
-from usage.importing.rows import record_of
+from usage.importing.source import Skip, Source
 from usage.recording import record_batch
 from usage.records import InvalidRow, UsageRecord
 
@@ -22,7 +23,10 @@ class Account:
     imported: int = 0
     duplicates: int = 0
     rejected: int = 0
+    excluded: int = 0
+    no_usage: int = 0
     left_out: int = 0
+    is_known: bool | None = None  # whether the file is; None until its first record
     since: dt.datetime | None = None
     tokens: int = 0
     oldest: dt.datetime | None = None
@@ -36,20 +40,23 @@ class Account:
         self.oldest = min(filter(None, (self.oldest, *times)), default=None)
         self.newest = max(filter(None, (self.newest, *times)), default=None)
 
+    def skip(self, why: Skip) -> None:
+        if why is Skip.EXCLUDED:
+            self.excluded += 1
+        else:
+            self.no_usage += 1
 
-def import_rows(
-    old: OldDatabase, rejects: RejectFile, account: Account, zone: dt.tzinfo
-) -> Iterator[int]:
-    """Record every row of `old` that is not there yet; yields how many rows were read.
+
+def import_rows(source: Source, rejects: RejectFile, account: Account) -> Iterator[int]:
+    """Record every row of `source` that is not there yet; yields how far the reading came each
+    time, in the source's units.
 
     `account` is right after every page, also when the import breaks off with an exception.
     """
-    now = dt.datetime.now(dt.UTC)
-    fingerprint = old.fingerprint()
-    if fingerprint is not None:
-        account.since = make_acquaintance(fingerprint).since
-    for page in old.pages():
-        records = _records(page, rejects, account, zone, now)
+    for page in source.pages():
+        records = _records(page.rows, source, rejects, account)
+        if records and account.is_known is None:
+            _make_acquaintance(source, records[0], account)
         unknown = _without_known(records)
         new = [each for each in unknown if account.since is None or each.timestamp >= account.since]
         stored = record_batch(new)
@@ -58,21 +65,32 @@ def import_rows(
         # Another import of the same file may have been faster in between.
         account.imported -= stored.duplicates
         account.duplicates += len(records) - len(unknown) + stored.duplicates
-        account.read += len(page)
+        account.read += len(page.rows)
         rejects.flush()
-        yield len(page)
+        yield page.advanced
+
+
+def _make_acquaintance(source: Source, first: UsageRecord, account: Account) -> None:
+    fingerprint = source.fingerprint() or hash_api_key(f"{first.event_id} {first.timestamp}")
+    found = make_acquaintance(fingerprint)
+    account.is_known, account.since = not found.is_new, found.since
 
 
 def _records(
-    page: list[Row], rejects: RejectFile, account: Account, zone: dt.tzinfo, now: dt.datetime
+    rows: list[Any], source: Source, rejects: RejectFile, account: Account
 ) -> list[UsageRecord]:
     records = []
-    for row in page:
+    for row in rows:
         try:
-            records.append(record_of(row, zone, now))
+            made = source.record_of(row)
         except InvalidRow as error:
-            rejects.write(row, str(error))
+            rejects.write(source.shown(row), str(error))
             account.rejected += 1
+            continue
+        if isinstance(made, UsageRecord):
+            records.append(made)
+        else:
+            account.skip(made)
     return records
 
 

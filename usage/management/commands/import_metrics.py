@@ -1,6 +1,7 @@
-"""`manage.py import_metrics PATH`: takes over a Go proxy's metrics.db, or a whole portal."""
+"""`manage.py import_metrics PATH`: takes over a database, an export or a log of usage."""
 
 import datetime as dt
+import sqlite3
 import time
 import zoneinfo
 from argparse import ArgumentParser
@@ -13,11 +14,10 @@ from django.db import connection
 from tqdm import tqdm
 
 from qsmetrics.setting_types import time_zone
-from usage.importing import metrics_db
-from usage.importing.metrics_db import CannotRead, OldDatabase
-from usage.importing.portal.source import is_portal
+from usage.importing.recognition import opened
 from usage.importing.rejects import RejectFile
 from usage.importing.run import Account, import_rows
+from usage.importing.source import CannotRead, Reading, Source
 from usage.management.mover import Mover, left_out
 from usage.management.portal_command import PortalCommand, breaks_off
 from usage.periods import rfc3339
@@ -25,13 +25,14 @@ from usage.periods import rfc3339
 
 class Command(PortalCommand):
     help = (
-        "Import the usage_metrics table of a proxy's SQLite file, or all that a portal's own file "
-        "holds. A second time adds only news."
+        "Import usage from a file, whose kind is recognised: a proxy's SQLite file, a portal's "
+        "own, CLIProxyAPI's usage export, rows as JSON or CSV, and more (docs/importing.md). A "
+        "second time adds only news."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("path", metavar="PATH", type=Path, help="the old metrics.db")
+        parser.add_argument("path", metavar="PATH", type=Path, help="the file to import")
         parser.add_argument(
             "--rejects",
             metavar="FILE",
@@ -42,23 +43,23 @@ class Command(PortalCommand):
             "--source-time-zone",
             metavar="ZONE",
             default="UTC",
-            help="IANA zone of the old file's timestamps that name none (default: UTC)",
+            help="IANA zone of the file's timestamps that name none (default: UTC)",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
         path: Path = options["path"]
-        zone = _zone(options["source_time_zone"])
+        reading = Reading(_zone(options["source_time_zone"]), dt.datetime.now(dt.UTC))
         rejects = RejectFile(options["rejects"] or _beside_the_database(path))
         _refuse_own_files(path, rejects.path)
         self._account = Account()
         self._mover: Mover | None = None
         try:
-            with breaks_off(self._so_far), metrics_db.opened(path) as old, rejects:
-                if is_portal(old.connection):
-                    self._mover = Mover(self, path, old.connection, rejects)
+            with breaks_off(self._so_far), opened(path, reading) as found, rejects:
+                if isinstance(found, sqlite3.Connection):
+                    self._mover = Mover(self, path, found, rejects)
                     self._mover.run()
                 else:
-                    self._import(path, old, rejects, zone)
+                    self._import(path, found, rejects)
         except CannotRead as error:
             raise CommandError(f"{error}. {self._so_far()}") from None
         except OSError as error:
@@ -77,30 +78,41 @@ class Command(PortalCommand):
             "file goes on from there."
         )
 
-    def _import(self, path: Path, old: OldDatabase, rejects: RejectFile, zone: dt.tzinfo) -> None:
+    def _import(self, path: Path, source: Source, rejects: RejectFile) -> None:
         account, began = self._account, time.monotonic()
         is_shown = self.stderr.isatty()
-        total = old.count() if is_shown else None
-        with tqdm(total=total, unit=" rows", unit_scale=True, disable=not is_shown) as bar:
-            for read in import_rows(old, rejects, account, zone):
-                bar.update(read)
-        self._tell(path, account, rejects.path, time.monotonic() - began)
-
-    def _tell(self, path: Path, account: Account, rejects: Path, seconds: float) -> None:
+        total = source.total() if is_shown else None
+        with tqdm(total=total, unit=source.unit, unit_scale=True, disable=not is_shown) as bar:
+            for advanced in import_rows(source, rejects, account):
+                bar.update(advanced)
+        what = f", {source.what}," if source.what else ""
         self.stdout.write(
-            f"Read {account.read:,} rows of {path} in {seconds:.1f} s: {account.imported:,} "
-            f"imported, {account.duplicates:,} there before, {account.rejected:,} rejected."
+            f"Read {account.read:,} rows of {path}{what} in {time.monotonic() - began:.1f} s: "
+            f"{account.imported:,} imported, {account.duplicates:,} there before, "
+            f"{account.rejected:,} rejected."
         )
+        self._tell(account, rejects.path)
+        for remark in source.remarks():
+            self.stdout.write(remark)
+
+    def _tell(self, account: Account, rejects: Path) -> None:
         if account.oldest is not None and account.newest is not None:
             self.stdout.write(
                 f"Imported {account.tokens:,} tokens, from {rfc3339(account.oldest)} "
                 f"to {rfc3339(account.newest)}."
             )
+        if account.excluded:
+            self.stdout.write(
+                f"{account.excluded:,} rows were passed over, which the portal they come from does "
+                "not count either: warm-ups and duplicates."
+            )
+        if account.no_usage:
+            self.stdout.write(f"{account.no_usage:,} rows were passed over, which are no usage.")
         if account.left_out:
             self.stdout.write(left_out(account.left_out, account.since))
         if account.rejected:
             self.stdout.write(
-                f"{rejects} says what is wrong with each rejected row. Mend them in the old file "
+                f"{rejects} says what is wrong with each rejected row. Mend them in the file "
                 "and import it again: only they are added."
             )
 
@@ -120,9 +132,11 @@ def _refuse_own_files(path: Path, rejects: Path) -> None:
     """Neither the portal's database into itself, nor rejects over a database."""
     own = Path(str(connection.settings_dict["NAME"])) if connection.vendor == "sqlite" else None
     if own is not None and _is_same(own, path):
-        raise CommandError(f"{path} is the portal's own database: give the old proxy's file")
+        raise CommandError(f"{path} is the portal's own database: give another file")
     if _is_same(rejects, path) or (own is not None and _is_same(own, rejects)):
-        raise CommandError(f"--rejects is {str(rejects)!r}, a database: name another file")
+        raise CommandError(
+            f"--rejects is {str(rejects)!r}, the file to import or a database: name another file"
+        )
     if not rejects.parent.is_dir():
         raise CommandError(f"--rejects is {str(rejects)!r}: the folder {rejects.parent} is missing")
 

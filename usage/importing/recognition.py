@@ -1,0 +1,49 @@
+"""Opens whatever `import_metrics` is given: a portal, another database, or a file of usage."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from usage.importing import metrics_db
+from usage.importing.metrics_db import MetricsTable
+from usage.importing.portal.source import is_portal
+from usage.importing.source import CannotRead, Reading, Source
+from usage.importing.usage_files import recognition
+from usage.importing.usage_files.content import SQLITE
+from usage.importing.usage_files.tool_tables import ToolTables, tables_of
+
+
+@contextmanager
+def opened(path: Path, reading: Reading) -> Iterator[Source | sqlite3.Connection]:
+    """A connection is a portal's own file. CannotRead says what is wrong with the path."""
+    if _is_database(path):
+        with metrics_db.connected(path) as connection:
+            yield connection if is_portal(connection) else _source(connection, path, reading)
+    else:
+        with recognition.opened(path, reading) as source:
+            yield source
+
+
+def _source(connection: sqlite3.Connection, path: Path, reading: Reading) -> Source:
+    if not metrics_db.columns_of(connection, metrics_db.TABLE):
+        tables = tables_of(connection)
+        if tables:
+            return ToolTables(tables, reading)
+    return MetricsTable(connection, path, reading)
+
+
+def _is_database(path: Path) -> bool:
+    if not path.exists():
+        raise CannotRead(f"{path} does not exist: {_ADVICE}")
+    if not path.is_file():
+        kind = "a folder" if path.is_dir() else "no ordinary file"
+        raise CannotRead(f"{path} is {kind}: {_ADVICE}")
+    try:
+        with path.open("rb") as file:
+            return file.read(len(SQLITE)) == SQLITE
+    except OSError as error:
+        raise CannotRead(f"{path} cannot be opened ({error.strerror})") from None
+
+
+_ADVICE = "give the path of the old metrics.db, or of a file of usage"

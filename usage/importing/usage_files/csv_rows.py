@@ -1,0 +1,107 @@
+"""CSV with a header in the names of row fields, or of an older tool's events."""
+
+import csv
+import re
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from typing import Any
+
+from usage.importing.source import Page, Reading, Skip, Source
+from usage.importing.usage_files import lines, tool_event
+from usage.importing.usage_files.content import Content
+from usage.importing.usage_files.json_row import Kind
+from usage.importing.usage_files.lines import Line, text_of
+from usage.importing.usage_files.native_row import NativeRows, is_native, our_name
+from usage.importing.usage_files.showing import shown
+from usage.records import InvalidRow, UsageRecord
+
+_DELIMITERS = (",", ";", "\t")
+# Exports put an apostrophe before a cell that a spreadsheet would run.
+_QUOTED_FORMULA = re.compile("'[=+\\-@\t\r]")
+
+
+class Header:
+    """The first line: how cells are parted, what they are called, and of which kind rows are."""
+
+    def __init__(self, delimiter: str, names: list[str], kind: Kind) -> None:
+        self._delimiter = delimiter
+        self.names = names
+        self.kind = kind
+
+    def row_of(self, line: bytes) -> dict[str, str | None]:
+        """InvalidRow when it is no line of such a table. "" is absent."""
+        cells = _cells(line, self._delimiter)
+        if len(cells) != len(self.names):
+            raise InvalidRow.whole(f"has {len(cells)} cells, the header has {len(self.names)}")
+        return {name: _plain(cell) or None for name, cell in zip(self.names, cells, strict=True)}
+
+
+def header_of(line: bytes) -> Header | None:
+    """None when it is none that is understood."""
+    for delimiter in _DELIMITERS:
+        try:
+            names = [name.strip() for name in _cells(line, delimiter)]
+        except InvalidRow:
+            continue
+        found = set(names)
+        if tool_event.is_event(found):
+            return Header(delimiter, names, Kind.EVENT)
+        if is_native({our_name(name) or "" for name in names}):
+            return Header(delimiter, names, Kind.NATIVE)
+    return None
+
+
+class CsvRows(Source):
+    """The lines after the header, of which only a page is in memory.
+
+    Each line is a row: no field that is imported may hold a line's end.
+    """
+
+    unit = "B"
+
+    def __init__(
+        self, content: Content, header: Header, native: NativeRows, reading: Reading
+    ) -> None:
+        self.what = header.kind.value
+        self._content = content
+        self._header = header
+        self._native = native
+        self._reading = reading
+
+    def total(self) -> int:
+        return self._content.size
+
+    def pages(self) -> Iterator[Page]:
+        pages = lines.pages(self._content)
+        for first in islice(pages, 1):
+            yield Page(first.rows[1:], first.advanced)
+        yield from pages
+
+    def record_of(self, row: Line) -> UsageRecord | Skip:
+        values = self._header.row_of(text_of(row))
+        if self._header.kind is Kind.EVENT:
+            return tool_event.record_of(values, self._reading)
+        return self._native.of_mapping(values)
+
+    def shown(self, row: Line) -> Mapping[str, Any]:
+        try:
+            values: dict[str, Any] | None = dict(self._header.row_of(text_of(row)))
+        except InvalidRow:
+            values = None
+        return shown(f"line {row.number}", values)
+
+
+def _cells(line: bytes, delimiter: str) -> list[str]:
+    try:
+        text = line.rstrip(b"\r").decode()
+        return next(csv.reader([text], delimiter=delimiter, strict=True), [])
+    except UnicodeDecodeError:
+        raise InvalidRow.whole("is not UTF-8") from None
+    except csv.Error:
+        raise InvalidRow.whole(
+            "is no line of CSV: a quote is open, or a cell is too long"
+        ) from None
+
+
+def _plain(cell: str) -> str:
+    return cell[1:] if _QUOTED_FORMULA.match(cell) else cell

@@ -1,0 +1,61 @@
+"""Files of JSON: an object on each line, or one value that holds the rows."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from usage.importing.source import PAGE, Page, Skip, Source
+from usage.importing.usage_files import lines
+from usage.importing.usage_files.content import Content
+from usage.importing.usage_files.json_row import JsonRows, Kind
+from usage.importing.usage_files.json_values import shown_object
+from usage.importing.usage_files.lines import Line, text_of
+from usage.importing.usage_files.showing import shown
+from usage.records import UsageRecord
+
+
+class JsonLines(Source):
+    """NDJSON, of which only a page is in memory."""
+
+    unit = "B"
+
+    def __init__(self, content: Content, kind: Kind, rows: JsonRows) -> None:
+        self.what = kind.value
+        self._content = content
+        self._rows = rows
+
+    def total(self) -> int:
+        return self._content.size
+
+    def pages(self) -> Iterator[Page]:
+        return lines.pages(self._content)
+
+    def record_of(self, row: Line) -> UsageRecord | Skip:
+        return self._rows.record_of(text_of(row))
+
+    def shown(self, row: Line) -> Mapping[str, Any]:
+        return shown(f"line {row.number}", shown_object(row.text))
+
+
+class JsonArray(Source):
+    """Rows that one JSON value holds: the file is in memory, its rows are decoded one by one."""
+
+    def __init__(self, items: list[msgspec.Raw], kind: Kind, rows: JsonRows) -> None:
+        self.what = kind.value
+        self._items = items
+        self._rows = rows
+
+    def total(self) -> int:
+        return len(self._items)
+
+    def pages(self) -> Iterator[Page]:
+        for start in range(0, len(self._items), PAGE):
+            some = list(enumerate(self._items[start : start + PAGE], start + 1))
+            yield Page(some, len(some))
+
+    def record_of(self, row: tuple[int, msgspec.Raw]) -> UsageRecord | Skip:
+        return self._rows.record_of(row[1])
+
+    def shown(self, row: tuple[int, msgspec.Raw]) -> Mapping[str, Any]:
+        return shown(f"item {row[0]}", shown_object(row[1]))
