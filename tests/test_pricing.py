@@ -12,7 +12,7 @@ from model_bakery import baker
 
 from usage.filters import UsageFilter
 from usage.models import PriceOverride, UsageMetric
-from usage.pricing import TokenCounts, catalog, cost_of, overrides
+from usage.pricing import TokenCounts, catalog, current_prices, overrides
 from usage.queries import usage_totals
 from usage.recording import record_usage
 
@@ -150,7 +150,10 @@ def test_without_tokens_a_success_has_no_price_and_a_failure_costs_nothing():
 def test_an_override_has_a_price_for_each_kind_of_token_and_for_the_request():
     an_override("m", cached_usd_per_mtok=Decimal("0.5"), cache_write_usd_per_mtok=4, request_usd=7)
     tokens = TokenCounts(10_000_000, 1_000_000, cached=2_000_000, cache_write=3_000_000)
-    assert cost_of("m", None, AT, "200", tokens) == (pytest.approx(5 + 2 + 1 + 12 + 7), "override")
+    assert current_prices().cost_of("m", None, AT, "200", tokens) == (
+        pytest.approx(5 + 2 + 1 + 12 + 7),
+        "override",
+    )
 
 
 @pytest.mark.django_db

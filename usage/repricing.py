@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from django.db.models import Q
 
 from usage.models import UsageMetric, UsageMetricQuerySet
-from usage.pricing import GENAI_PRICES, OVERRIDE, TokenCounts, cost_of
+from usage.pricing import GENAI_PRICES, OVERRIDE, TokenCounts, current_prices
 from usage.recording.pace import Pace
 from usage.rollups import keeping
 from usage.rollups.many import execute_for_each
@@ -83,10 +83,10 @@ def _write(rows: UsageMetricQuerySet, ids: list[int]) -> list[Change]:
 
 
 def _changes(page: list[tuple[Any, ...]]) -> list[Change]:
-    found = []
+    found, prices = [], current_prices()
     for row_id, at, model, provider, status, *tokens, before, source_before in page:
         counts = TokenCounts(*(count or 0 for count in tokens))
-        after, source = cost_of(model, provider, at, status, counts)
+        after, source = prices.cost_of(model, provider, at, status, counts)
         if source != source_before or not _is_same(before, after):
             found.append(Change(row_id, model, before, after, source))
     return found

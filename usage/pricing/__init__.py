@@ -1,7 +1,7 @@
 """What a request cost: as reported, else by an operator's override, else by genai-prices."""
 
 from usage.pricing.overrides import forget
-from usage.pricing.price import GENAI_PRICES, OVERRIDE, REPORTED, cost_of, load, priced
+from usage.pricing.price import GENAI_PRICES, OVERRIDE, REPORTED, current_prices, load, priced
 from usage.pricing.rates import TokenCounts
 
 __all__ = [
@@ -9,7 +9,7 @@ __all__ = [
     "OVERRIDE",
     "REPORTED",
     "TokenCounts",
-    "cost_of",
+    "current_prices",
     "forget",
     "load",
     "priced",

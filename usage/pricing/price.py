@@ -2,10 +2,12 @@
 
 import datetime as dt
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import msgspec
 
 from usage.pricing import overrides
+from usage.pricing.overrides import Overrides
 from usage.pricing.rates import Rates, TokenCounts
 from usage.records import COST_REPORTED, UsageRecord
 from usage.statuses import is_failure
@@ -14,25 +16,43 @@ from usage.statuses import is_failure
 REPORTED, OVERRIDE, GENAI_PRICES = COST_REPORTED, "override", "genai-prices"
 
 
-def priced(records: Sequence[UsageRecord]) -> list[UsageRecord]:
+@dataclass(frozen=True)
+class Prices:
+    """All that are known at one moment."""
+
+    mine: Overrides
+
+    def cost_of(
+        self,
+        model: str,
+        provider: str | None,
+        at: dt.datetime,
+        status: str | None,
+        tokens: TokenCounts,
+    ) -> tuple[float | None, str | None]:
+        """US dollars and whose price it is; None and None where nobody can know.
+
+        A success without tokens is one of which nobody told the tokens: its cost is not zero.
+        """
+        source = OVERRIDE
+        rates = self.mine.rates_of(model, provider, at)
+        if rates is None:
+            source, rates = GENAI_PRICES, _published_rates(model, provider, at)
+        if rates is None or (tokens.are_none and not rates.are_free and not is_failure(status)):
+            return None, None
+        return rates.cost_usd(tokens), source
+
+
+def current_prices() -> Prices:
+    return Prices(overrides.current())
+
+
+def priced(records: Sequence[UsageRecord]) -> Sequence[UsageRecord]:
     """The records, those without a cost with one, as far as prices of their models are known."""
-    return [_priced(record) if record.cost_usd is None else record for record in records]
-
-
-def cost_of(
-    model: str, provider: str | None, at: dt.datetime, status: str | None, tokens: TokenCounts
-) -> tuple[float | None, str | None]:
-    """US dollars and whose price it is; None and None where nobody can know.
-
-    A success without tokens is one of which nobody told the tokens: its cost is not zero.
-    """
-    source = OVERRIDE
-    rates = overrides.current().rates_of(model, provider, at)
-    if rates is None:
-        source, rates = GENAI_PRICES, _published_rates(model, provider, at)
-    if rates is None or (tokens.are_none and not rates.are_free and not is_failure(status)):
-        return None, None
-    return rates.cost_usd(tokens), source
+    if all(record.cost_usd is not None for record in records):
+        return records
+    prices = current_prices()
+    return [_priced(record, prices) if record.cost_usd is None else record for record in records]
 
 
 def load() -> None:
@@ -46,7 +66,7 @@ def _published_rates(model: str, provider: str | None, at: dt.datetime) -> Rates
     return catalog.rates_of(model, provider, at)
 
 
-def _priced(record: UsageRecord) -> UsageRecord:
+def _priced(record: UsageRecord, prices: Prices) -> UsageRecord:
     tokens = TokenCounts(
         record.prompt_tokens,
         record.completion_tokens,
@@ -54,7 +74,9 @@ def _priced(record: UsageRecord) -> UsageRecord:
         record.cache_write_tokens or 0,
         record.reasoning_tokens or 0,
     )
-    cost, source = cost_of(record.model, record.provider, record.timestamp, record.status, tokens)
+    cost, source = prices.cost_of(
+        record.model, record.provider, record.timestamp, record.status, tokens
+    )
     if source is None:
         return record
     return msgspec.structs.replace(record, cost_usd=cost, cost_source=source)

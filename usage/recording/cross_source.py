@@ -81,9 +81,9 @@ class Judgement:
 
 def judge(records: list[UsageRecord]) -> Judgement:
     """Before the records are stored, in the same transaction."""
-    ids = {record.response_id for record in records if record.response_id is not None}
-    if not settings.METRICS_SOURCE_PRIORITY or not ids:
+    if not settings.METRICS_SOURCE_PRIORITY:
         return Judgement(records)
+    ids = {record.response_id for record in records if record.response_id is not None}
     _wait_for_others(ids)
     reports = _stored_reports(sorted(ids))
     for place, record in enumerate(records):
