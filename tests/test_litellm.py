@@ -106,6 +106,17 @@ def test_a_failure_has_its_status(client, information, status):
     assert stored(client, status="failure", error_information=information)["status"] == status
 
 
+@pytest.mark.parametrize("name", ["response_cost_failure_debug_info", "zero_cost_diagnostic"])
+def test_a_cost_of_zero_that_litellm_could_not_reckon_is_none(client, name):
+    row = stored(client, model="my-own", response_cost=0.0, **{name: {"reason": "no price"}})
+    assert (row["cost_usd"], row["cost_source"]) == (None, None)
+
+
+def test_a_cost_of_zero_without_a_reason_is_one(client):
+    row = stored(client, model="my-own", response_cost=0.0)
+    assert (row["cost_usd"], row["cost_source"]) == (0.0, "reported")
+
+
 def test_retries_share_the_providers_id_and_are_calls_of_their_own(client):
     post(client, [payload(), payload(litellm_call_id="call-2"), payload()])
     assert UsageMetric.objects.count() == 2

@@ -48,6 +48,8 @@ class _Call(msgspec.Struct, rename={"start_time": "startTime", "end_time": "endT
     completion_tokens: Any = None
     total_tokens: Any = None
     response_cost: Any = None
+    response_cost_failure_debug_info: Any = None
+    zero_cost_diagnostic: Any = None
     end_user: Any = None
     metadata: _Metadata | None = None
     error_information: _Error | None = None
@@ -87,7 +89,7 @@ def _record(raw: bytes | msgspec.Raw, now: dt.datetime) -> UsageRecord | None:
         "ttft_ms": _milliseconds(call.start_time, call.completion_start_time)
         if call.stream is True
         else None,
-        "cost_usd": call.response_cost,
+        "cost_usd": _cost(call),
         "event_id": call.litellm_call_id or call.id,
         "response_id": call.id,
         "api_key_hash": metadata.user_api_key_hash or None,
@@ -109,6 +111,12 @@ def _status(call: _Call) -> int:
         return 200
     error = call.error_information or _Error()
     return http_status_of(str(error.error_code or error.error_class or ""))
+
+
+def _cost(call: _Call) -> Any:
+    """LiteLLM writes 0 for a model whose price it does not know, and why beside it."""
+    is_unknown = call.response_cost_failure_debug_info or call.zero_cost_diagnostic
+    return None if is_unknown and not call.response_cost else call.response_cost
 
 
 def _milliseconds(start: Any, end: Any) -> float | None:
