@@ -82,5 +82,5 @@ class PriceOverrideAdmin(PortalModelAdmin):
 def _shown(price: Decimal | Any) -> str:
     if price is None:
         return display.NOTHING
-    whole, _, fraction = f"{price:,.8f}".rstrip("0").partition(".")
+    whole, _, fraction = f"{price:,.6f}".rstrip("0").partition(".")
     return f"{whole}.{fraction:0<2}"

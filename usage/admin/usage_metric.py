@@ -177,7 +177,9 @@ class UsageMetricAdmin(PortalModelAdmin):
 
     @admin.display(description="Status", empty_value=display.NOTHING)
     def outcome(self, row: UsageMetric) -> str | None:
-        return row.status
+        if row.excluded_as is None:
+            return row.status
+        return f"{row.status or display.NOTHING}, not counted"
 
     @admin.display(description="Prompt")
     def prompt(self, row: UsageMetric) -> str:

@@ -9,11 +9,9 @@ from django.db import models
 from usage.models.fields import UtcDateTimeField
 
 
-def _price(help_text: str, **options: Any) -> "models.DecimalField[Any, Any]":
-    validators = [MinValueValidator(0)]
-    return models.DecimalField(
-        max_digits=16, decimal_places=8, validators=validators, help_text=help_text, **options
-    )
+def _price(name: str, help_text: str = "", **options: Any) -> "models.DecimalField[Any, Any]":
+    options |= {"max_digits": 16, "decimal_places": 6, "help_text": help_text}
+    return models.DecimalField(name, validators=[MinValueValidator(0)], **options)
 
 
 class PriceOverride(models.Model):
@@ -30,23 +28,26 @@ class PriceOverride(models.Model):
         max_length=64, blank=True, default="", help_text="Only of this provider; empty: of any."
     )
     valid_from = UtcDateTimeField(
-        default=ALWAYS, help_text="Counts for requests completed then or later (UTC)."
+        default=ALWAYS, help_text="Counts for requests completed then or later."
     )
-    prompt_usd_per_mtok = _price("US dollars for a million prompt tokens.")
-    completion_usd_per_mtok = _price("US dollars for a million completion tokens.")
+    prompt_usd_per_mtok = _price("prompt, $ a million tokens")
+    completion_usd_per_mtok = _price("completion, $ a million tokens")
     cached_usd_per_mtok = _price(
-        "For a million prompt tokens read from a cache; empty: as prompt tokens.",
+        "cached, $ a million tokens",
+        "Of the prompt, read from a cache; empty: as the rest of the prompt.",
         null=True,
         blank=True,
     )
     cache_write_usd_per_mtok = _price(
-        "For a million prompt tokens written to a cache; empty: as prompt tokens.",
+        "cache write, $ a million tokens",
+        "Of the prompt, written to a cache; empty: as the rest of the prompt.",
         null=True,
         blank=True,
     )
-    request_usd = _price("US dollars for each request, beside its tokens.", default=0)
+    request_usd = _price("each request, $", "Beside its tokens.", default=0)
 
     class Meta:
+        verbose_name = "price"
         ordering = ["model_pattern", "provider", "-valid_from"]
         constraints = [
             models.UniqueConstraint(
