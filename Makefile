@@ -1,13 +1,14 @@
-# make serve | demo | test | check | fix | bench     Everything sets itself up in .venv first.
+# make serve | demo | test | check | fix | bench | live     Everything sets itself up in .venv first.
 
 PYTHON ?= python3
 VENV := .venv
+LIVE := .venv-live
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 SOURCES := manage.py qsmetrics usage dashboards tests benchmarks
 TEMPLATES := $(shell find templates -name '*.html')
 
-.PHONY: serve demo test check fix bench clean
+.PHONY: serve demo test check fix bench live clean
 
 serve: $(VENV)/.ready
 	$(BIN)/python manage.py serve
@@ -35,8 +36,11 @@ fix: $(VENV)/.ready-dev
 bench: $(VENV)/.ready-bench
 	$(BIN)/python -m benchmarks
 
+live: $(VENV)/.ready $(LIVE)/.ready
+	QSMETRICS_LIVE_MUST_RUN=1 $(BIN)/python -m pytest -q -n 3 --dist loadfile tests/live
+
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(LIVE) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(VENV)/.ready: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -54,4 +58,14 @@ $(VENV)/.ready-dev: requirements-dev.txt $(VENV)/.ready
 
 $(VENV)/.ready-bench: requirements-bench.txt $(VENV)/.ready
 	@$(PIP_INSTALL) -r requirements-bench.txt
+	@touch $@
+
+$(LIVE)/.ready: requirements-live.txt tests/live/package.json tests/live/package-lock.json
+	@node --version >/dev/null && npm --version >/dev/null 2>&1 \
+		|| { echo "Node 18.19 or later is missing: apt install nodejs npm"; exit 1; }
+	@echo "Setting up clients of other projects in $(LIVE): a minute or two, once."
+	@$(PYTHON) -m venv $(LIVE)
+	@$(LIVE)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-live.txt
+	@cp tests/live/package.json tests/live/package-lock.json $(LIVE)
+	@cd $(LIVE) && npm ci --silent --ignore-scripts --no-audit --no-fund
 	@touch $@

@@ -93,7 +93,7 @@ def test_a_dry_run_tells_the_same_and_changes_nothing():
     assert_sums_equal_rows()
 
 
-@pytest.mark.parametrize("since", [(NOW - 2 * HOUR).isoformat(), "2h"])
+@pytest.mark.parametrize("since", [(NOW - 2 * HOUR).isoformat(), "2h"], ids=["time", "age"])
 def test_only_rows_since_a_time_or_of_a_model(since):
     record("a", "b")
     record("a", at=NOW - 3 * HOUR)
