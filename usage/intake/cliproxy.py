@@ -18,7 +18,7 @@ _INPUT_WITHOUT_CACHE = ("claude", "anthropic")
 _OUTPUT_WITHOUT_REASONING = ("gemini", "vertex", "aistudio", "antigravity")
 
 
-class _Tokens(msgspec.Struct, gc=False):
+class Tokens(msgspec.Struct, gc=False):
     input_tokens: int = 0
     output_tokens: int = 0
     reasoning_tokens: int = 0
@@ -55,7 +55,7 @@ class _Attempt(msgspec.Struct, gc=False):
     latency_ms: int | float = 0
     ttft_ms: int | float = 0
     auth_index: str | None = None
-    tokens: _Tokens | None = None
+    tokens: Tokens | None = None
     failed: bool = False
     generate: bool | None = None
     fail: _Fail | None = None
@@ -147,7 +147,7 @@ def _tokens(attempt: _Attempt) -> dict[str, int]:
             "cache_write_tokens": found.input.cache_write_tokens,
             "reasoning_tokens": found.output.reasoning_tokens,
         }
-    tokens = attempt.tokens or _Tokens()
+    tokens = attempt.tokens or Tokens()
     provider = (attempt.provider or "").lower()
     prompt, completion = tokens.input_tokens, tokens.output_tokens
     cached = tokens.cache_read_tokens or tokens.cached_tokens
@@ -167,7 +167,7 @@ def _tokens(attempt: _Attempt) -> dict[str, int]:
 
 def _identity(attempt: _Attempt) -> int:
     """Of all that tells two attempts apart: a request's id is short, and each retry has it too."""
-    tokens = attempt.tokens or _Tokens()
+    tokens = attempt.tokens or Tokens()
     parts = (
         attempt.request_id,
         attempt.timestamp,

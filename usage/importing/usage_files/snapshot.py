@@ -18,6 +18,7 @@ from usage.importing.usage_files.json_values import shown_object
 from usage.importing.usage_files.showing import shown
 from usage.importing.usage_files.tokens import Counted, row_tokens
 from usage.importing.usage_files.tool_event import is_endpoint
+from usage.intake.cliproxy import Tokens
 from usage.records import InvalidRow, UsageRecord, record_from
 
 _DETAIL = "cliproxy-export"  # keeps its identities apart from the collector's
@@ -40,16 +41,6 @@ class _Statistics(msgspec.Struct, gc=False):
     apis: dict[str, _Api] | None = None
 
 
-class _Tokens(msgspec.Struct, gc=False):
-    input_tokens: int = 0
-    output_tokens: int = 0
-    reasoning_tokens: int = 0
-    cached_tokens: int = 0
-    cache_read_tokens: int = 0
-    cache_creation_tokens: int = 0
-    total_tokens: int = 0
-
-
 class _Detail(msgspec.Struct, gc=False):
     """As CLIProxyAPI wrote it, and with what CPA-Manager adds where it answers in its place."""
 
@@ -58,7 +49,7 @@ class _Detail(msgspec.Struct, gc=False):
     ttft_ms: float | None = None
     source: str | None = None
     auth_index: str | int | None = None
-    tokens: _Tokens | None = None
+    tokens: Tokens | None = None
     failed: bool = False
     fail_status_code: int = 0
     api_key_hash: str | None = None
@@ -187,7 +178,7 @@ def _status(detail: _Detail) -> int:
 
 
 def _row_tokens(detail: _Detail, model: str) -> dict[str, int]:
-    found = detail.tokens or _Tokens()
+    found = detail.tokens or Tokens()
     read, written = found.cache_read_tokens, found.cache_creation_tokens
     counted = Counted(
         found.input_tokens,
@@ -203,7 +194,7 @@ def _row_tokens(detail: _Detail, model: str) -> dict[str, int]:
 
 def _identity(row: Row, detail: _Detail, began: moments.Began, key_hash: str | None) -> str:
     """What CLIProxyAPI itself tells requests apart by when it imports; not the latency."""
-    tokens = detail.tokens or _Tokens()
+    tokens = detail.tokens or Tokens()
     numbers = (
         tokens.input_tokens,
         tokens.output_tokens,
