@@ -33,6 +33,11 @@ FAULTS = {
             "METRICS_STORAGE_PATH elsewhere."
         ),
     ),
+    "a command before the first start": (
+        ["collect", "--status"],
+        {},
+        "the database is not set up: run `manage.py migrate`",
+    ),
     "a database that is none": (
         ["serve"],
         {"METRICS_STORAGE_PATH": "{folder}/a-file", "METRICS_BIND_ADDRESS": "127.0.0.1:0"},

@@ -26,7 +26,7 @@ class PortalCommand(BaseCommand):
         configuration.add_arguments(parser)
 
     def execute(self, *args: Any, **options: Any) -> str | None:
-        """On the command line a CommandError is its sentence and exit status, nothing more."""
+        """On the command line an error is its sentence and exit status, nothing more."""
         try:
             return super().execute(*args, **options)
         except CommandError as error:
@@ -34,6 +34,11 @@ class PortalCommand(BaseCommand):
                 raise
             self.stderr.write(str(error))
             sys.exit(error.returncode)
+        except DATABASE_TROUBLE as error:
+            if not self._is_on_command_line or options["traceback"]:
+                raise
+            self.stderr.write(explain(error))
+            sys.exit(1)
         except KeyboardInterrupt:
             if not self._is_on_command_line:
                 raise
