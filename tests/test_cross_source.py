@@ -116,6 +116,18 @@ def test_a_batch_with_reports_that_came_before_counts_only_the_new_ones():
     assert suppressed() == {("litellm", "otel"): 2}
 
 
+def test_an_id_that_everything_shares_tells_no_calls(django_assert_max_num_queries):
+    for start in range(0, 400, 50):
+        numbers = range(start, start + 50)
+        record_batch(
+            [report("litellm", minutes=number / 60, event_id=f"{number}") for number in numbers]
+        )
+    with django_assert_max_num_queries(40):
+        record_batch([report("otel"), report("otel", "another"), report("litellm", "another")])
+    assert len(counted()) == 402
+    assert suppressed() == {("litellm", "otel"): 1}
+
+
 def test_a_row_without_a_source_is_of_one_more_source():
     record_batch([report(None)])
     record_batch([report("otel")])

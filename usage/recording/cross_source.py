@@ -4,8 +4,8 @@ They are told to be one call by the provider's id of its answer, within an hour.
 """
 
 import datetime as dt
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -18,6 +18,8 @@ from usage.records import UsageRecord
 from usage.rollups.many import execute_for_each
 
 WITHIN = dt.timedelta(hours=1)
+# What so many rows share within hours, such as the id that a mock always answers, tells no calls.
+_MOST_REPORTS = 100
 _IDS_AT_ONCE = 500  # SQLite takes at most 999 parameters in its older versions
 _LOCKS = 64
 _LOCK_CLASS = 0x71_73_6D  # apart from other users of advisory locks
@@ -84,10 +86,12 @@ def judge(records: list[UsageRecord]) -> Judgement:
     if not settings.METRICS_SOURCE_PRIORITY:
         return Judgement(records)
     ids = {record.response_id for record in records if record.response_id is not None}
+    if not ids:
+        return Judgement(records)
     _wait_for_others(ids)
-    reports = _stored_reports(sorted(ids))
+    reports = _stored_reports(ids, records)
     for place, record in enumerate(records):
-        if record.response_id is not None and record.excluded_as is None:
+        if record.response_id in reports and record.excluded_as is None:
             report = _Report(record.source or "", record.timestamp, place=place)
             reports[record.response_id].append(report)
     suppressed = [pair for of_one_id in reports.values() for pair in _suppressed(of_one_id)]
@@ -102,7 +106,7 @@ def judge(records: list[UsageRecord]) -> Judgement:
 
 def _suppressed(reports: list[_Report]) -> Iterator[tuple[_Report, _Report]]:
     """Those that do not count, each with the one that counts in its place."""
-    if len(reports) < 2:
+    if not 1 < len(reports) <= _MOST_REPORTS:
         return
     counting: list[_Report] = []
     for report in sorted(reports, key=_rank):
@@ -120,18 +124,30 @@ def _rank(report: _Report) -> tuple[int, bool, dt.datetime]:
     return place, not report.is_stored, report.at
 
 
-def _stored_reports(ids: Sequence[str]) -> defaultdict[str, list[_Report]]:
-    """Of the rows that count, by response id."""
-    found: defaultdict[str, list[_Report]] = defaultdict(list)
-    for start in range(0, len(ids), _IDS_AT_ONCE):
-        rows = UsageMetric.objects.counted().filter(
-            response_id__in=ids[start : start + _IDS_AT_ONCE]
-        )
-        for row_id, response_id, source, at in rows.values_list(
+def _stored_reports(
+    ids: Collection[str], records: Sequence[UsageRecord]
+) -> dict[str, list[_Report]]:
+    """Of the rows that count, by response id; without ids that far too many rows share."""
+    times = [record.timestamp for record in records]
+    near = UsageMetric.objects.counted().filter(
+        timestamp__gte=min(times) - WITHIN, timestamp__lte=max(times) + WITHIN
+    )
+    found: dict[str, list[_Report]] = {}
+    waiting = sorted(ids)
+    while some := waiting[:_IDS_AT_ONCE]:
+        most = _MOST_REPORTS * len(some)
+        reports: dict[str, list[_Report]] = {each: [] for each in some}
+        rows = near.filter(response_id__in=some).values_list(
             "pk", "response_id", "source", "timestamp"
-        ):
+        )
+        for row_id, response_id, source, at in rows[: most + 1]:
             assert response_id is not None
-            found[response_id].append(_Report(source or "", at, row_id))
+            reports[response_id].append(_Report(source or "", at, row_id))
+        if sum(map(len, reports.values())) > most:  # then some have more than their share
+            waiting = [each for each in waiting if len(reports.get(each, ())) <= _MOST_REPORTS]
+        else:
+            found |= reports
+            waiting = waiting[_IDS_AT_ONCE:]
     return found
 
 
