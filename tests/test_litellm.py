@@ -83,6 +83,11 @@ def test_anthropic_names_its_cache_in_another_way(client):
     assert (row["cached_tokens"], row["cache_write_tokens"]) == (60, 30)
 
 
+def test_the_sdk_tells_the_user_among_the_parameters(client):
+    row = stored(client, end_user=None, model_parameters={"user": "ann", "temperature": 1})
+    assert row["user"] == "ann"
+
+
 def test_a_call_that_does_not_stream_has_no_first_token(client):
     assert stored(client)["ttft_ms"] is None
 

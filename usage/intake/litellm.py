@@ -24,6 +24,10 @@ class _Metadata(msgspec.Struct, gc=False):
     usage_object: Any = None
 
 
+class _Parameters(msgspec.Struct, gc=False):
+    user: Any = None
+
+
 class _Error(msgspec.Struct, gc=False):
     error_code: Any = None
     error_class: Any = None
@@ -52,6 +56,7 @@ class _Call(msgspec.Struct, rename={"start_time": "startTime", "end_time": "endT
     zero_cost_diagnostic: Any = None
     end_user: Any = None
     metadata: _Metadata | None = None
+    model_parameters: _Parameters | None = None
     error_information: _Error | None = None
 
 
@@ -93,7 +98,7 @@ def _record(raw: bytes | msgspec.Raw, now: dt.datetime) -> UsageRecord | None:
         "event_id": call.litellm_call_id or call.id,
         "response_id": call.id,
         "api_key_hash": metadata.user_api_key_hash or None,
-        "user": call.end_user or metadata.user_api_key_end_user_id or None,
+        "user": _user(call),
         "source": SOURCE,
         **_details(metadata.usage_object),
     }
@@ -111,6 +116,12 @@ def _status(call: _Call) -> int:
         return 200
     error = call.error_information or _Error()
     return http_status_of(str(error.error_code or error.error_class or ""))
+
+
+def _user(call: _Call) -> Any:
+    """On whose behalf: as the proxy knows it, or as the SDK was told."""
+    metadata, parameters = call.metadata or _Metadata(), call.model_parameters or _Parameters()
+    return call.end_user or metadata.user_api_key_end_user_id or parameters.user or None
 
 
 def _cost(call: _Call) -> Any:
