@@ -10,6 +10,7 @@ from qsmetrics.setting_types import BindAddress
 NUMBER = types.whole_number(1, 64)
 CHOICE = types.one_of("FULL", "NORMAL")
 ADDRESS = "write address:port, for example 127.0.0.1:8081 or 0.0.0.0:8081."
+SOURCES = "write each source once, the one that counts first: litellm,otel."
 HOSTS = (
     "write host names without scheme and port, for example portal.example.com,.example.org,"
     "[fd00::1]."
@@ -46,6 +47,8 @@ URL = "write postgres://user:password@host:5432/name"
         (types.host_names, " a.example , ,.b.example,", ["a.example", ".b.example"]),
         (types.host_names, "*", ["*"]),
         (types.host_names, "[fd00::1],10.0.0.5", ["[fd00::1]", "10.0.0.5"]),
+        (types.source_names, "", []),
+        (types.source_names, " litellm, otel ,", ["litellm", "otel"]),
         (types.postgres_url, "", None),
     ],
 )
@@ -103,6 +106,8 @@ def test_what_a_user_may_write(parse, text, expected):
         (types.host_names, "a.example b.example", HOSTS),
         (types.host_names, "fd00::1", HOSTS),
         (types.host_names, "*.example.com", HOSTS),
+        (types.source_names, "otel,litellm,otel", SOURCES),
+        (types.source_names, "a" * 65, SOURCES),
         (types.postgres_url, "mysql://user:password@host/name", URL + "."),
         (types.postgres_url, "sqlite:///metrics.db", URL + "."),
         (types.postgres_url, "/data/metrics.db", URL + "."),
