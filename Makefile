@@ -5,7 +5,7 @@ VENV := .venv
 LIVE := .venv-live
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
-SOURCES := manage.py qsmetrics usage dashboards tests benchmarks
+SOURCES := manage.py qsmetrics usage dashboards tests benchmarks clients
 TEMPLATES := $(shell find templates -name '*.html')
 
 .PHONY: serve demo test check fix bench live clean
