@@ -1,0 +1,3 @@
+module example.com/qsmetrics
+
+go 1.19
