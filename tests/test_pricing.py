@@ -39,22 +39,29 @@ def stored(**fields: object) -> tuple[float | None, str | None]:
     return row.cost_usd, row.cost_source
 
 
-@given(st.sampled_from(CATALOG), COUNTS, COUNTS, COUNTS, COUNTS)
-def test_the_published_price_is_the_one_that_genai_prices_reckons(offer, prompt, out, read, write):
-    provider, model = offer
-    read, write = min(read, prompt), min(write, max(prompt - read, 0))
+def assert_reckoned_alike(provider: str, model: str, tokens: TokenCounts) -> None:
     usage = genai_prices.Usage(
-        input_tokens=prompt,
-        output_tokens=out,
-        cache_read_tokens=read,
-        cache_write_tokens=write,
+        input_tokens=tokens.prompt,
+        output_tokens=tokens.completion,
+        cache_read_tokens=tokens.cached,
+        cache_write_tokens=tokens.cache_write,
     )
     theirs = genai_prices.calc_price(
         usage, model, provider_id=provider, genai_request_timestamp=AT
     ).total_price
-    rates = catalog.rates_of(model, provider, AT)
-    ours = rates.cost_usd(TokenCounts(prompt, out, read, write))
-    assert ours == pytest.approx(float(theirs), rel=1e-9, abs=1e-12)
+    ours = catalog.rates_of(model, provider, AT).cost_usd(tokens)
+    assert ours == pytest.approx(float(theirs), rel=1e-9, abs=1e-12), (provider, model)
+
+
+def test_every_published_price_is_the_one_that_genai_prices_reckons():
+    for provider, model in CATALOG:
+        assert_reckoned_alike(provider, model, TokenCounts(123_456, 7_890, 100_000, 2_000))
+
+
+@given(st.sampled_from(CATALOG), COUNTS, COUNTS, COUNTS, COUNTS)
+def test_so_it_is_for_any_number_of_tokens(offer, prompt, out, read, write):
+    read, write = min(read, prompt), min(write, max(prompt - read, 0))
+    assert_reckoned_alike(*offer, TokenCounts(prompt, out, read, write))
 
 
 def test_most_of_the_catalog_is_priced_by_tokens():
