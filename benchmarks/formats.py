@@ -21,10 +21,10 @@ from benchmarks import rows
 from tests import otlp
 from usage.intake import cliproxy, litellm, native
 from usage.intake.body import read_pieces
-from usage.intake.native import ParsedRows
 from usage.intake.otlp import calls
 from usage.intake.otlp import json as otlp_json
 from usage.intake.otlp import protobuf as otlp_protobuf
+from usage.intake.parsed import ParsedRows
 
 Row = dict[str, Any]
 CALLS = 512  # LiteLLM's batches, and OpenTelemetry's

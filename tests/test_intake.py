@@ -17,7 +17,8 @@ from tests.streams import LONG_LINE, MEGABYTE, Stream, peak_while
 from usage import identity, records
 from usage.identity import hash_api_key
 from usage.intake.body import BadEncoding, BodyTooLarge, read_pieces
-from usage.intake.native import MOST_ROWS, ParsedRows, TooManyRows, parse_json, parse_ndjson
+from usage.intake.native import parse_json, parse_ndjson
+from usage.intake.parsed import MOST_ROWS, ParsedRows, TooManyRows
 from usage.records import InvalidRow, record_from
 
 NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)

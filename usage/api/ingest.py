@@ -9,7 +9,7 @@ from usage.access import require_writer
 from usage.api import errors, parameters
 from usage.api.errors import ApiError
 from usage.api.parsers import BodyDigest, parse, require_enabled, require_length, room
-from usage.intake.native import ParsedRows
+from usage.intake.parsed import ParsedRows
 from usage.recording import KeyReused, Post, RecordingResult, record_batch, record_once
 
 _MOST_KEY_CHARACTERS = 255

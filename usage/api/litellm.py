@@ -15,7 +15,7 @@ from usage.api.ingest import named_faults
 from usage.api.parsers import parse_with, require_enabled, require_length, room
 from usage.api.schema import STORE_LITELLM
 from usage.intake import litellm
-from usage.intake.native import ParsedRows
+from usage.intake.parsed import ParsedRows
 from usage.recording import record_batch
 
 

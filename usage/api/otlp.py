@@ -15,8 +15,8 @@ from usage.api import errors
 from usage.api.errors import ApiError
 from usage.api.parsers import parse_with, require_enabled, room
 from usage.api.schema import DROP_TELEMETRY, STORE_TRACES
-from usage.intake.native import ParsedRows
 from usage.intake.otlp import calls, json, protobuf
+from usage.intake.parsed import ParsedRows
 from usage.recording import record_batch
 from usage.records import FieldError, InvalidRow
 

@@ -11,7 +11,7 @@ from django.http import HttpRequest, UnreadablePostError
 from usage.api.errors import ApiError
 from usage.intake import native
 from usage.intake.body import BadEncoding, BodyTooLarge, UnknownEncoding, read_pieces
-from usage.intake.native import MalformedBody, ParsedRows, TooManyRows
+from usage.intake.parsed import MOST_ROWS, MalformedBody, ParsedRows, TooManyRows
 from usage.intake.room import Room, Share
 
 Parsed = TypeVar("Parsed")
@@ -89,7 +89,8 @@ def parse_with(
     except TooManyRows:
         raise ApiError(
             413,
-            "the body holds too many rows or parts (100,000 rows are the most): send less at once",
+            f"the body holds too many rows or parts ({MOST_ROWS:,} rows are the most): "
+            "send less at once",
         ) from None
     except UnknownEncoding as error:
         raise ApiError(415, str(error)) from None

@@ -10,7 +10,8 @@ from typing import Any
 import msgspec
 
 from usage.intake.error_types import http_status_of
-from usage.intake.native import ParsedRows, collect, each_raw_object
+from usage.intake.native import each_raw_object
+from usage.intake.parsed import ParsedRows, collect
 from usage.records import InvalidRow, UsageRecord, record_from
 
 SOURCE = "litellm"

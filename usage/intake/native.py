@@ -3,18 +3,14 @@
 import datetime as dt
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 import msgspec
 
+from usage.intake.parsed import MOST_ROWS, MalformedBody, ParsedRows, TooManyRows, collect
 from usage.records import IncomingRow, InvalidRow, UsageRecord, make_record, record_from
 
-# Naming every one of many bad rows helps nobody and costs memory; the rest are only counted.
-MOST_ERRORS = 1000
-# Rows cost memory that their few bytes do not show, so a post is bounded by their number too.
-MOST_ROWS = 100_000
 _MOST_OBJECTS = 4 * MOST_ROWS  # unknown fields may hold some
 _MOST_COMMAS = 40 * MOST_ROWS
 
@@ -45,37 +41,6 @@ _GO_NAMES = {
     ).split()
 }
 _GO_NAME = re.compile(rb'"(?=[A-Z])(?:%s)"' % b"|".join(map(str.encode, _GO_NAMES)))
-
-
-class MalformedBody(ValueError):
-    """The body as a whole cannot be read; the message says what to send."""
-
-
-class TooManyRows(ValueError):
-    """More than MOST_ROWS rows in one body."""
-
-
-@dataclass(frozen=True)
-class BadRow:
-    """One fault of one row, as the answer names it. Never holds a value of the client's."""
-
-    index: int
-    field: str | None
-    error: str
-
-
-@dataclass
-class ParsedRows:
-    """The good rows of a body, and the faults of the others."""
-
-    records: list[UsageRecord] = field(default_factory=list)
-    errors: list[BadRow] = field(default_factory=list)
-    bad_rows: int = 0
-
-    def refuse(self, index: int, error: InvalidRow) -> None:
-        self.bad_rows += 1
-        room = MOST_ERRORS - len(self.errors)
-        self.errors += [BadRow(index, f.field, f.error) for f in error.faults[:room]]
 
 
 def parse_json(body: bytes, now: dt.datetime) -> ParsedRows:
@@ -182,22 +147,6 @@ def _parse_each(
 ) -> None:
     has_go_names = _GO_NAME.search(text) is not None
     collect(rows, partial(_parse_one, now=now, has_go_names=has_go_names), parsed)
-
-
-def collect(
-    rows: Iterable[Any], make: Callable[[Any], UsageRecord | None], parsed: ParsedRows
-) -> ParsedRows:
-    """Add what `make` makes of each row, or its faults; None is for what is no usage."""
-    first = len(parsed.records) + parsed.bad_rows
-    for index, row in enumerate(rows, first):
-        try:
-            record = make(row)
-        except InvalidRow as error:
-            parsed.refuse(index, error)
-            continue
-        if record is not None:
-            parsed.records.append(record)
-    return parsed
 
 
 def _parse_one(raw: bytes | msgspec.Raw, *, has_go_names: bool, now: dt.datetime) -> UsageRecord:

@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 
 from usage.intake.error_types import http_status_of
-from usage.intake.native import ParsedRows, collect
 from usage.intake.otlp import conventions as names
 from usage.intake.otlp.span import Attributes, Span
+from usage.intake.parsed import ParsedRows, collect
 from usage.records import InvalidRow, UsageRecord, record_from
 
 SOURCE = "otel"

@@ -5,7 +5,6 @@ from typing import Any
 
 import msgspec
 
-from usage.intake.native import MalformedBody, TooManyRows
 from usage.intake.otlp.span import (
     STATUS_ERROR,
     Attributes,
@@ -14,6 +13,7 @@ from usage.intake.otlp.span import (
     is_known,
     is_known_event,
 )
+from usage.intake.parsed import MalformedBody, TooManyRows
 
 MEDIA_TYPE = "application/json"
 _MOST_OBJECTS = 1_000_000  # a hundred times what exporters send at once

@@ -11,9 +11,9 @@ from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1 import trace_pb2
 
-from usage.intake.native import MalformedBody, TooManyRows
 from usage.intake.otlp.span import STATUS_ERROR, Attributes, Event, Span, is_known, is_known_event
 from usage.intake.otlp.wire import Parts
+from usage.intake.parsed import MalformedBody, TooManyRows
 
 MEDIA_TYPE = "application/x-protobuf"
 _SCALARS = {"string_value", "int_value", "double_value", "bool_value"}

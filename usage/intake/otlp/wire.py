@@ -6,7 +6,7 @@ not decoded as a whole.
 
 from collections.abc import Iterator
 
-from usage.intake.native import MalformedBody, TooManyRows
+from usage.intake.parsed import MalformedBody, TooManyRows
 
 MOST_PARTS = 200_000  # of a message; exporters send hundreds
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5

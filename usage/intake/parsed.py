@@ -1,0 +1,59 @@
+"""What a body becomes, whatever its format: records, and the faults of rows that make none."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from usage.records import InvalidRow, UsageRecord
+
+# Naming every one of many bad rows helps nobody and costs memory; the rest are only counted.
+MOST_ERRORS = 1000
+# Rows cost memory that their few bytes do not show, so a post is bounded by their number too.
+MOST_ROWS = 100_000
+
+
+class MalformedBody(ValueError):
+    """The body as a whole cannot be read; the message says what to send."""
+
+
+class TooManyRows(ValueError):
+    """More than MOST_ROWS rows in one body."""
+
+
+@dataclass(frozen=True)
+class BadRow:
+    """One fault of one row, as the answer names it. Never holds a value of the client's."""
+
+    index: int
+    field: str | None
+    error: str
+
+
+@dataclass
+class ParsedRows:
+    """The good rows of a body, and the faults of the others."""
+
+    records: list[UsageRecord] = field(default_factory=list)
+    errors: list[BadRow] = field(default_factory=list)
+    bad_rows: int = 0
+
+    def refuse(self, index: int, error: InvalidRow) -> None:
+        self.bad_rows += 1
+        room = MOST_ERRORS - len(self.errors)
+        self.errors += [BadRow(index, f.field, f.error) for f in error.faults[:room]]
+
+
+def collect(
+    rows: Iterable[Any], make: Callable[[Any], UsageRecord | None], parsed: ParsedRows
+) -> ParsedRows:
+    """Add what `make` makes of each row, or its faults; None is for what is no usage."""
+    first = len(parsed.records) + parsed.bad_rows
+    for index, row in enumerate(rows, first):
+        try:
+            record = make(row)
+        except InvalidRow as error:
+            parsed.refuse(index, error)
+            continue
+        if record is not None:
+            parsed.records.append(record)
+    return parsed
