@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from qsmetrics.setting_types import comma_separated
+
 _PORTS = {"http": 80, "https": 443}
 _NAMED = re.compile(r"([A-Za-z0-9_.-]{1,64})=(.*)")
 
@@ -31,8 +33,7 @@ def proxies_of(urls: str, keys: str) -> list[Proxy]:
 
     ValueError says what to write instead.
     """
-    addresses = [each.strip() for each in urls.split(",") if each.strip()]
-    secrets = [each.strip() for each in keys.split(",") if each.strip()]
+    addresses, secrets = comma_separated(urls), comma_separated(keys)
     if not addresses:
         return []
     if not secrets:

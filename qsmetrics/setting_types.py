@@ -102,9 +102,13 @@ def time_zone(text: str) -> str:
     return text
 
 
+def comma_separated(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
 def host_names(text: str) -> list[str]:
     """Comma-separated names as browsers send them, without the port; `*` is any."""
-    names = [part.strip() for part in text.split(",") if part.strip()]
+    names = comma_separated(text)
     for name in names:
         if not _HOST_NAME.fullmatch(name):
             raise ValueError(
@@ -116,7 +120,7 @@ def host_names(text: str) -> list[str]:
 
 def source_names(text: str) -> list[str]:
     """Comma-separated names as rows have them in `source`, each once."""
-    names = [part.strip() for part in text.split(",") if part.strip()]
+    names = comma_separated(text)
     if len(set(names)) < len(names) or any(len(name) > 64 for name in names):
         raise ValueError("write each source once, the one that counts first: litellm,otel.")
     return names

@@ -16,7 +16,6 @@ from usage.periods import rfc3339
 COLUMNS = tuple(
     field.name for field in UsageMetric._meta.concrete_fields if field.name != "event_id"
 )
-_ID, _TIMESTAMP = COLUMNS.index("id"), COLUMNS.index("timestamp")
 _CHUNK = 2000
 # A spreadsheet would run a cell that begins so.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -64,11 +63,7 @@ def csv_lines(rows: UsageMetricQuerySet) -> Iterator[str]:
 
 
 def _stream(rows: UsageMetricQuerySet) -> Iterator[tuple[Any, ...]]:
-    """Newest first, a page a query: a reader that pauses keeps no snapshot of the database."""
-    rows, page = rows.newest_first(), None
-    while page is None or len(page) == _CHUNK:
-        after = rows if page is None else rows.earlier_than(page[-1][_TIMESTAMP], page[-1][_ID])
-        page = list(after.values_list(*COLUMNS)[:_CHUNK])
+    for page in rows.pages(COLUMNS, _CHUNK):
         yield from page
 
 

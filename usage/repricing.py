@@ -51,10 +51,7 @@ def candidates(since: dt.datetime | None, models: Sequence[str]) -> UsageMetricQ
 
 def changes(rows: UsageMetricQuerySet) -> Iterator[Step]:
     """What would change, newest rows first; nothing is written."""
-    rows, page = rows.newest_first(), None
-    while page is None or len(page) == _PAGE:
-        after = rows if page is None else rows.earlier_than(page[-1][1], page[-1][0])
-        page = list(after.values_list(*_COLUMNS)[:_PAGE])
+    for page in rows.pages(_COLUMNS, _PAGE):
         yield Step(len(page), _changes(page))
 
 

@@ -8,10 +8,9 @@ import datetime as dt
 import msgspec
 
 from usage.identity import event_identity
-from usage.records import InvalidRow, UsageRecord, record_from
+from usage.records import WARM_UP, InvalidRow, UsageRecord, record_from
 
 SOURCE = "cliproxy"
-WARM_UP = "warm_up"  # as in UsageMetric.Exclusion
 _UNKNOWN = ("", "unknown")
 # Whose input leaves out what the cache read and wrote, and whose output leaves out reasoning.
 _INPUT_WITHOUT_CACHE = ("claude", "anthropic")

@@ -1,13 +1,14 @@
 """One completed LLM request: the table `usage_metrics` and the filters on it."""
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Self
 
 from django.db import models, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
+from usage import records
 from usage.models.fields import UtcDateTimeField
 from usage.periods import Period
 from usage.rollups import keeping
@@ -63,6 +64,18 @@ class UsageMetricQuerySet(models.QuerySet["UsageMetric"]):
         earlier = Q(timestamp__lt=timestamp) | Q(id__lt=row_id)
         return self.filter(earlier, timestamp__lte=timestamp)
 
+    def pages(self, columns: Sequence[str], size: int) -> Iterator[list[tuple[Any, ...]]]:
+        """All rows newest first, a page a query: a reader that pauses keeps no snapshot.
+
+        The columns, among which are `timestamp` and `id`; the last page may be empty.
+        """
+        at, row_id = columns.index("timestamp"), columns.index("id")
+        rows, page = self.newest_first(), None
+        while page is None or len(page) == size:
+            after = rows if page is None else rows.earlier_than(page[-1][at], page[-1][row_id])
+            page = list(after.values_list(*columns)[:size])
+            yield page
+
     def bulk_create(self, objs: Iterable["UsageMetric"], *args: Any, **kwargs: Any) -> Any:
         rows = list(objs)
         for row in rows:
@@ -108,8 +121,8 @@ class UsageMetric(models.Model):
     """A row. Existing tools query these columns, and may insert the classic ones in plain SQL."""
 
     class Exclusion(models.TextChoices):
-        WARM_UP = "warm_up"  # the proxy's own, and nobody's request
-        DUPLICATE = "duplicate"  # another source's report of the call counts
+        WARM_UP = records.WARM_UP  # the proxy's own, and nobody's request
+        DUPLICATE = records.DUPLICATE  # another source's report of the call counts
 
     timestamp = UtcDateTimeField(help_text="When the request completed.")
     model = models.CharField(max_length=255)

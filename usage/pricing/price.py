@@ -1,7 +1,7 @@
 """Costs of rows whose sender did not report any, and where each cost is from."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -21,6 +21,7 @@ class Prices:
     """All that are known at one moment."""
 
     mine: Overrides
+    published: Callable[[str, str | None, dt.datetime], Rates | None]
 
     def cost_of(
         self,
@@ -37,14 +38,16 @@ class Prices:
         source = OVERRIDE
         rates = self.mine.rates_of(model, provider, at)
         if rates is None:
-            source, rates = GENAI_PRICES, _published_rates(model, provider, at)
+            source, rates = GENAI_PRICES, self.published(model, provider, at)
         if rates is None or (tokens.are_none and not rates.are_free and not is_failure(status)):
             return None, None
         return rates.cost_usd(tokens), source
 
 
 def current_prices() -> Prices:
-    return Prices(overrides.current())
+    from usage.pricing import catalog  # noqa: PLC0415  # most commands price nothing
+
+    return Prices(overrides.current(), catalog.rates_of)
 
 
 def priced(records: Sequence[UsageRecord]) -> Sequence[UsageRecord]:
@@ -57,13 +60,9 @@ def priced(records: Sequence[UsageRecord]) -> Sequence[UsageRecord]:
 
 def load() -> None:
     """What the first row would wait for: half a second for the published prices, and 30 MB."""
-    _published_rates("", None, dt.datetime.now(dt.UTC))
+    from usage.pricing import catalog  # noqa: PLC0415
 
-
-def _published_rates(model: str, provider: str | None, at: dt.datetime) -> Rates | None:
-    from usage.pricing import catalog  # noqa: PLC0415  # most commands price nothing
-
-    return catalog.rates_of(model, provider, at)
+    catalog.rates_of("", None, dt.datetime.now(dt.UTC))
 
 
 def _priced(record: UsageRecord, prices: Prices) -> UsageRecord:

@@ -13,14 +13,14 @@ from usage.filters import UsageFilter
 from usage.queries import sums
 from usage.queries.covering import Stretch, histograms_of, rollups_of
 from usage.queries.figures import Figures, added
+from usage.queries.percentiles import BIN_SUMS
+from usage.queries.reading import gathered
 from usage.queries.scope import FIRST, LAST
-from usage.queries.sums import Dimensions, Sums
+from usage.queries.sums import Dimensions
 from usage.queries.waiting import add_waiting_rows
 from usage.rollups.bins import CHUNK
 from usage.rollups.declarations import KEY, MODEL, OFFER, Grouping
 from usage.snapshots import read_snapshot
-
-_COUNTS = ", ".join(f"CAST(SUM(bin_{number}) AS BIGINT)" for number in range(CHUNK))
 
 Bins = dict[int, int]  # how many requests had a value in that logarithmic bin
 
@@ -50,9 +50,7 @@ def usage_counters(*, with_keys: bool = True) -> Counters:
 def _figures(grouping: Grouping) -> dict[Dimensions, Figures]:
     widest = next(iter(rollups_of(grouping).values()))
     always = Stretch(widest, FIRST, LAST, FIRST, LAST - FIRST)
-    found: defaultdict[Dimensions, list[Sums]] = defaultdict(list)
-    for dimensions, values in sums.by_series([always], sums.series_of(grouping, UsageFilter())):
-        found[dimensions].append(values)
+    found = gathered(sums.by_series([always], sums.series_of(grouping, UsageFilter())))
     figures = {dimensions: added(parts) for dimensions, parts in found.items()}
     return {dimensions: each for dimensions, each in figures.items() if each.requests}
 
@@ -63,7 +61,7 @@ def _bins(column: str) -> dict[Dimensions, Bins]:
     found: defaultdict[Dimensions, Bins] = defaultdict(dict)
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT series, chunk, {_COUNTS} FROM usage_histograms WHERE histogram = %s"
+            f"SELECT series, chunk, {BIN_SUMS} FROM usage_histograms WHERE histogram = %s"
             " GROUP BY series, chunk",
             [widest],
         )

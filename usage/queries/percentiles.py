@@ -20,7 +20,7 @@ from usage.rollups.declarations import OFFER
 
 COLUMNS = ("latency_ms", "ttft_ms")
 _SHARES = (0.5, 0.95, 0.99)
-_COUNTS = ", ".join(f"CAST(SUM(bin_{number}) AS BIGINT)" for number in range(CHUNK))
+BIN_SUMS = ", ".join(f"CAST(SUM(bin_{number}) AS BIGINT)" for number in range(CHUNK))
 _GIVEN = dict.fromkeys(("number", "since", "until", "place", "times"), "bigint")
 _WHOLE_BUCKETS = (
     "usage_histograms.histogram = given.number"
@@ -65,7 +65,7 @@ class Distributions:
             conditions, parameters = f"{conditions} AND {restriction}", [*parameters, *numbers]
         with connection.cursor() as cursor:
             cursor.execute(
-                f"SELECT usage_histograms.series, given.place, given.times, chunk, {_COUNTS}"
+                f"SELECT usage_histograms.series, given.place, given.times, chunk, {BIN_SUMS}"
                 f" {each_of(table, 'usage_histograms', conditions)} GROUP BY 1, 2, 3, 4",
                 parameters,
             )

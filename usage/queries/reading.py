@@ -79,7 +79,7 @@ class Reading:
             rows.in_buckets(rows.by_bucket(each), runs)
             for each in self._unsummed_rows(rows.unit_of(runs))
         ]
-        by_begin = _gathered(chain.from_iterable(found))
+        by_begin = gathered(chain.from_iterable(found))
         series = ((begin, added(by_begin[begin])) for begin in sorted(by_begin))
         return [Bucket(moment_of(begin), figures) for begin, figures in series if figures.requests]
 
@@ -105,7 +105,7 @@ class Reading:
             rows.by_dimensions(each, grouping.dimensions)
             for each in [*self._summed_rows(covered.rows), *self._unsummed_rows()]
         ]
-        return _gathered(chain.from_iterable(found))
+        return gathered(chain.from_iterable(found))
 
     def _read_histograms(self, found: Distributions) -> None:
         purged_until = self._held.purged_until
@@ -135,7 +135,7 @@ class Reading:
         return [rows.unsummed_rows(self.scope, self._usage, unit)]
 
 
-def _gathered(found: Iterable[tuple[Key, Sums]]) -> dict[Key, list[Sums]]:
+def gathered(found: Iterable[tuple[Key, Sums]]) -> dict[Key, list[Sums]]:
     gathered: defaultdict[Key, list[Sums]] = defaultdict(list)
     for key, values in found:
         gathered[key].append(values)
@@ -144,7 +144,7 @@ def _gathered(found: Iterable[tuple[Key, Sums]]) -> dict[Key, list[Sums]]:
 
 def _parts(by_series: dict[Dimensions, list[Sums]], place: int) -> list[Part]:
     """By one of the dimensions: most tokens first, then by name."""
-    by_name = _gathered((key[place], values) for key, some in by_series.items() for values in some)
+    by_name = gathered((key[place], values) for key, some in by_series.items() for values in some)
     parts = [Part(name, added(values)) for name, values in by_name.items()]
     return sorted(
         (part for part in parts if part.figures.requests),

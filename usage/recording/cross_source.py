@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import connection
 
 from usage.models import UsageMetric
-from usage.records import UsageRecord
+from usage.records import DUPLICATE, UsageRecord
 from usage.rollups.many import execute_for_each
 
 WITHIN = dt.timedelta(hours=1)
@@ -78,7 +78,7 @@ class Judgement:
         count_suppressed(calls, last)
         for start in range(0, len(outranked), _IDS_AT_ONCE):
             some = UsageMetric.objects.filter(pk__in=outranked[start : start + _IDS_AT_ONCE])
-            some.update(excluded_as=UsageMetric.Exclusion.DUPLICATE)
+            some.update(excluded_as=DUPLICATE)
 
 
 def judge(records: list[UsageRecord]) -> Judgement:
@@ -99,7 +99,7 @@ def judge(records: list[UsageRecord]) -> Judgement:
     for loser, _ in suppressed:
         if not loser.is_stored:
             judged[loser.place] = msgspec.structs.replace(
-                records[loser.place], excluded_as=UsageMetric.Exclusion.DUPLICATE.value
+                records[loser.place], excluded_as=DUPLICATE
             )
     return Judgement(judged, suppressed)
 

@@ -13,6 +13,7 @@ from usage.importing.rows import strict_values
 from usage.importing.source import SOURCE, Reading, Skip
 from usage.importing.usage_files.json_values import Raw, object_of
 from usage.importing.usage_files.occurrences import Occurrences
+from usage.pricing import GENAI_PRICES, OVERRIDE
 from usage.records import FieldError, IncomingRow, InvalidRow, UsageRecord, make_record, record_from
 
 # By which two rows without an event id are told apart. Never change it: a file that was imported
@@ -28,8 +29,7 @@ _FIELDS |= {name.replace("_", ""): name for name in ("cost_source", "excluded_as
 _TELLING = frozenset(
     "prompt_tokens completion_tokens total_tokens status latency_ms request_id api_key_hash".split()
 )
-# Costs that a portal's own prices gave; others were reported.
-_PRICED = ("override", "genai-prices")
+_PRICED = (OVERRIDE, GENAI_PRICES)  # by a portal's own prices; other costs were reported
 
 
 class _Row(IncomingRow, kw_only=True, gc=False):

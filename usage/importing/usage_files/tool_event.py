@@ -19,8 +19,7 @@ from usage.importing import loose
 from usage.importing.source import SOURCE, Reading
 from usage.importing.usage_files import moments
 from usage.importing.usage_files.tokens import Counted, is_cache_larger, row_tokens
-from usage.intake.cliproxy import WARM_UP
-from usage.records import FieldError, InvalidRow, UsageRecord, record_from
+from usage.records import WARM_UP, FieldError, InvalidRow, UsageRecord, record_from
 
 # Our name: theirs, of which the first counts that has a value.
 NAMES = {

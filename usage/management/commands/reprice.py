@@ -22,7 +22,7 @@ _MOST_SHOWN = 30
 
 @dataclass
 class _Tally:
-    """Of one model's changed rows: how many, and what they cost before and cost now."""
+    """Of changed rows: how many, and what they cost before and cost now."""
 
     rows: int = 0
     before_usd: float = 0.0
@@ -52,7 +52,7 @@ class Command(PortalCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         self._is_dry = options["dry_run"]
         self._tallies: defaultdict[str, _Tally] = defaultdict(_Tally)
-        self._looked_at = 0
+        self._total, self._looked_at = _Tally(), 0
         rows = repricing.candidates(_since(options["since"]), options["model"])
         steps = repricing.changes(rows) if self._is_dry else repricing.reprice(rows)
         began = time.monotonic()
@@ -74,10 +74,10 @@ class Command(PortalCommand):
     def _note(self, step: repricing.Step) -> None:
         self._looked_at += step.rows
         for change in step.changes:
-            tally = self._tallies[change.model]
-            tally.rows += 1
-            tally.before_usd += change.before_usd or 0.0
-            tally.after_usd += change.after_usd or 0.0
+            for tally in (self._total, self._tallies[change.model]):
+                tally.rows += 1
+                tally.before_usd += change.before_usd or 0.0
+                tally.after_usd += change.after_usd or 0.0
 
     def _tell(self, seconds: float) -> None:
         by_rows = sorted(self._tallies.items(), key=lambda item: -item[1].rows)
@@ -88,21 +88,13 @@ class Command(PortalCommand):
         verb = "would change" if self._is_dry else "changed"
         self.stdout.write(
             f"Looked at {self._looked_at:,} rows without a reported cost in {seconds:.1f} s; "
-            f"{verb}: {_said(self._total())}."
+            f"{verb}: {_said(self._total)}."
         )
-
-    def _total(self) -> _Tally:
-        total = _Tally()
-        for tally in self._tallies.values():
-            total.rows += tally.rows
-            total.before_usd += tally.before_usd
-            total.after_usd += tally.after_usd
-        return total
 
     def _so_far(self) -> str:
         if self._is_dry or not self._tallies:
             return "Nothing was changed."
-        return f"{self._total().rows:,} rows had been changed; run this again for the rest."
+        return f"{self._total.rows:,} rows had been changed; run this again for the rest."
 
 
 def _since(text: str | None) -> dt.datetime | None:
