@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 
 from usage.database_trouble import DATABASE_TROUBLE, RETRY_AFTER_SECONDS, explain
+from usage.long_requests import NoPlaceFree
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +45,7 @@ def respond(
 
 
 class DatabaseTroubleMiddleware:
-    """503 and Retry-After from pages when the database is busy, full, read-only or away."""
+    """503 and Retry-After from pages when the database is in trouble, or too much is asked."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response
@@ -53,10 +54,12 @@ class DatabaseTroubleMiddleware:
         return self._get_response(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+        if isinstance(exception, NoPlaceFree):
+            return respond(request, 503, str(exception), headers)
         if not isinstance(exception, DATABASE_TROUBLE):
             return None
         logger.error("%s: %s", request.path, explain(exception))
-        headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
         return respond(request, 503, explain(exception), headers)
 
 

@@ -19,7 +19,8 @@ METRICS_BASIC_AUTH_USER = _config.get("METRICS_BASIC_AUTH_USER", str)
 METRICS_BASIC_AUTH_PASS = _config.get("METRICS_BASIC_AUTH_PASS", str)
 METRICS_RETENTION_DAYS = _config.get("METRICS_RETENTION_DAYS", types.whole_number(0, 36500))
 METRICS_MAX_BODY_BYTES = 2**20 * _config.get("METRICS_MAX_BODY_MB", types.whole_number(1, 1024))
-METRICS_THREADS = _config.get("METRICS_THREADS", types.whole_number(1, 256))
+# Two are always left to posts and health, so that an export needs a third.
+METRICS_THREADS = max(3, _config.get("METRICS_THREADS", types.whole_number(1, 256)))
 METRICS_WORKERS = _config.get("METRICS_WORKERS", types.whole_number(1, 64))
 METRICS_SOURCE_PRIORITY = _config.get("METRICS_SOURCE_PRIORITY", types.source_names)
 # Both switches must be on; USAGE_STATISTICS_ENABLED is the name that proxies use for it.

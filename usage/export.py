@@ -10,6 +10,7 @@ from typing import Any
 
 from django.http import StreamingHttpResponse
 
+from usage.long_requests import WhileSent, places
 from usage.models import UsageMetric, UsageMetricQuerySet
 from usage.periods import rfc3339
 
@@ -22,18 +23,25 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def download(rows: UsageMetricQuerySet, wanted: str, name: str = "usage") -> StreamingHttpResponse:
-    """All rows as the file `name`.`wanted`, csv or ndjson, which is made while it is sent."""
+    """All rows as the file `name`.`wanted`, csv or ndjson, which is made while it is sent.
+
+    NoPlaceFree when too many threads are busy with such files.
+    """
+    place = places.take()
     lines, media_type = (
         (csv_lines(rows), "text/csv; charset=utf-8")
         if wanted == "csv"
         else (ndjson(rows), "application/x-ndjson")
     )
     headers = {"Content-Disposition": f'attachment; filename="{name}.{wanted}"'}
-    # The first lines are made here, where trouble with the database can still be answered.
-    first = next(lines, "")
-    return StreamingHttpResponse(
-        itertools.chain([first], lines), content_type=media_type, headers=headers
-    )
+    try:
+        # The first lines are made here, where trouble with the database can still be answered.
+        first = next(lines, "")
+    except BaseException:
+        place.give_back()
+        raise
+    sent = WhileSent(itertools.chain([first], lines), place)
+    return StreamingHttpResponse(sent, content_type=media_type, headers=headers)
 
 
 def json_row(values: tuple[Any, ...]) -> dict[str, Any]:

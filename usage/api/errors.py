@@ -15,6 +15,7 @@ from rest_framework.response import Response
 
 from usage.access import AccessDenied
 from usage.database_trouble import DATABASE_TROUBLE, RETRY_AFTER_SECONDS, explain
+from usage.long_requests import NoPlaceFree
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +56,7 @@ def answered(
     def answer(request: HttpRequest) -> HttpResponse:
         try:
             return view(request)
-        except (ApiError, AccessDenied, *DATABASE_TROUBLE) as error:
+        except (ApiError, AccessDenied, NoPlaceFree, *DATABASE_TROUBLE) as error:
             refusal = _refusal(error)
             assert refusal is not None
             return json_answer(refusal.body, refusal.status, refusal.headers)
@@ -77,6 +78,8 @@ def _refusal(exception: Exception) -> _Refusal | None:
         # Values that it refuses would be refused again.
         status = 400 if isinstance(exception, DataError) else 503
         exception = ApiError(status, explain(exception))
+    if isinstance(exception, NoPlaceFree):
+        exception = ApiError(503, str(exception))
     if isinstance(exception, ApiError):
         headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if exception.status == 503 else {}
         return _Refusal(
