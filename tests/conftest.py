@@ -10,7 +10,7 @@ import pytest
 from django.core.cache import cache
 from django.db import connection
 
-from tests import portal_file
+from tests import portal_file, server_engine
 from tests.factory import four_rows
 from tests.old_files import old_database
 from usage import engines, pricing
@@ -27,6 +27,20 @@ def django_db_modify_db_settings(
     if connection.vendor == "sqlite":
         folder = tmp_path_factory.mktemp("database")
         connection.settings_dict["TEST"]["NAME"] = str(folder / "test.db")
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(
+    django_db_setup: None,
+    django_db_blocker: Any,
+) -> Generator[None]:
+    """Converted for the engine, where the server has one."""
+    name = str(connection.settings_dict["NAME"])
+    with django_db_blocker.unblock():
+        server_engine.prepare(name)
+        server_engine.convert()
+    yield
+    server_engine.drop_on_workers(name)
 
 
 @pytest.fixture(autouse=True)
