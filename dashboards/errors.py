@@ -7,6 +7,7 @@ from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 
+from usage.admin_addresses import BadAddress
 from usage.database_trouble import DATABASE_TROUBLE, RETRY_AFTER_SECONDS, explain
 from usage.long_requests import NoPlaceFree
 
@@ -18,6 +19,8 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
         return respond(
             request, 400, "this host name is not served: add it to METRICS_ALLOWED_HOSTS"
         )
+    if isinstance(exception, BadAddress):
+        return respond(request, 400, str(exception))
     return respond(request, 400, "the request cannot be understood")
 
 

@@ -4,8 +4,12 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
+from django.contrib.admin.exceptions import (
+    DisallowedModelAdminLookup,
+    DisallowedModelAdminToField,
+)
 from django.contrib.auth.views import PasswordChangeView
-from django.core.exceptions import BadRequest, ValidationError
+from django.core.exceptions import ValidationError
 from django.db import DataError, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.urls import reverse
@@ -13,6 +17,7 @@ from unfold.forms import AdminOwnPasswordChangeForm, AuthenticationForm
 from unfold.sites import UnfoldAdminSite
 
 from usage import login_attempts, queries
+from usage.admin_addresses import BadAddress, query_of, refusing_bad_addresses
 from usage.models import IngestToken, OneTimePassword
 
 # What somebody with a one-time password may open.
@@ -76,7 +81,7 @@ class PortalAdminSite(UnfoldAdminSite):  # type: ignore[misc]
         view: Callable[..., HttpResponse],
         cacheable: bool = False,  # noqa: FBT002
     ) -> Callable[..., HttpResponse]:
-        guarded = super().admin_view(view, cacheable)
+        guarded = super().admin_view(refusing_bad_addresses(view), cacheable)
 
         @wraps(guarded)
         def inner(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -85,7 +90,11 @@ class PortalAdminSite(UnfoldAdminSite):  # type: ignore[misc]
             try:
                 response: HttpResponse = guarded(request, *args, **kwargs)
             except (OverflowError, DataError):  # in the address, for no column can hold it
-                raise BadRequest("a value in the address is out of range") from None
+                raise BadAddress("a value in the address is out of range: open another") from None
+            except (DisallowedModelAdminLookup, DisallowedModelAdminToField):
+                raise BadAddress(
+                    "the address names a column that this page does not offer: open it without"
+                ) from None
             return response
 
         return inner
@@ -108,11 +117,27 @@ class PortalAdminSite(UnfoldAdminSite):  # type: ignore[misc]
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """Unfold's search of the sidebar, which fails on any page number that is none."""
-        terms = request.GET.copy()
+        terms = query_of(request).copy()
         terms.pop("page", None)
         request.GET = terms  # type: ignore[assignment]
         response: HttpResponse = super().search(request, extra_context)
         return response
+
+    def autocomplete_view(self, request: HttpRequest) -> HttpResponse:
+        """Only for the fields that a page of ours completes: Django takes any of any table."""
+        query = query_of(request)
+        asked = tuple(query.get(name, "") for name in ("app_label", "model_name", "field_name"))
+        if asked not in self._completed_fields():
+            raise BadAddress("no page completes that field: open the list of what it names")
+        response: HttpResponse = super().autocomplete_view(request)
+        return response
+
+    def _completed_fields(self) -> set[tuple[str, str, str]]:
+        return {
+            (model._meta.app_label, model._meta.model_name or "", field)
+            for model, pages in self._registry.items()
+            for field in pages.autocomplete_fields
+        }
 
     def index(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

@@ -4,9 +4,13 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from unfold.admin import ModelAdmin
+
+from usage.admin.look_ups import OfferedLookUps
+from usage.admin_addresses import BadAddress
 
 _LARGEST_ID = 2**63 - 1
 
@@ -15,6 +19,22 @@ class PortalModelAdmin(ModelAdmin):  # type: ignore[misc]
     # Django counts the rows of every choice of a filter: a scan for each.
     show_facets = admin.ShowFacets.NEVER
     list_filter_sheet = True
+    list_views = frozenset({"changelist_view"})  # those whose address a list understands
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
+        return OfferedLookUps
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        try:
+            return super().get_changelist_instance(request)
+        except IncorrectLookupParameters:
+            raise BadAddress(
+                "the address holds a value that this list cannot have: choose a filter's own"
+            ) from None
+
+    def to_field_allowed(self, request: HttpRequest, to_field: str) -> bool:
+        """What a form posts; of an address `usage.admin_addresses` says the same."""
+        return bool(to_field == self.opts.pk.name)
 
     def response_action(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
         """Django answers 500 to a selection that no page of ours sends."""

@@ -2,19 +2,19 @@
 
 from typing import Any
 
-from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import PAGE_VAR
 from django.core.paginator import InvalidPage
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from unfold.views import ChangeList
 
 from usage.admin import display
 from usage.admin.drill_down import DrillDown, Span
 from usage.admin.filters import ChosenValue, ExclusionFilter, ModelFilter, StatusFilter
+from usage.admin.look_ups import OfferedLookUps
 from usage.admin.paginator import MOST_PAGES, UncountedPage, UncountedPaginator
 from usage.admin.search import understand
 from usage.admin.selection import Selection
+from usage.admin_addresses import not_possible
 from usage.models import UsageMetric
 from usage.periods import Period
 from usage.queries import oldest_and_newest
@@ -22,7 +22,7 @@ from usage.queries import oldest_and_newest
 WHEN = "when"
 
 
-class UsageChangeList(ChangeList):  # type: ignore[misc]
+class UsageChangeList(OfferedLookUps):
     """Its template shows `notes`, `drill_links` and `page`."""
 
     selection: Selection
@@ -60,8 +60,8 @@ class UsageChangeList(ChangeList):  # type: ignore[misc]
         self.paginator = UncountedPaginator(self.queryset, self.list_per_page)
         try:
             self.page = self.paginator.page(self.page_num)
-        except InvalidPage as error:
-            raise IncorrectLookupParameters(str(error)) from error
+        except InvalidPage:
+            raise not_possible(PAGE_VAR) from None
         self.result_list = self.page.object_list
         self.result_count = self.full_result_count = len(self.result_list)
         self.show_full_result_count = False
@@ -104,7 +104,7 @@ class UsageChangeList(ChangeList):  # type: ignore[misc]
         text = request.GET.get(WHEN, "")
         span = Span.parse(text)
         if text and span is None:
-            raise IncorrectLookupParameters(f"{WHEN} must look like 2026, 2026-01 or 2026-01-15")
+            raise not_possible(WHEN)
         return span
 
     def _floor_note(self) -> str:

@@ -53,6 +53,7 @@ class UsageMetricAdmin(PortalModelAdmin):
     list_disable_select_all = True
     show_full_result_count = False
     sortable_by = ()
+    list_views = PortalModelAdmin.list_views | {"export_view"}
     fieldsets = [
         (
             None,
@@ -93,10 +94,6 @@ class UsageMetricAdmin(PortalModelAdmin):
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[UsageChangeList]:
         return UsageChangeList
-
-    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
-        """Only our filters: a field's lookup in the URL could scan the table."""
-        return lookup in {each.parameter_name for each in _FILTERS}
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[UsageMetric], search_term: str
