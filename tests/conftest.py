@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from django.core.cache import cache
 from django.db import connection
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 from tests import portal_file, server_engine
 from tests.factory import four_rows
@@ -16,6 +18,14 @@ from tests.old_files import old_database
 from usage import engines, pricing
 from usage.models import UsageMetric
 from usage.rollups import series
+
+# How long an example takes says something of the machine, nothing of the claim.
+hypothesis_settings.register_profile(
+    "claims",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+hypothesis_settings.load_profile("claims")
 
 
 @pytest.fixture(scope="session")

@@ -372,7 +372,6 @@ def series_grain(question: dict[str, Any]) -> int:
 
 @settings(
     max_examples=CASES,
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 @given(data=st.data())

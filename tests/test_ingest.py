@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from usage.models import UsageMetric
@@ -263,14 +263,12 @@ json_values = st.recursive(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(value=json_values)
 def test_no_json_makes_a_500(client, value: Any):
     client.raise_request_exception = True
     assert post(client, json.dumps(value)).status_code in (201, 400)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(body=st.binary(min_size=1, max_size=200), encoding=st.sampled_from(["", "gzip"]))
 def test_no_bytes_make_a_500(client, body: bytes, encoding: str):
     client.raise_request_exception = True

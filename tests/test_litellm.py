@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from usage.models import UsageMetric
@@ -184,7 +184,7 @@ values = st.recursive(
 )
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150)
 @given(fields=st.dictionaries(st.sampled_from(sorted(payload())), values))
 def test_nothing_makes_a_server_error(client, fields):
     answer = post(client, json.dumps([payload(**fields)]))

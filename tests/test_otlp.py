@@ -7,7 +7,7 @@ import zlib
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from model_bakery import baker
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
@@ -255,14 +255,14 @@ odd_spans = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150)
 @given(spans=st.lists(odd_spans, max_size=3))
 def test_no_json_makes_a_server_error(client, spans):
     answer = post(client, json.dumps(request(*spans)).encode(), JSON)
     assert answer.status_code in (200, 400)
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150)
 @given(data=st.data())
 def test_no_protobuf_makes_a_server_error(client, data):
     body = bytearray(as_protobuf(request(span({**CALL, "user.id": "ann"}))))

@@ -8,7 +8,7 @@ import pytest
 from django.core.management import call_command
 from django.db import DatabaseError, connection
 from django.utils import timezone
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.factory import NOON, store
@@ -100,7 +100,7 @@ def test_the_horizon_is_known_before_the_first_row_goes():
     assert UsageMetric.objects.count() == 1_500
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=20)
 @given(
     minutes=st.lists(st.integers(0, 75 * 24 * 60), min_size=1, max_size=40),
     cut=st.integers(0, 80 * 24 * 60),

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from model_bakery import baker
 
@@ -267,7 +267,6 @@ def test_the_middle_of_a_bin_is_near_all_that_is_in_it(value: float):
     assert middle == pytest.approx(value, rel=0.0477, abs=0.001)
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.floats(0, 2**53), min_size=1, max_size=50))
 def test_sql_sorts_into_the_same_bins(values: list[float]):
     numbers = []
@@ -281,7 +280,6 @@ def test_sql_sorts_into_the_same_bins(values: list[float]):
     assert numbers == [bin_of(value) for value in values]
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.none() | st.text(alphabet="0123459okOKerror", max_size=8))
 def test_sql_and_python_agree_on_what_failed(status: str | None):
     UsageMetric.objects.all().delete()
@@ -329,9 +327,7 @@ def take(step: str, value: Any) -> None:
         run()
 
 
-@settings(
-    deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=40)
 @given(st.lists(steps, max_size=8))
 def test_after_any_history_the_sums_are_what_the_rows_make(history: list[tuple[str, Any]]):
     UsageMetric.objects.all().delete()
