@@ -25,6 +25,8 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if getattr(getattr(request, "user", None), "is_staff", False):
+        return respond(request, 403, "you may not do this: ask a superuser for the right to")
     return respond(request, 403, "you may not do this: sign in as a member of staff")
 
 
