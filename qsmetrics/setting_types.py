@@ -126,6 +126,11 @@ def source_names(text: str) -> list[str]:
     return names
 
 
+def path_as_given(base: Path) -> Callable[[str], Path]:
+    """Absolute, with its links as they are: they may lead elsewhere one day."""
+    return lambda text: base / Path(text).expanduser()
+
+
 def file_path(base: Path) -> Callable[[str], Path]:
     """Relative paths start at the project's folder, so that cron and a shell agree."""
 
@@ -133,7 +138,7 @@ def file_path(base: Path) -> Callable[[str], Path]:
         if not text or "\0" in text:
             raise ValueError("write the path of a file, for example ./data/metrics.db.")
         try:
-            path = (base / Path(text).expanduser()).resolve()
+            path = path_as_given(base)(text).resolve()
             is_folder = path.is_dir()
         except (OSError, RuntimeError):  # a name too long, a loop of links, ~nobody
             raise ValueError(

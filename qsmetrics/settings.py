@@ -48,8 +48,9 @@ METRICS_CLIPROXY = _config.get("METRICS_CLIPROXY_URL", lambda urls: proxies_of(u
 _postgres = _config.get("DATABASE_URL", types.postgres_url)
 _synchronous = _config.get("METRICS_SQLITE_SYNCHRONOUS", types.one_of("FULL", "NORMAL"))
 _sqlite: dict[str, Any] = {
-    "ENGINE": "django.db.backends.sqlite3",
-    "NAME": str(METRICS_STORAGE_PATH),
+    "ENGINE": "usage.database.sqlite",
+    # With its links, so that it is noticed when they lead to another file.
+    "NAME": str(_config.get("METRICS_STORAGE_PATH", types.path_as_given(BASE_DIR))),
     "CONN_MAX_AGE": None,
     "OPTIONS": {
         "transaction_mode": "IMMEDIATE",

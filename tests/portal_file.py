@@ -6,6 +6,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -162,9 +163,9 @@ def _fill() -> None:
     IdempotentPost.objects.create(
         writer=f"token:{token.pk}", key="k1", body_digest="b" * 64, answer={"accepted": 1}
     )
-    with connection.cursor() as cursor:
-        cursor.execute("PRAGMA journal_mode=DELETE")  # all of it is in the one file
     connection.close()
+    with closing(sqlite3.connect(connection.settings_dict["NAME"])) as file:
+        file.execute("PRAGMA journal_mode=DELETE")  # all of it is in the one file
 
 
 if __name__ == "__main__":

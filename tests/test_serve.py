@@ -231,16 +231,6 @@ def test_no_method_breaks_any_path(portal, method):
         assert answers["/_qs/metrics"] == answers["/_qs/usage?format=csv"] == 200
 
 
-def test_a_database_that_was_taken_away_is_told(portal):
-    elsewhere = portal.database.with_name("elsewhere.db")
-    portal.database.rename(elsewhere)
-    answer = portal.request("GET", "/_qs/health")
-    elsewhere.rename(portal.database)
-    error = "the database file was taken away: put it back and start the portal again"
-    assert (answer.status, answer.json()["error"]) == (503, error)
-    assert portal.request("GET", "/_qs/health").status == 200
-
-
 def test_a_proxys_own_file_is_left_alone(tmp_path):
     path = tmp_path / "metrics.db"
     with closing(sqlite3.connect(path)) as made:

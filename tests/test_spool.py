@@ -33,3 +33,17 @@ def test_half_a_record_does_not_cost_the_next_one(tmp_path: Path):
     spool.add([OTHER])
     assert spool.records() == [ONE, OTHER]
     spool.close()
+
+
+def test_a_spool_whose_folder_is_replaced_goes_on_in_the_new_one(tmp_path: Path):
+    folder = tmp_path / "collector"
+    spool = Spool(folder / "east.spool")
+    spool.add([ONE])
+    assert spool.is_in_place()
+    folder.rename(tmp_path / "aside")
+    assert not spool.is_in_place()
+    spool.move_into_place()
+    spool.add([ONE, OTHER])
+    assert spool.is_in_place()
+    spool.close()
+    assert Spool(folder / "east.spool").records() == [ONE, OTHER]

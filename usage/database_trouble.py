@@ -2,6 +2,8 @@
 
 from django.db import DatabaseError, DataError, IntegrityError, InterfaceError
 
+from usage.database.files import FilesMoved
+
 RETRY_AFTER_SECONDS = 5
 # What any use of the database may raise: InterfaceError is no DatabaseError.
 DATABASE_TROUBLE = (DatabaseError, InterfaceError)
@@ -28,6 +30,8 @@ _EXPLANATIONS = (
 
 def explain(error: DatabaseError | InterfaceError) -> str:
     """What a user can do about it. The driver's own words, which may hold data, stay out."""
+    if isinstance(error.__cause__, FilesMoved):
+        return str(error.__cause__)
     if isinstance(error, DataError | IntegrityError):
         return "the database refuses these values: this is a fault of qsmetrics, please report it"
     text = str(error).lower()

@@ -42,7 +42,7 @@ class HealthView(APIView):
         }
         trouble, total = _file_trouble(), None
         try:
-            if not trouble:  # or SQLite would make an empty file in the place of a lost one
+            if not trouble:
                 with _short_waits():
                     _try_writing()
                 total = records_persisted()
@@ -96,11 +96,9 @@ def _try_writing() -> None:
 
 
 def _file_trouble() -> str:
-    """What SQLite does not notice itself: a full disk ahead, or a file that was taken away."""
-    if connection.vendor != "sqlite":
+    """What SQLite does not notice itself: a full disk ahead."""
+    if connection.vendor != "sqlite" or not Path(connection.settings_dict["NAME"]).exists():
         return ""
-    if not Path(connection.settings_dict["NAME"]).exists():
-        return "the database file was taken away: put it back and start the portal again"
     free = shutil.disk_usage(connection.settings_dict["NAME"]).free
     if free >= LEAST_FREE_BYTES:
         return ""

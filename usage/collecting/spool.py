@@ -16,11 +16,27 @@ class Spool:
     """A private file of records, one on each line; their keys are hashed already."""
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        self._file = _opened(path)
 
     def close(self) -> None:
         os.close(self._file)
+
+    def is_in_place(self) -> bool:
+        """Whether a next start would find it: its folder may have been moved or removed."""
+        try:
+            found = self._path.stat()
+        except OSError:
+            return False
+        return os.path.samestat(found, os.fstat(self._file))
+
+    def move_into_place(self) -> None:
+        """Begin an empty one at its path. OSError where the folder of the database is away."""
+        self._path.parent.mkdir(mode=0o700, exist_ok=True)
+        file = _opened(self._path)
+        os.close(self._file)
+        self._file = file
 
     def add(self, records: Sequence[UsageRecord]) -> None:
         """Durable on return. OSError where the disk is full; then none of them is in it."""
@@ -53,3 +69,7 @@ class Spool:
     def clear(self) -> None:
         """After its records are in the database."""
         os.ftruncate(self._file, 0)
+
+
+def _opened(path: Path) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)

@@ -39,6 +39,9 @@ class SpooledStore:
     def add(self, records: Sequence[UsageRecord]) -> None:
         with self._changed:
             try:
+                if not self._spool.is_in_place():
+                    self._spool.move_into_place()
+                    self._spool.add(self._waiting)
                 self._spool.add(records)
             except OSError as error:  # held in memory, and the database may take them all the same
                 logger.warning("the spool of the collector: %s", error.strerror)

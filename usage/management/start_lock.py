@@ -21,7 +21,7 @@ def only_start() -> Iterator[None]:
             finally:
                 cursor.execute("SELECT pg_advisory_unlock(%s)", [_ADVISORY_KEY])
         return
-    folder = Path(str(connection.settings_dict["NAME"])).parent
+    folder = Path(str(connection.settings_dict["NAME"])).resolve().parent
     with (folder / ".starting").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

@@ -1,0 +1,67 @@
+"""The database engine that settings name for SQLite."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.db.backends.sqlite3 import base
+
+from usage.database.files import WatchedConnection, files_of
+
+
+class _Cursor(base.SQLiteCursorWrapper):
+    """What a statement returns (INSERT … RETURNING) is read before it has ended."""
+
+    connection: WatchedConnection
+
+    def execute(self, query: str, params: Any = None) -> Any:
+        result = super().execute(query, params)
+        self.connection.statement_ended()
+        return result
+
+    def executemany(self, query: str, param_list: Iterable[Any]) -> Any:
+        result = super().executemany(query, param_list)
+        self.connection.statement_ended()
+        return result
+
+    def fetchone(self) -> Any:
+        row = super().fetchone()
+        self.connection.statement_ended()
+        return row
+
+    def fetchmany(self, size: int | None = None) -> list[Any]:
+        rows = super().fetchmany(self.arraysize if size is None else size)
+        self.connection.statement_ended()
+        return rows
+
+    def fetchall(self) -> list[Any]:
+        rows = super().fetchall()
+        self.connection.statement_ended()
+        return rows
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    def get_connection_params(self) -> dict[str, Any]:
+        return {**super().get_connection_params(), "factory": WatchedConnection}
+
+    def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
+        if self.is_in_memory_db():
+            return super().get_new_connection(conn_params)
+        files = files_of(str(self.settings_dict["NAME"]))
+        files.require_in_place()  # SQLite would make new ones
+        connection = super().get_new_connection(conn_params)
+        try:
+            connection.watch(files)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def create_cursor(self, name: Any = None) -> Any:
+        self.connection.require_no_trouble()
+        return self.connection.cursor(factory=_Cursor)
+
+    def close_if_unusable_or_obsolete(self) -> None:
+        """Django asks at the beginning and end of each request."""
+        if self.connection is not None and not self.is_in_memory_db():
+            files_of(str(self.settings_dict["NAME"])).look()
+        super().close_if_unusable_or_obsolete()
