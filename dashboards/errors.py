@@ -7,6 +7,7 @@ from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 
+from qsmetrics.answers import may_be_page
 from usage.admin_addresses import BadAddress
 from usage.database_trouble import DATABASE_TROUBLE, RETRY_AFTER_SECONDS, explain
 from usage.long_requests import NoPlaceFree
@@ -42,7 +43,7 @@ def respond(
     request: HttpRequest, status: int, message: str, headers: dict[str, str] | None = None
 ) -> HttpResponse:
     """The error as the asker can read it. Pages are for browsers outside the API's paths."""
-    if _is_page(request.path):
+    if may_be_page(request, status):
         context = {"status": status, "message": message}
         page = render_to_string("dashboards/error.html", context)
         return HttpResponse(page, status=status, headers=headers)
@@ -66,7 +67,3 @@ class DatabaseTroubleMiddleware:
             return None
         logger.error("%s: %s", request.path, explain(exception))
         return respond(request, 503, explain(exception), headers)
-
-
-def _is_page(path: str) -> bool:
-    return not path.startswith(("/_qs/", "/v1/", "/api/")) or path == "/_qs/metrics/ui"

@@ -18,11 +18,6 @@ from dashboards.ranges import selection_from
 from usage.access import AccessDenied, require_reader
 from usage.api.errors import ApiError
 
-CONTENT_SECURITY_POLICY = (
-    "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
-    "object-src 'none'"
-)
-
 
 @csrf_exempt  # it changes nothing, and a POST deserves its 405
 @never_cache
@@ -52,7 +47,6 @@ def _page(
     request: HttpRequest, template: str, context: dict[str, Any], status: int = 200
 ) -> HttpResponse:
     response = render(request, template, context | pages.portal_context(), status=status)
-    response["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
     patch_vary_headers(response, ["HX-Request"])
     return response
 

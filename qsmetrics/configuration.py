@@ -63,6 +63,16 @@ SETTINGS = (
         "",
         "Host names the portal answers to, comma-separated; loopback and this machine always.",
     ),
+    Setting(
+        "METRICS_TRUSTED_PROXIES",
+        "",
+        "Reverse proxies whose X-Forwarded-For and -Proto count: 127.0.0.1,10.0.0.0/8.",
+    ),
+    Setting(
+        "METRICS_HTTPS",
+        "auto",
+        "People come over HTTPS alone: true, false, or auto, which is true behind trusted proxies.",
+    ),
     Setting("METRICS_RETENTION_DAYS", "90", "What `purge` keeps, in days; 0 keeps everything."),
     Setting("METRICS_TIME_ZONE", "UTC", "IANA zone that the dashboard and admin show times in."),
     Setting("METRICS_MAX_BODY_MB", "32", "Largest request body in MiB, after decompression."),

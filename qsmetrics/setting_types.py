@@ -60,6 +60,14 @@ def boolean(text: str) -> bool:
     raise ValueError("write true or false.")
 
 
+def true_false_or_auto(text: str) -> bool | None:
+    """None for auto."""
+    try:
+        return None if text.lower() == "auto" else boolean(text)
+    except ValueError:
+        raise ValueError("write true, false or auto.") from None
+
+
 def whole_number(least: int, most: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
         is_number = text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS

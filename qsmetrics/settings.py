@@ -8,6 +8,7 @@ from django.core.exceptions import ImproperlyConfigured
 from qsmetrics import __version__, configuration, data_folder
 from qsmetrics import setting_types as types
 from qsmetrics.cliproxy_setting import proxies_of
+from qsmetrics.trusted_proxies import trusted_proxies
 
 BASE_DIR = configuration.BASE_DIR
 _config = configuration.load()
@@ -15,6 +16,7 @@ _config = configuration.load()
 # --- The portal -----------------------------------------------------------------------------
 METRICS_BIND_ADDRESS = _config.get("METRICS_BIND_ADDRESS", types.bind_address)
 METRICS_STORAGE_PATH = _config.get("METRICS_STORAGE_PATH", types.file_path(BASE_DIR))
+METRICS_TRUSTED_PROXIES = _config.get("METRICS_TRUSTED_PROXIES", trusted_proxies)
 METRICS_BASIC_AUTH_USER = _config.get("METRICS_BASIC_AUTH_USER", str)
 METRICS_BASIC_AUTH_PASS = _config.get("METRICS_BASIC_AUTH_PASS", str)
 METRICS_RETENTION_DAYS = _config.get("METRICS_RETENTION_DAYS", types.whole_number(0, 36500))
@@ -91,6 +93,14 @@ ALLOWED_HOSTS = sorted(
 CSRF_TRUSTED_ORIGINS = [
     f"https://{'*' if host.startswith('.') else ''}{host}" for host in _named_hosts if host != "*"
 ]
+# The proxy sends people from HTTP to HTTPS; programs on this machine go on posting without.
+_https = _config.get("METRICS_HTTPS", types.true_false_or_auto)
+METRICS_HTTPS = bool(METRICS_TRUSTED_PROXIES) if _https is None else _https
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = METRICS_HTTPS
+SECURE_HSTS_SECONDS = 30 * 24 * 3600 if METRICS_HTTPS else 0
+# What `check --deploy` asks for beyond it is its owner's to say for the whole domain (W005: its
+# other hosts, W021: a list in browsers), and the proxy's to do (W008: send people to HTTPS).
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W008", "security.W021"]
 SESSION_COOKIE_NAME = "qsmetrics_session"
 CSRF_COOKIE_NAME = "qsmetrics_csrf"
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
@@ -121,6 +131,7 @@ INSTALLED_APPS = [
     "dashboards",
 ]
 MIDDLEWARE = [
+    "qsmetrics.answers.AnswerHeaders",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django.middleware.common.CommonMiddleware",

@@ -5,7 +5,8 @@ import os
 from django.core.wsgi import get_wsgi_application
 
 from qsmetrics.chunked_bodies import ChunkedBodies
+from qsmetrics.front_door import FrontDoor
 from qsmetrics.head_answers import HeadAnswers
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "qsmetrics.settings")
-application = HeadAnswers(ChunkedBodies(get_wsgi_application()))
+application = HeadAnswers(FrontDoor(ChunkedBodies(get_wsgi_application())))

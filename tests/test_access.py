@@ -186,8 +186,12 @@ def test_who_may_write(portal, write, alice, bob, charlie, case):
     assert got == [expected] * 3
 
 
-def test_a_forwarded_request_is_from_anywhere(write, charlie):
-    assert write(charlie, **{"X-Forwarded-For": HERE}) == TURNED_AWAY
+@pytest.mark.parametrize(
+    "header",
+    ["X-Forwarded-For", "X-Forwarded-Proto", "X-Real-IP", "Forwarded", "Via", "CF-Connecting-IP"],
+)
+def test_a_forwarded_request_is_from_anywhere(write, charlie, header):
+    assert write(charlie, **{header: HERE}) == TURNED_AWAY
 
 
 @pytest.mark.parametrize("text", ["", " ", "qsm_", "žluť", "x" * 5000, "' OR 1=1 --"])

@@ -76,6 +76,8 @@ def test_a_proxys_whole_file_may_be_given_and_values_stay_the_text_that_they_are
         "METRICS_BASIC_AUTH_USER": "0123",
         "METRICS_BASIC_AUTH_PASS": "1:30",
         "METRICS_ALLOWED_HOSTS": "portal.example.com,metrics.example.com",
+        "METRICS_TRUSTED_PROXIES": "",
+        "METRICS_HTTPS": "auto",
         "METRICS_RETENTION_DAYS": "30",
         "METRICS_TIME_ZONE": "UTC",
         "METRICS_MAX_BODY_MB": "32",

@@ -19,10 +19,17 @@ from usage import login_attempts
 from usage.identity import hash_api_key
 from usage.models import IngestToken, OneTimePassword
 
+# Whichever of them a proxy adds, it spoke for somebody else. A trusted one is none the less one.
 _FORWARDING = (
     "HTTP_X_FORWARDED_FOR",
     "HTTP_X_FORWARDED_HOST",
+    "HTTP_X_FORWARDED_PROTO",
+    "HTTP_X_FORWARDED_PORT",
+    "HTTP_X_FORWARDED_SERVER",
     "HTTP_X_REAL_IP",
+    "HTTP_X_CLIENT_IP",
+    "HTTP_TRUE_CLIENT_IP",
+    "HTTP_CF_CONNECTING_IP",
     "HTTP_FORWARDED",
     "HTTP_VIA",
 )

@@ -46,3 +46,16 @@ def check_secrets(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
             )
         )
     return messages
+
+
+@register(Tags.security)
+def check_https(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    if not settings.METRICS_HTTPS or settings.METRICS_TRUSTED_PROXIES:
+        return []
+    return [
+        Warning(
+            "METRICS_HTTPS is on, but no proxy may say that a request came over HTTPS.",
+            hint="Name the proxy that ends TLS in METRICS_TRUSTED_PROXIES, for example 127.0.0.1.",
+            id="usage.W004",
+        )
+    ]

@@ -1,7 +1,7 @@
 """URLs of the API; what is not one of them gets a JSON 404."""
 
 from django.urls import path, re_path
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from qsmetrics import __version__
 from usage.api.health import HealthView
@@ -26,7 +26,7 @@ urlpatterns = [
     path("_qs/schema", SpectacularAPIView.as_view(api_version=__version__), name="schema"),
     path(
         "_qs/docs",
-        SpectacularSwaggerView.as_view(url_name="schema", http_method_names=["get", "head"]),
+        SpectacularSwaggerSplitView.as_view(url_name="schema", http_method_names=["get", "head"]),
         name="docs",
     ),
     re_path(r"^(?:_qs|v1|api)(?:/|$)", MissingView.as_view(), name="missing"),

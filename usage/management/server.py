@@ -97,6 +97,10 @@ def run(
             "limit_request_line": 8190,
             "loglevel": "warning",
             "control_socket_disable": True,
+            # Nobody's headers change where a request comes from or goes to: FrontDoor judges.
+            "forwarded_allow_ips": "",
+            "forwarder_headers": "",
+            "secure_scheme_headers": {},
             "proc_name": "qsmetrics",
             **_hooks(beside),
         }
