@@ -136,6 +136,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django.middleware.common.CommonMiddleware",
     "usage.api.usage.PostsFirst",  # everything above is for every answer
+    "usage.reading_time.ReadingTime",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "dashboards.errors.DatabaseTroubleMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -8,7 +8,13 @@ RETRY_AFTER_SECONDS = 5
 # What any use of the database may raise: InterfaceError is no DatabaseError.
 DATABASE_TROUBLE = (DatabaseError, InterfaceError)
 _BUSY = "the database is busy: try again shortly"
+_TOO_LONG = (
+    "this takes too long to read: ask for a shorter time between `from` and `to`, for fewer "
+    "values, or for longer buckets"
+)
 _EXPLANATIONS = (
+    ("interrupted", _TOO_LONG),
+    ("statement timeout", _TOO_LONG),
     ("locked", _BUSY),
     ("lock timeout", _BUSY),
     ("too many", _BUSY),
