@@ -1,58 +1,65 @@
-"""The chart's columns: UTC hours added up to a readable step, hours without requests as zero."""
+"""The chart's columns: the series of a readable step, buckets without requests as zero."""
 
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.utils import timezone
 
 from dashboards.ranges import local
 from usage.periods import Period
-from usage.queries import Bucket, Figures
+from usage.queries import Bucket, Figures, without_gaps
 
 # An end of a range that lies further from the data than this is not drawn.
 _LONGEST_MARGIN = dt.timedelta(days=400)
+_YEAR = "year"
 
 
 @dataclass(frozen=True)
 class Step:
-    """A column's width, for charts up to `longest`; `tick` changes where the axis has a label."""
+    """A column's width, for charts up to `longest`; `tick` changes where the axis has a label.
+
+    `interval` is what is asked for, in the displayed zone.
+    """
 
     name: str
+    interval: str
     longest: dt.timedelta
-    floor: Callable[[dt.datetime], dt.datetime]
-    following: Callable[[dt.datetime], dt.datetime]
     tick: Callable[[dt.datetime], Any]
     tick_format: str
     label_format: str
 
 
-@dataclass(frozen=True)
-class Column:
-    start: dt.datetime
-    figures: Figures
+Ends = tuple[dt.datetime, dt.datetime]
 
 
-def columns(
-    series: Sequence[Bucket], period: Period, now: dt.datetime
-) -> tuple[Step, list[Column]]:
-    """One column for each step from the range's begin to its end, with or without requests."""
-    start, end = _edges(series, period, now)
-    step = next(step for step in _STEPS if end - start <= step.longest)
-    sums: defaultdict[dt.datetime, Figures] = defaultdict(Figures)
-    for bucket in series:
-        sums[step.floor(bucket.start)] += bucket.figures
-    moment, last = step.floor(start), step.floor(end)
-    filled = [Column(moment, sums[moment])]
-    while moment < last:
-        moment = step.following(moment)
-        filled.append(Column(moment, sums[moment]))
-    return step, filled
+def step_for(found: Ends, period: Period, now: dt.datetime) -> Step:
+    """The narrowest that leaves the columns wide enough to be seen, from `found` first to last."""
+    start, end = _edges(found, period, now)
+    return next(step for step in _STEPS if end - start <= step.longest)
 
 
-def chart_data(step: Step, parts: Sequence[Column]) -> dict[str, Any]:
+def columns(step: Step, series: Sequence[Bucket], period: Period, now: dt.datetime) -> list[Bucket]:
+    """One for each step from the range's begin to its end, with or without requests."""
+    if step.name == _YEAR:
+        return _years(series)
+    start, end = _edges((series[0].start, series[-1].start), period, now)
+    return without_gaps(series, Period(start, end), step.interval, zone())
+
+
+def zone() -> ZoneInfo:
+    """That in which times are shown."""
+    shown = timezone.get_current_timezone()
+    assert isinstance(shown, ZoneInfo)
+    return shown
+
+
+def chart_data(step: Step, parts: Sequence[Bucket]) -> dict[str, Any]:
     """What the page's script draws; the names are those that chart.js reads."""
-    starts = [_shown(step, part.start) for part in parts]
+    starts = [local(part.start) for part in parts]
     ticks = [
         [index, _text(moment, step.tick_format)]
         for index, moment in enumerate(starts)
@@ -76,10 +83,13 @@ def clock(moment: dt.datetime) -> str:
     return f"{local(moment):%H:%M:%S %Z}"
 
 
-def _edges(
-    series: Sequence[Bucket], period: Period, now: dt.datetime
-) -> tuple[dt.datetime, dt.datetime]:
-    first, last = series[0].start, series[-1].start
+def label(step: Step, moment: dt.datetime) -> str:
+    """Of the column that begins then."""
+    return _text(local(moment), step.label_format)
+
+
+def _edges(found: Ends, period: Period, now: dt.datetime) -> Ends:
+    first, last = found
     start = min(period.start or first, first)
     end = max(min(period.end or now, now), last)
     return (
@@ -88,8 +98,16 @@ def _edges(
     )
 
 
-def _shown(step: Step, moment: dt.datetime) -> dt.datetime:
-    return local(moment) if moment.tzinfo else moment
+def _years(months: Sequence[Bucket]) -> list[Bucket]:
+    """Calendars have thousands of years: those from the first month's to the last one's."""
+    sums: defaultdict[int, Figures] = defaultdict(Figures)
+    for month in months:
+        sums[local(month.start).year] += month.figures
+    first, last = (local(month.start).year for month in (months[0], months[-1]))
+    return [
+        Bucket(dt.datetime(year, 1, 1, tzinfo=zone()), sums[year])
+        for year in range(first, last + 1)
+    ]
 
 
 def _text(moment: dt.datetime, template: str) -> str:
@@ -104,77 +122,32 @@ def _text(moment: dt.datetime, template: str) -> str:
     )
 
 
-def _utc_hour(moment: dt.datetime) -> dt.datetime:
-    return moment.replace(minute=0, second=0, microsecond=0)
-
-
-def _next_hour(moment: dt.datetime) -> dt.datetime:
-    return moment + dt.timedelta(hours=1)
-
-
-# Days and longer are calendar dates of the displayed zone, kept without one: a day of 23 or 25
-# hours is one column. An hour that a half-hour zone's midnight cuts counts where it begins.
-def _day(moment: dt.datetime) -> dt.datetime:
-    return local(moment).replace(hour=0, minute=0, second=0, microsecond=0, fold=0, tzinfo=None)
-
-
-def _next_day(day: dt.datetime) -> dt.datetime:
-    return day + dt.timedelta(days=1)
-
-
-def _month(moment: dt.datetime) -> dt.datetime:
-    return _day(moment).replace(day=1)
-
-
-def _next_month(month: dt.datetime) -> dt.datetime:
-    return (month + dt.timedelta(days=31)).replace(day=1)
-
-
-def _year(moment: dt.datetime) -> dt.datetime:
-    return _month(moment).replace(month=1)
-
-
-def _next_year(year: dt.datetime) -> dt.datetime:
-    return year.replace(year=year.year + 1)
-
-
 _HOUR = "{weekday} {day} {month} {year}, {clock} {zone}"
 _STEPS = (
     Step(
         "hour",
+        "hour",
         dt.timedelta(days=2),
-        _utc_hour,
-        _next_hour,
         lambda moment: (moment.date(), moment.hour // 3),
         "{clock}",
         _HOUR,
     ),
-    Step(
-        "hour",
-        dt.timedelta(days=32),
-        _utc_hour,
-        _next_hour,
-        lambda moment: moment.date(),
-        "{day} {month}",
-        _HOUR,
-    ),
+    Step("hour", "hour", dt.timedelta(days=32), dt.datetime.date, "{day} {month}", _HOUR),
     Step(
         "day",
+        "day",
         dt.timedelta(days=3 * 366),
-        _day,
-        _next_day,
         lambda day: day.isocalendar()[:2],
         "{day} {month}",
         "{weekday} {day} {month} {year}",
     ),
     Step(
         "month",
+        "month",
         dt.timedelta(days=50 * 366),
-        _month,
-        _next_month,
         lambda month: month.year,
         "{year}",
         "{month} {year}",
     ),
-    Step("year", dt.timedelta.max, _year, _next_year, lambda year: year.year, "{year}", "{year}"),
+    Step(_YEAR, "month", dt.timedelta.max, lambda year: year.year, "{year}", "{year}"),
 )

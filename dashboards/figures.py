@@ -1,16 +1,16 @@
-"""A report as the dashboard shows it: cards, the table by model, the table of hours."""
+"""A report as the dashboard shows it: cards, the table by model, the table by time."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dashboards import numbers
-from dashboards.charts import hour_label
+from dashboards.charts import Step, label
 from dashboards.numbers import Number
 from dashboards.ranges import Selection
 from usage.queries import Bucket, Figures, Part, UsageReport
 
 MOST_MODELS = 100
-MOST_HOURS = 100
+MOST_TIMES = 100
 # The error rate that is worth colour.
 FAILING_FROM = 0.05
 
@@ -40,7 +40,7 @@ class ModelRow:
 
 
 @dataclass(frozen=True)
-class HourRow:
+class TimeRow:
     label: str
     requests: str
     failed: str
@@ -88,16 +88,16 @@ def model_rows(report: UsageReport, selection: Selection) -> list[ModelRow]:
     return rows
 
 
-def hour_rows(series: Sequence[Bucket]) -> list[HourRow]:
-    """The newest hours with requests, newest first."""
+def time_rows(step: Step, columns: Sequence[Bucket]) -> list[TimeRow]:
+    """The newest columns with requests, newest first."""
     return [
-        HourRow(
-            label=hour_label(bucket.start),
-            requests=f"{bucket.figures.requests:,}",
-            failed=f"{bucket.figures.failed_requests:,}",
-            tokens=f"{bucket.figures.tokens:,}",
+        TimeRow(
+            label=label(step, column.start),
+            requests=f"{column.figures.requests:,}",
+            failed=f"{column.figures.failed_requests:,}",
+            tokens=f"{column.figures.tokens:,}",
         )
-        for bucket in reversed(series[-MOST_HOURS:])
+        for column in reversed(columns[-MOST_TIMES:])
     ]
 
 

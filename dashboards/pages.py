@@ -21,22 +21,38 @@ from qsmetrics import __version__
 from usage.filters import UsageFilter
 from usage.models import IngestToken
 from usage.periods import rfc3339
-from usage.queries import Figures, model_names, oldest_and_newest, usage_report, usage_totals
+from usage.queries import (
+    HOURLY,
+    Breakdown,
+    Figures,
+    Turn,
+    ends_of,
+    model_names,
+    oldest_and_newest,
+    usage_report,
+    usage_totals,
+)
 
 MOST_MODEL_NAMES = 500
 
 
 def figures_context(request: HttpRequest, selection: Selection, now: dt.datetime) -> dict[str, Any]:
     """The part that refreshes. `state` is `figures`, `nothing` (in this range) or `empty`."""
-    report = usage_report(selection.usage)
     context: dict[str, Any] = {
         "updated": charts.clock(now),
         "updated_iso": rfc3339(now.replace(microsecond=0)),
         "selection": selection,
     }
+    found = ends_of(selection.usage)
+    if found is None:
+        return context | _without_figures(request, selection)
+    step = charts.step_for(found, selection.usage.period, now)
+    with Turn() as turn:
+        report = usage_report(selection.usage, Breakdown(step.interval, charts.zone()), turn)
     if not report.totals.requests:
         return context | _without_figures(request, selection)
-    step, columns = charts.columns(report.timeseries, selection.usage.period, now)
+    columns = charts.columns(step, report.timeseries, selection.usage.period, now)
+    busy = [column for column in columns if column.figures.requests]
     last_day = report.totals if selection.preset == LAST_DAY else _last_day(selection, now)
     return context | {
         "state": "figures",
@@ -45,9 +61,9 @@ def figures_context(request: HttpRequest, selection: Selection, now: dt.datetime
         "chart": {"state": "figures", **charts.chart_data(step, columns)},
         "models": figures.model_rows(report, selection),
         "with_cost": figures.has_known_cost(report),
-        "hours": figures.hour_rows(report.timeseries),
-        "hours_in_range": len(report.timeseries),
-        "api_url": _api_url(selection),
+        "times": figures.time_rows(step, busy),
+        "times_in_range": len(busy),
+        "api_url": _api_url(selection, step),
     }
 
 
@@ -113,9 +129,11 @@ def _last_day(selection: Selection, now: dt.datetime) -> Figures:
     return usage_totals(UsageFilter(period=period, models=selection.usage.models))
 
 
-def _api_url(selection: Selection) -> str:
+def _api_url(selection: Selection, step: charts.Step) -> str:
     """The same figures as JSON."""
     query = [*selection.ends, *(("model", name) for name in selection.usage.models)]
+    query += [("interval", step.interval)] if step.interval != HOURLY.interval else []
+    query += [("tz", charts.zone().key)] if charts.zone() is not HOURLY.zone else []
     return reverse("metrics") + ("?" + urlencode(query) if query else "")
 
 

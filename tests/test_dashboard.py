@@ -151,8 +151,33 @@ class TestFigures:
             for n in range(120)
         )
         response = client.get("/?range=7d")
-        assert len(response.context["hours"]) == 100
+        assert len(response.context["times"]) == 100
         assert "The newest 100 of 120 hours" in response.text
+
+    @pytest.mark.parametrize(
+        ("days_ago", "step", "asked"),
+        [(1, "hour", ""), (40, "day", "interval=day"), (2000, "month", "interval=month"),
+         (20_000, "year", "interval=month")],
+    )  # fmt: skip
+    def test_what_is_drawn_is_what_is_asked_for(self, client, settings, days_ago, step, asked):
+        settings.TIME_ZONE = "Europe/Prague"
+        add_usage()
+        add_usage(hours_ago=24 * days_ago)
+        add_usage(hours_ago=1, model="other")
+        response = client.get("/?range=all&model=gpt-5")
+        assert chart_of(response)["step"] == step
+        assert f"Figures per {step}" in response.text
+        url = response.context["api_url"]
+        assert url.endswith("&".join(filter(None, ["model=gpt-5", asked, "tz=Europe%2FPrague"])))
+        buckets = client.get(url).json()["timeseries"]
+        assert [row.requests for row in response.context["times"]] == ["1", "1"]
+        assert [part["requests"] for part in buckets] == [1, 1]
+
+    def test_a_model_of_some_days_is_drawn_by_hours_among_years_of_others(self, client):
+        add_usage(hours_ago=24 * 2000, model="old")
+        add_usage(hours_ago=30)
+        assert chart_of(client.get("/?range=all&model=gpt-5"))["step"] == "hour"
+        assert chart_of(client.get("/?range=all"))["step"] == "month"
 
     def test_a_row_from_a_fast_clock_is_not_missing(self, client):
         add_usage(hours_ago=-2)
@@ -217,7 +242,8 @@ class TestQueries:
         monkeypatch.setattr(timezone, "now", lambda: NOW)
         add_usage()
         # What there is, the series and their sums; a report has both by model and by hour.
-        report, last_day, names = 6, 4, 1
+        # Before it, the page asks for the first and the last day, for those in no sum as well.
+        report, last_day, names = 2 + 6, 4, 1
         assert self.count(client, "/?range=7d") == report + last_day + names
         assert self.count(client, "/?range=24h") == report + names
         assert self.count(client, "/?range=7d", **REFRESH) == report + last_day

@@ -1,35 +1,46 @@
 """The chart's columns: gaps, widths, zones."""
 
 import datetime as dt
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from dashboards import charts
-from usage.periods import Period
+from usage.periods import UTC, Period
 from usage.queries import Bucket, Figures
 
 NOW = dt.datetime(2024, 3, 15, 12, 30, tzinfo=dt.UTC)
 HOUR = dt.timedelta(hours=1)
+ALWAYS = Period()
 
 
 def utc(text: str) -> dt.datetime:
     return dt.datetime.fromisoformat(text).replace(tzinfo=dt.UTC)
 
 
-def series_of(*starts: str) -> list[Bucket]:
-    return [Bucket(utc(start), Figures(requests=2, tokens=50)) for start in starts]
+def series_of(*starts: str, zone: ZoneInfo = UTC) -> list[Bucket]:
+    """Buckets that begin at these local times."""
+    times = (dt.datetime.fromisoformat(start).replace(tzinfo=zone) for start in starts)
+    return [Bucket(time.astimezone(dt.UTC), Figures(requests=2, tokens=50)) for time in times]
+
+
+def drawn(
+    series: list[Bucket], period: Period = ALWAYS, now: dt.datetime = NOW
+) -> tuple[charts.Step, list[Bucket]]:
+    step = charts.step_for((series[0].start, series[-1].start), period, now)
+    return step, charts.columns(step, series, period, now)
 
 
 def test_hours_without_requests_are_zero():
     series = series_of("2024-03-15T08:00", "2024-03-15T11:00")
-    step, parts = charts.columns(series, Period(), utc("2024-03-15T11:10"))
+    step, parts = drawn(series, now=utc("2024-03-15T11:10"))
     assert step.name == "hour"
     assert [part.figures.requests for part in parts] == [2, 0, 0, 2]
 
 
 def test_the_range_is_drawn_to_its_ends():
     period = Period(NOW - 24 * HOUR, None)
-    _, parts = charts.columns(series_of("2024-03-15T08:00"), period, NOW)
+    _, parts = drawn(series_of("2024-03-15T08:00"), period)
     assert (parts[0].start, parts[-1].start) == (
         utc("2024-03-14T12:00"),
         utc("2024-03-15T12:00"),
@@ -38,18 +49,17 @@ def test_the_range_is_drawn_to_its_ends():
 
 
 @pytest.mark.parametrize(
-    ("first", "step", "columns"),
+    ("first", "last", "step", "columns"),
     [
-        ("2024-03-15T11:00", "hour", 2),
-        ("2024-02-14T12:00", "hour", 30 * 24 + 1),
-        ("2024-01-15T12:00", "day", 61),
-        ("2019-03-15T12:00", "month", 61),
-        ("0001-01-01T00:00", "year", 2024),
+        ("2024-03-15T11:00", "2024-03-15T12:00", "hour", 2),
+        ("2024-02-14T12:00", "2024-03-15T12:00", "hour", 30 * 24 + 1),
+        ("2024-01-15T00:00", "2024-03-15T00:00", "day", 61),
+        ("2019-03-01T00:00", "2024-03-01T00:00", "month", 61),
+        ("0002-01-01T00:00", "2024-03-01T00:00", "year", 2023),
     ],
 )
-def test_long_ranges_have_wider_columns(first, step, columns):
-    series = series_of(first, "2024-03-15T12:00")
-    found, parts = charts.columns(series, Period(), NOW)
+def test_long_ranges_have_wider_columns(first, last, step, columns):
+    found, parts = drawn(series_of(first, last))
     assert (found.name, len(parts)) == (step, columns)
     assert sum(part.figures.tokens for part in parts) == 100
     data = charts.chart_data(found, parts)
@@ -58,14 +68,15 @@ def test_long_ranges_have_wider_columns(first, step, columns):
 
 def test_days_are_those_of_the_displayed_zone_across_daylight_saving(settings):
     settings.TIME_ZONE = "Europe/Prague"
-    series = series_of("2024-03-01T00:00", "2024-03-30T23:00", "2024-04-10T21:00")
-    _, parts = charts.columns(series, Period(), utc("2024-04-10T21:30"))
-    busy = [f"{part.start:%m-%d}" for part in parts if part.figures.requests]
-    assert busy == ["03-01", "03-31", "04-10"]
+    starts = ("2024-03-01T00:00", "2024-03-31T00:00", "2024-04-10T00:00")
+    series = series_of(*starts, zone=ZoneInfo("Europe/Prague"))
+    step, parts = drawn(series, now=utc("2024-04-10T21:30"))
+    busy = [charts.label(step, part.start) for part in parts if part.figures.requests]
+    assert busy == ["Fri 1 Mar 2024", "Sun 31 Mar 2024", "Wed 10 Apr 2024"]
     assert len(parts) == 41
 
 
 def test_a_range_far_from_its_data_is_not_drawn_as_years_of_nothing():
     period = Period(utc("1970-01-01"), None)
-    _, parts = charts.columns(series_of("2024-03-15T12:00"), period, NOW)
+    _, parts = drawn(series_of("2024-03-15T12:00"), period)
     assert len(parts) == 1

@@ -247,11 +247,11 @@ def test_there_is_nothing_before_the_calendar_begins(client):
         ({"interval": ["day", "hour"]}, "`interval` is given 2 times"),
         (
             {"fill": "1", "interval": "15m", "from": "2024-01-01", "to": "2024-12-31"},
-            f"{MOST_BUCKETS} are the most",
+            f"{MOST_BUCKETS:,} buckets, which are the most",
         ),
         (
             {"fill": "1", "interval": "day", "from": "0001-01-01", "to": "9999-12-31"},
-            "are the most",
+            "or leave `fill` out",
         ),
     ],
 )

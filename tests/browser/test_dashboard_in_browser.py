@@ -33,14 +33,14 @@ def test_a_refresh_brings_new_figures_into_the_same_chart(open_page):
     add_usage(tokens=100)
     page = open_page()
     page.evaluate("document.getElementById('tokens-chart').isTheSame = true")
-    page.locator("details.hours > summary").click()
+    page.locator("details.times > summary").click()
     add_usage(tokens=50)
     with page.expect_response(lambda response: "hx-request" in response.request.headers):
         page.clock.fast_forward(LATER)
     page.locator(".card .value").nth(1).get_by_text("150").wait_for()
     assert sum(page.evaluate(TOKENS)) == 150
     assert page.evaluate("document.getElementById('tokens-chart').isTheSame")
-    assert page.locator("#hours tbody td").nth(2).inner_text() == "150"  # and still open
+    assert page.locator("#times tbody td").nth(2).inner_text() == "150"  # and still open
 
 
 def test_a_failed_refresh_says_so_and_keeps_the_figures(open_page):
@@ -121,8 +121,8 @@ def test_it_works_without_javascript(open_page):
     add_usage(tokens=100)
     page = open_page(java_script_enabled=False)
     assert page.locator("#models tbody tr").count() == 1
-    page.locator("details.hours > summary").click()
-    assert page.locator("#hours tbody tr").count() == 1
+    page.locator("details.times > summary").click()
+    assert page.locator("#times tbody tr").count() == 1
     page.locator("summary", has_text="Custom range").click()
     page.get_by_label("From").fill("2020-01-01T00:00")
     page.get_by_role("button", name="Show range").click()

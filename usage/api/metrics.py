@@ -2,12 +2,14 @@
 
 import datetime as dt
 import json
+from collections.abc import Generator, Sequence
 from dataclasses import replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
 from django.http import HttpResponse
+from django.http.response import HttpResponseBase
 from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.views import APIView
@@ -15,9 +17,11 @@ from rest_framework.views import APIView
 from usage.api import parameters
 from usage.api.errors import ApiError
 from usage.api.schema import METRICS
+from usage.api.streaming import streamed
 from usage.filters import UsageFilter
 from usage.periods import UTC, Period, rfc3339
 from usage.queries import (
+    HOURLY_WITH_PERCENTILES,
     INTERVALS,
     MOST_BUCKETS,
     MOST_ROWS,
@@ -29,7 +33,9 @@ from usage.queries import (
     Summary,
     TooManyBuckets,
     TooManyRows,
+    Turn,
     UsageReport,
+    report_in_portions,
     usage_report,
     without_gaps,
 )
@@ -47,7 +53,7 @@ _OWN_PARAMETERS = ("interval", "tz", "group_by", "compare", "fill")
 
 class MetricsView(APIView):
     @METRICS
-    def get(self, request: Request) -> HttpResponse:
+    def get(self, request: Request) -> HttpResponseBase:
         query = request.query_params
         parameters.refuse_unknown(query, [*parameters.FILTERS, *_OWN_PARAMETERS])
         usage = parameters.usage_filter(query)
@@ -62,10 +68,33 @@ class MetricsView(APIView):
         fill = parameters.flag(query, "fill")
         if breakdown.with_previous:
             usage = replace(usage, period=_closed(usage.period))
-        answer = render_report(_report(usage, breakdown, fill=fill), breakdown)
-        if group != "model":
-            answer[f"by_{group}"] = answer.pop("by_group")
-        return HttpResponse(_as_json(answer), "application/json")
+        try:
+            with Turn() as turn:
+                answer = render_report(_report(usage, breakdown, turn, fill=fill), breakdown)
+                if group != "model":
+                    answer[f"by_{group}"] = answer.pop("by_group")
+                return HttpResponse(_as_json(answer), "application/json")
+        except TooManyBuckets:
+            if _is_never_refused(usage, breakdown) and not fill:
+                return streamed(_in_pieces(usage), "application/json")
+            raise _too_long(fill=fill) from None
+
+
+def _is_never_refused(usage: UsageFilter, breakdown: Breakdown) -> bool:
+    """The question that other programs ask: ranges and models alone, by hours of UTC."""
+    return breakdown == HOURLY_WITH_PERCENTILES and usage.dimensions <= {"model"}
+
+
+def _in_pieces(usage: UsageFilter) -> Generator[bytes]:
+    """The same JSON that fewer hours would be, with the series at its end."""
+    with Turn() as turn, report_in_portions(usage, turn) as (summary, portions):
+        yield _as_json(_summary(summary)).removesuffix(b"}") + b',"timeseries":['
+        separator = b""
+        for portion in portions:
+            if portion:
+                yield separator + _as_json(_series(portion, UTC)).strip(b"[]")
+                separator = b","
+        yield b"]}"
 
 
 class _FiguresAnswer(msgspec.Struct, gc=False):
@@ -92,18 +121,17 @@ class _BucketAnswer(_FiguresAnswer, gc=False):
 
 def render_report(report: UsageReport, breakdown: Breakdown) -> dict[str, Any]:
     """The contract's answer. The first names of each part are older than the rest: keep them."""
-    answer = _summary(report) | {
-        "timeseries": [
-            _BucketAnswer(*(*_values(bucket.figures), _start(bucket, breakdown.zone)))
-            for bucket in report.timeseries
-        ]
-    }
+    answer = _summary(report) | {"timeseries": _series(report.timeseries, breakdown.zone)}
     if report.previous is not None:
         answer["previous"] = _summary(report.previous)
     if breakdown.group_by != "model":
         name = breakdown.group_by
         answer["by_group"] = [{name: part.name or None, **_part(part)} for part in report.by_group]
     return answer
+
+
+def _series(series: Sequence[Bucket], zone: ZoneInfo) -> list[_BucketAnswer]:
+    return [_BucketAnswer(*(*_values(bucket.figures), _start(bucket, zone))) for bucket in series]
 
 
 def _closed(period: Period) -> Period:
@@ -118,21 +146,14 @@ def _closed(period: Period) -> Period:
     return Period(period.start, end)
 
 
-def _report(usage: UsageFilter, breakdown: Breakdown, *, fill: bool) -> UsageReport:
+def _report(usage: UsageFilter, breakdown: Breakdown, turn: Turn, *, fill: bool) -> UsageReport:
     try:
-        report = usage_report(usage, breakdown)
+        report = usage_report(usage, breakdown, turn)
         if not fill:
             return report
         interval, zone = breakdown.interval, breakdown.zone
         series = without_gaps(report.timeseries, report.covered, interval, zone)
         return replace(report, timeseries=series)
-    except TooManyBuckets as error:
-        raise ApiError(
-            400,
-            f"`fill` would make {error} buckets and {MOST_BUCKETS} are the most: "
-            "narrow `from` and `to`, or ask for a longer `interval`",
-            parameter="fill",
-        ) from None
     except TooManyRows as error:
         raise ApiError(
             400,
@@ -141,6 +162,16 @@ def _report(usage: UsageFilter, breakdown: Breakdown, *, fill: bool) -> UsageRep
             "`interval=day` in UTC with both ends at its midnights",
             parameter="interval",
         ) from None
+
+
+def _too_long(*, fill: bool) -> ApiError:
+    return ApiError(
+        400,
+        f"the series would have more than {MOST_BUCKETS:,} buckets, which are the most: narrow "
+        "`from` and `to`, or ask for a longer `interval`"
+        + (", or leave `fill` out" if fill else ""),
+        parameter="fill" if fill else "interval",
+    )
 
 
 def _summary(summary: Summary) -> dict[str, Any]:
@@ -217,7 +248,7 @@ def _start(bucket: Bucket, zone: ZoneInfo) -> dt.datetime | str:
     return bucket.start if zone is UTC else rfc3339(bucket.start, zone)
 
 
-def _as_json(answer: dict[str, Any]) -> bytes:
+def _as_json(answer: Any) -> bytes:
     try:
         return msgspec.json.encode(answer)
     except OverflowError:  # it writes no numbers past 64 bits

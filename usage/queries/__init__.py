@@ -1,20 +1,32 @@
 """Every aggregate over usage, from the smallest sums that cover a question exactly."""
 
+from usage.queries.bound import MOST_BUCKETS, TooManyBuckets
 from usage.queries.buckets import INTERVALS
 from usage.queries.counters import Bins, Counters, usage_counters
 from usage.queries.figures import Bucket, Figures, Part, Percentiles, Summary, UsageReport
-from usage.queries.gaps import MOST_BUCKETS, TooManyBuckets, without_gaps
+from usage.queries.gaps import without_gaps
 from usage.queries.lists import (
     distinct_values,
+    ends_of,
     model_names,
     oldest_and_newest,
     records_persisted,
 )
 from usage.queries.reach import MOST_ROWS, TooManyRows
-from usage.queries.report import Breakdown, usage_report, usage_totals
+from usage.queries.report import (
+    HOURLY,
+    HOURLY_WITH_PERCENTILES,
+    Breakdown,
+    report_in_portions,
+    usage_report,
+    usage_totals,
+)
 from usage.queries.sums import Dimensions
+from usage.queries.turns import Turn
 
 __all__ = [
+    "HOURLY",
+    "HOURLY_WITH_PERCENTILES",
     "INTERVALS",
     "MOST_BUCKETS",
     "MOST_ROWS",
@@ -29,11 +41,14 @@ __all__ = [
     "Summary",
     "TooManyBuckets",
     "TooManyRows",
+    "Turn",
     "UsageReport",
     "distinct_values",
+    "ends_of",
     "model_names",
     "oldest_and_newest",
     "records_persisted",
+    "report_in_portions",
     "usage_counters",
     "usage_report",
     "usage_totals",

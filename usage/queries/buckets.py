@@ -53,9 +53,14 @@ def buckets(begin: int, end: int, interval: str, zone: ZoneInfo) -> list[Run]:
     return [run for run in (_within(run, begin, end) for run in found) if run.begin < run.end]
 
 
+def length_of(interval: str) -> int:
+    """In microseconds; that of the longest month."""
+    return _SECONDS[interval] * SECOND
+
+
 def at_least(begin: int, end: int, interval: str) -> int:
     """How many buckets a range has, give or take a few, told without looking at its calendar."""
-    return (end - begin) // (_SECONDS[interval] * SECOND) + 1
+    return (end - begin) // length_of(interval) + 1
 
 
 class Places:

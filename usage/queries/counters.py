@@ -50,7 +50,8 @@ def usage_counters(*, with_keys: bool = True) -> Counters:
 def _figures(grouping: Grouping) -> dict[Dimensions, Figures]:
     widest = next(iter(rollups_of(grouping).values()))
     always = Stretch(widest, FIRST, LAST, FIRST, LAST - FIRST)
-    found = gathered(sums.by_series([always], sums.series_of(grouping, UsageFilter())))
+    series = sums.series_of(grouping, UsageFilter())
+    found = gathered(sums.by_series(sums.source_of([always], series)))
     figures = {dimensions: added(parts) for dimensions, parts in found.items()}
     return {dimensions: each for dimensions, each in figures.items() if each.requests}
 

@@ -4,15 +4,10 @@ from collections.abc import Sequence
 from zoneinfo import ZoneInfo
 
 from usage.periods import UTC, Period
-from usage.queries.buckets import at_least, buckets
+from usage.queries.bound import TooManyBuckets, is_too_long
+from usage.queries.buckets import buckets
 from usage.queries.figures import Bucket, Figures
 from usage.queries.scope import FIRST, LAST, microseconds, moment_of
-
-MOST_BUCKETS = 20_000
-
-
-class TooManyBuckets(ValueError):
-    """A series without gaps would be longer than anyone can use."""
 
 
 def without_gaps(
@@ -28,11 +23,9 @@ def without_gaps(
         return list(series)
     # The bucket that the period begins in can begin before it, and be the only one.
     begin, end = max(microseconds(first), FIRST), min(microseconds(max(first, last)) + 1, LAST)
-    if (count := at_least(begin, end, interval)) > MOST_BUCKETS:
-        raise TooManyBuckets(count)
+    if is_too_long(begin, end, interval, zone):
+        raise TooManyBuckets
     starts = [start for run in buckets(begin, end, interval, zone) for start in run.starts]
-    if len(starts) > MOST_BUCKETS:
-        raise TooManyBuckets(len(starts))
     found = {bucket.start: bucket for bucket in series}
     moments = map(moment_of, starts)
     return [found.get(moment) or Bucket(moment, Figures()) for moment in moments]

@@ -5,9 +5,12 @@ import datetime as dt
 from django.db import connection
 from django.db.models import Max, Min, Sum
 
+from usage.filters import UsageFilter
 from usage.models import UsageMetric, UsageMetricQuerySet, UsageRollup
 from usage.queries.buckets import SECOND
-from usage.queries.covering import rollups_of
+from usage.queries.covering import rollups_of, smallest_grouping
+from usage.queries.rows import unsummed_ends
+from usage.queries.scope import FIRST, LAST, moment_of
 from usage.queries.tables import by_index
 from usage.rollups.declarations import DAY, MODEL, TOTAL
 
@@ -47,6 +50,30 @@ def oldest_and_newest() -> tuple[dt.datetime, dt.datetime] | None:
     oldest = UsageMetric.objects.aggregate(moment=Min("timestamp"))["moment"]
     newest = UsageMetric.objects.aggregate(moment=Max("timestamp"))["moment"]
     return None if oldest is None else (oldest, newest)
+
+
+def ends_of(usage: UsageFilter) -> tuple[dt.datetime, dt.datetime] | None:
+    """The first and the last moment of the days of UTC that have usage, as far as in the period.
+
+    Days of the sums: a part of one may have none. None where there is none at all.
+    """
+    grouping = smallest_grouping(usage.dimensions)
+    days = UsageRollup.objects.filter(rollup=rollups_of(grouping)[DAY * SECOND])
+    if usage.dimensions:
+        days = days.filter(series__in=usage.series().filter(grouping=grouping.name).values("id"))
+    if usage.period.start is not None:
+        days = days.filter(bucket__gt=usage.period.start.timestamp() - DAY)
+    if usage.period.end is not None:
+        days = days.filter(bucket__lte=usage.period.end.timestamp())
+    found = days.aggregate(first=Min("bucket"), last=Max("bucket"))
+    moments = [] if found["first"] is None else [found["first"], found["last"] + DAY]
+    moments += unsummed_ends(usage)
+    if not moments:
+        return None
+    first = moment_of(max(min(moments) * SECOND, FIRST))
+    last = moment_of(min(max(moments) * SECOND, LAST))
+    period = usage.period
+    return max(first, period.start or first), min(last, period.end or last)
 
 
 def records_persisted() -> int:

@@ -16,7 +16,7 @@ from usage.queries.rows import Rows
 from usage.queries.sums import Dimensions, Series
 from usage.queries.tables import each_of, one_of, table_of
 from usage.rollups.bins import CHUNK, bin_sql, middle_of
-from usage.rollups.declarations import OFFER
+from usage.rollups.declarations import HISTOGRAMS, OFFER
 
 COLUMNS = ("latency_ms", "ttft_ms")
 _SHARES = (0.5, 0.95, 0.99)
@@ -27,6 +27,8 @@ _WHOLE_BUCKETS = (
     " AND usage_histograms.bucket >= given.since AND usage_histograms.bucket < given.until"
 )
 _ROWS_AT_ONCE = 2_000
+_WIDTHS = {histogram.number: histogram.width for histogram in HISTOGRAMS}
+_CHUNKS = 4  # that a bucket has where requests vary by a thousand times
 
 Counts = dict[float, int]  # how many requests had a value, in milliseconds
 
@@ -94,6 +96,13 @@ class Distributions:
                 for value, count in counts.items():
                     if value is not None:
                         column[value if exactly else _middle_of(value)] += times * count
+
+
+def rows_at_most(stretches: Sequence[Stretch]) -> int:
+    """How many the histograms have in the stretches for each offer, about."""
+    return sum(
+        _CHUNKS * (each.end - each.begin) // (_WIDTHS[each.number] * SECOND) for each in stretches
+    )
 
 
 _middle_of = lru_cache(maxsize=10_000)(middle_of)

@@ -18,15 +18,18 @@ class TooManyRows(ValueError):
     """No sums answer the question, and the raw rows are more than can be read meanwhile."""
 
 
-def index_for(runs: Sequence[Run], usage: UsageFilter, most: int = MOST_ROWS) -> str:
-    """The index that finds the raw rows of the runs; TooManyRows where those exceed `most`."""
+def index_for(runs: Sequence[Run], usage: UsageFilter, most: int = MOST_ROWS) -> tuple[str, int]:
+    """The index that finds the raw rows of the runs, and how many rows it leads to at most.
+
+    TooManyRows where those exceed `most`.
+    """
     ways = _ways(usage)
     if sum(run.end - run.begin for run in runs) <= _ALWAYS:
-        return ways[0][0]
+        return ways[0][0], 0
     count, index = min((_count(runs, grouping, part), index) for index, grouping, part in ways)
     if count > most:
         raise TooManyRows(count)
-    return index
+    return index, count
 
 
 def _ways(usage: UsageFilter) -> list[tuple[str, Grouping, UsageFilter]]:

@@ -1,15 +1,19 @@
 """Reads one period: sums where they cover it, raw rows where they do not."""
 
 from collections import defaultdict
-from collections.abc import Collection, Hashable, Iterable, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import chain
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 from usage.filters import UsageFilter
-from usage.queries import percentiles, rows, sums
+from usage.periods import UTC
+from usage.queries import percentiles, rows, sums, turns
+from usage.queries.bound import MOST_BUCKETS, bounded_ranges, portions
 from usage.queries.buckets import Run, buckets, one_bucket
 from usage.queries.covering import (
+    Stretch,
     cover,
     histograms_of,
     rollups_of,
@@ -17,11 +21,12 @@ from usage.queries.covering import (
     smallest_grouping,
 )
 from usage.queries.figures import Bucket, Figures, Part, added
+from usage.queries.occupied import Range
 from usage.queries.percentiles import Distributions
 from usage.queries.reach import MOST_ROWS, TooManyRows, index_for
 from usage.queries.rows import Rows
 from usage.queries.scope import Holdings, moment_of, scope_of
-from usage.queries.sums import Dimensions, Sums
+from usage.queries.sums import Dimensions, Series, Source, Sums
 from usage.rollups.declarations import OFFER, Grouping
 
 MOST_ROWS_FOR_PERCENTILES = 5_000
@@ -30,10 +35,30 @@ _HISTOGRAMS = [histograms_of(column) for column in percentiles.COLUMNS]
 Key = TypeVar("Key", bound=Hashable)
 
 
+class Binned(NamedTuple):
+    """Histograms that count so many times, and runs that they leave to raw rows."""
+
+    times: int
+    stretches: list[tuple[Stretch, int, int]]  # with the column's place, and the times again
+    rows: list[Run]
+    cost: int
+
+
+class Covered(NamedTuple):
+    """Where some runs are read from, and what that costs in rows of sums."""
+
+    runs: list[Run]
+    sums: Source
+    rows: list[Rows]
+    cost: int
+
+
 class Reading:
     """The parts of one period, all of which count the same rows.
 
-    `dimensions` are the columns to group by.
+    `dimensions` are the columns to group by. What there is to read is found out first: `cost` is
+    in rows of sums, and too much is refused before any is read. TooManyRows where no sums are as
+    fine as the parts.
     """
 
     def __init__(
@@ -46,6 +71,7 @@ class Reading:
     ) -> None:
         self._usage = usage
         self._held = held
+        self._series: dict[Grouping, Series] = {}
         self._for_all = smallest_grouping(usage.dimensions)
         self._grouping_for = {
             name: smallest_grouping({name, *usage.dimensions}) for name in dimensions
@@ -57,31 +83,47 @@ class Reading:
         # Where rows were purged, all parts begin and end with buckets that each of them has.
         self.scope = scope_of(usage.period, held, max(min(numbers) for numbers in used))
         self._whole = one_bucket(self.scope.begin, self.scope.end)
+        groupings = {*self._grouping_for.values()} or {self._for_all}
+        self._parts = {each: self._covered(self._whole, each) for each in groupings}
+        self._histograms = self._binned() if with_percentiles and self._has_histograms else []
+        self.cost = sum(part.cost for part in self._parts.values())
+        self.cost += sum(part.cost for part in self._histograms)
 
     def totals(self) -> Figures:
         return added(chain.from_iterable(self._by_series(self._for_all).values()))
 
     def by(self) -> dict[str, list[Part]]:
         """The parts by each of the dimensions."""
-        found = {each: self._by_series(each) for each in set(self._grouping_for.values())}
+        found = {each: self._by_series(each) for each in self._parts}
         return {
             name: _parts(found[grouping], grouping.dimensions.index(name))
             for name, grouping in self._grouping_for.items()
         }
 
-    def series(self, interval: str, zone: ZoneInfo) -> list[Bucket]:
-        """Those buckets that have requests, ascending. TooManyRows where no sums are as fine."""
-        runs = buckets(self.scope.begin, self.scope.end, interval, zone)
-        covered = cover(runs, rollups_of(self._for_all), self._held.purged_until)
-        found = [sums.by_bucket(covered.sums, sums.series_of(self._for_all, self._usage))]
-        found += [rows.by_bucket(each) for each in self._summed_rows(covered.rows)]
+    def expected_series(self, interval: str, zone: ZoneInfo) -> Covered:
+        """What `series` is to read. TooManyBuckets, TooManyRows where no sums are as fine."""
+        grain = min(rollups_of(self._for_all))
+        ranges = bounded_ranges(self.scope, self._held, interval, zone, grain)
+        expected = self._covered(_runs(ranges, interval, zone), self._for_all)
+        buckets = min(MOST_BUCKETS, sum(len(run.starts) for run in expected.runs))
+        return expected._replace(cost=expected.cost + turns.BUCKET * buckets)
+
+    def series(self, expected: Covered) -> list[Bucket]:
+        """Those buckets that have requests, ascending."""
+        found = [sums.by_bucket(expected.sums)]
+        found += [rows.by_bucket(each) for each in expected.rows]
         found += [
-            rows.in_buckets(rows.by_bucket(each), runs)
-            for each in self._unsummed_rows(rows.unit_of(runs))
+            rows.in_buckets(rows.by_bucket(each), expected.runs)
+            for each in self._unsummed_rows(expected.runs)
         ]
         by_begin = gathered(chain.from_iterable(found))
         series = ((begin, added(by_begin[begin])) for begin in sorted(by_begin))
         return [Bucket(moment_of(begin), figures) for begin, figures in series if figures.requests]
+
+    def hours(self) -> Iterator[list[Bucket]]:
+        """All hours of UTC that have requests, ascending, read some thousand at a time."""
+        for ranges in portions(self.scope, self._held):
+            yield self.series(self._covered(_runs(ranges, "hour", UTC), self._for_all))
 
     def distributions(self) -> Distributions:
         """Empty where only rows could tell, and they were purged or are too many."""
@@ -90,49 +132,79 @@ class Reading:
             if self._has_histograms:
                 self._read_histograms(found)
             elif max(self.scope.begin, self._held.begin) >= self._held.purged_until:
-                for each in self._summed_rows(self._whole, MOST_ROWS_FOR_PERCENTILES):
+                for each, _ in self._summed_rows(self._whole, MOST_ROWS_FOR_PERCENTILES):
                     found.add_rows(each, exactly=True)
-                for each in self._unsummed_rows():
+                for each in self._unsummed_rows(self._whole):
                     found.add_rows(each)
         except TooManyRows:
             return Distributions()
         return found
 
     def _by_series(self, grouping: Grouping) -> dict[Dimensions, list[Sums]]:
-        covered = cover(self._whole, rollups_of(grouping), self._held.purged_until)
-        found = [sums.by_series(covered.sums, sums.series_of(grouping, self._usage))]
+        covered = self._parts[grouping]
+        found = [sums.by_series(covered.sums)]
         found += [
             rows.by_dimensions(each, grouping.dimensions)
-            for each in [*self._summed_rows(covered.rows), *self._unsummed_rows()]
+            for each in [*covered.rows, *self._unsummed_rows(self._whole)]
         ]
         return gathered(chain.from_iterable(found))
 
+    def _covered(self, runs: list[Run], grouping: Grouping) -> Covered:
+        covered = cover(runs, rollups_of(grouping), self._held.purged_until)
+        source = sums.source_of(covered.sums, self._series_in(grouping))
+        found = self._summed_rows(covered.rows)
+        cost = source.cost + turns.ROW * sum(count for _, count in found)
+        return Covered(runs, source, [each for each, _ in found], cost)
+
+    def _series_in(self, grouping: Grouping) -> Series:
+        if grouping not in self._series:
+            self._series[grouping] = sums.series_of(grouping, self._usage)
+        return self._series[grouping]
+
     def _read_histograms(self, found: Distributions) -> None:
+        for part in self._histograms:
+            for rows_there, _ in self._summed_rows(part.rows):
+                found.add_rows(rows_there, part.times)
+        given = [stretch for part in self._histograms for stretch in part.stretches]
+        found.add_histograms(given, self._series_in(OFFER))
+        for rows_there in self._unsummed_rows(self._whole):
+            found.add_rows(rows_there)
+
+    def _binned(self) -> list[Binned]:
         purged_until = self._held.purged_until
         runs: defaultdict[int, list[Run]] = defaultdict(list)
         ends = (self.scope.begin, self.scope.end)
         for times, *range_ in signed_ranges(*ends, _HISTOGRAMS[0], purged_until):
             runs[times] += one_bucket(*range_)
-        given = []
+        found = []
         for times, some in runs.items():
-            for place, numbers in enumerate(_HISTOGRAMS):  # of the same widths, so of the same rows
-                covered = cover(some, numbers, purged_until)
-                given += [(each, place, times) for each in covered.sums]
-            for rows_there in self._summed_rows(covered.rows):
-                found.add_rows(rows_there, times)
-        found.add_histograms(given, sums.series_of(OFFER, self._usage))
-        for rows_there in self._unsummed_rows():
-            found.add_rows(rows_there)
+            # Histograms of the two columns have the same widths, so they leave the same rows.
+            covers = [cover(some, numbers, purged_until) for numbers in _HISTOGRAMS]
+            stretches = [
+                (each, place, times) for place, part in enumerate(covers) for each in part.sums
+            ]
+            cost = percentiles.rows_at_most([each for each, _, _ in stretches])
+            cost *= len(self._series_in(OFFER).dimensions)
+            found.append(Binned(times, stretches, covers[0].rows, cost))
+        return found
 
-    def _summed_rows(self, runs: Sequence[Run], most: int = MOST_ROWS) -> list[Rows]:
+    def _summed_rows(self, runs: Sequence[Run], most: int = MOST_ROWS) -> list[tuple[Rows, int]]:
+        """And how many they are at most, besides those few that are always read."""
         if not runs:
             return []
-        return [rows.summed_rows(runs, self._usage, index_for(runs, self._usage, most))]
+        index, count = index_for(runs, self._usage, most)
+        return [(rows.summed_rows(runs, self._usage, index), count)]
 
-    def _unsummed_rows(self, unit: int = 1) -> list[Rows]:
-        if not (self._held.has_unsummed and self._whole):
+    def _unsummed_rows(self, runs: Sequence[Run]) -> list[Rows]:
+        """Those from the first run to the last."""
+        if not (self._held.has_unsummed and runs):
             return []
-        return [rows.unsummed_rows(self.scope, self._usage, unit)]
+        scope = replace(self.scope, begin=runs[0].begin, end=runs[-1].end)
+        return [rows.unsummed_rows(scope, self._usage, rows.unit_of(runs))]
+
+
+def _runs(ranges: Iterable[Range], interval: str, zone: ZoneInfo) -> list[Run]:
+    return [run for each in ranges for run in buckets(*each, interval, zone)]
 
 
 def gathered(found: Iterable[tuple[Key, Sums]]) -> dict[Key, list[Sums]]:

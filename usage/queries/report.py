@@ -1,14 +1,16 @@
 """Answers questions about usage. All parts of an answer are of one moment, and agree."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
 
 from usage.filters import UsageFilter
 from usage.periods import UTC
-from usage.queries.figures import Figures, Part, Percentiles, Summary, UsageReport
+from usage.queries.figures import Bucket, Figures, Part, Percentiles, Summary, UsageReport
 from usage.queries.reading import Reading
 from usage.queries.scope import Holdings, holdings
+from usage.queries.turns import Turn
 from usage.queries.waiting import add_waiting_rows
 from usage.rollups.declarations import OFFER
 from usage.snapshots import read_snapshot
@@ -26,21 +28,41 @@ class Breakdown:
 
 
 HOURLY = Breakdown()
+HOURLY_WITH_PERCENTILES = Breakdown(with_percentiles=True)
 
 
-def usage_report(usage: UsageFilter, breakdown: Breakdown = HOURLY) -> UsageReport:
+def usage_report(
+    usage: UsageFilter, breakdown: Breakdown = HOURLY, turn: Turn | None = None
+) -> UsageReport:
     """Totals, parts and the series of those buckets that have requests.
 
-    TooManyRows when that takes more raw rows than can be read meanwhile.
+    Before any of it is read: TooManyBuckets; TooManyRows when that takes more raw rows than can
+    be read meanwhile; NoPlaceFree when it is dear, and others are that take the `turn`.
     """
     add_waiting_rows()
     with read_snapshot():
         held = holdings()
         reading = _reading(usage, held, breakdown)
+        expected = reading.expected_series(breakdown.interval, breakdown.zone)
+        earlier = _earlier(usage, held, breakdown) if breakdown.with_previous else None
+        if turn is not None:
+            turn.take_for(reading.cost + expected.cost + (earlier.cost if earlier else 0))
         summary, by_group = _summary(reading, breakdown)
-        series = reading.series(breakdown.interval, breakdown.zone)
-        previous = _previous(usage, held, breakdown) if breakdown.with_previous else None
+        series = reading.series(expected)
+        previous = _summary(earlier, _by_model(breakdown))[0] if earlier else None
     return UsageReport(**vars(summary), timeseries=series, by_group=by_group, previous=previous)
+
+
+@contextmanager
+def report_in_portions(
+    usage: UsageFilter, turn: Turn
+) -> Iterator[tuple[Summary, Iterator[list[Bucket]]]]:
+    """The same by hours of UTC, however many: its series is read while the block goes on."""
+    turn.take_to_stream()
+    add_waiting_rows()
+    with read_snapshot():
+        reading = _reading(usage, holdings(), HOURLY_WITH_PERCENTILES)
+        yield _summary(reading, HOURLY_WITH_PERCENTILES)[0], reading.hours()
 
 
 def usage_totals(usage: UsageFilter) -> Figures:
@@ -50,10 +72,13 @@ def usage_totals(usage: UsageFilter) -> Figures:
         return Reading(usage, holdings()).totals()
 
 
-def _previous(usage: UsageFilter, held: Holdings, breakdown: Breakdown) -> Summary:
+def _earlier(usage: UsageFilter, held: Holdings, breakdown: Breakdown) -> Reading:
     earlier = replace(usage, period=usage.period.preceding())
-    by_model = replace(breakdown, group_by="model")
-    return _summary(_reading(earlier, held, by_model), by_model)[0]
+    return _reading(earlier, held, _by_model(breakdown))
+
+
+def _by_model(breakdown: Breakdown) -> Breakdown:
+    return replace(breakdown, group_by="model")
 
 
 def _reading(usage: UsageFilter, held: Holdings, breakdown: Breakdown) -> Reading:

@@ -69,6 +69,19 @@ def unsummed_rows(scope: Scope, usage: UsageFilter, unit: int) -> Rows:
     return Rows(source, [*ends, *values], f"({moment} + {_EARLY}) / {unit} * {unit} - {_EARLY}")
 
 
+def unsummed_ends(usage: UsageFilter) -> list[int]:
+    """The first and the last second of the rows that the sums do not hold yet, if there are any."""
+    moment = keeping.counted_at()
+    conditions, values = conditions_of(usage.rows_of_any_time())
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT MIN({moment}), MAX({moment}) FROM usage_metrics {by_index('idx_unsummed')}"
+            f" WHERE is_summed IS NULL {conditions}",
+            values,
+        )
+        return [moment for moment in cursor.fetchone() if moment is not None]
+
+
 def unit_of(runs: Sequence[Run]) -> int:
     """The longest unit in seconds, up to a quarter of an hour, that no bucket's begin cuts."""
     return gcd(QUARTER, *(moment // SECOND for run in runs for moment in (run.first, run.step)))

@@ -4,13 +4,14 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from django.db import connection
+from django.db.models import Sum
 
 from usage.filters import UsageFilter
-from usage.models import UsageSeries
+from usage.models import UsageRollup, UsageSeries
 from usage.queries.buckets import SECOND
-from usage.queries.covering import Stretch
+from usage.queries.covering import Stretch, rollups_of
 from usage.queries.tables import Sql, each_of, one_of, table_of
-from usage.rollups.declarations import MEASURES, ROLLUPS, Grouping
+from usage.rollups.declarations import DAY, MEASURES, ROLLUPS, TOTAL, Grouping
 
 Sums = tuple[Any, ...]  # in the order of MEASURES
 Dimensions = tuple[str, ...]  # in the order of the grouping's
@@ -27,9 +28,9 @@ _EACH = ", ".join(MEASURES)
 _SUMS = ", ".join(
     f"SUM({name})" if name.endswith("_sum") else f"CAST(SUM({name}) AS BIGINT)" for name in MEASURES
 )
-# Looking up each bucket of some series is quicker than reading past all the others from so many
-# times more series on.
-_FEW = {"sqlite": 10, "postgresql": 40}
+# Looking up a bucket of a series costs as much as reading past so many others.
+_LOOK_UP = {"sqlite": 10, "postgresql": 40}
+_LITTLE = 10_000  # rows, from which on it is worth a statement to know better
 
 
 class Series(NamedTuple):
@@ -38,7 +39,7 @@ class Series(NamedTuple):
     dimensions: dict[int, Dimensions]
     token_shifts: dict[int, int]  # only those with one
     are_all: bool
-    are_few: bool
+    of: int  # so many series has the grouping
 
     def with_shift(self, shift: int) -> "Series":
         ids = {number for number in self.dimensions if self.token_shifts.get(number, 0) == shift}
@@ -47,54 +48,77 @@ class Series(NamedTuple):
         return self._replace(dimensions=some, are_all=are_all)
 
 
+class Source(NamedTuple):
+    """The sums of some series in some stretches; `cost` is how many rows are read, about."""
+
+    stretches: Sequence[Stretch]
+    series: Series
+    looks_up: bool
+    cost: int
+
+
 def series_of(grouping: Grouping, usage: UsageFilter) -> Series:
     found = usage.series().filter(grouping=grouping.name)
     rows = list(found.values_list("id", "token_shift", *grouping.dimensions))
-    are_few = False
+    total = len(rows)
     if usage.dimensions:
         total = UsageSeries.objects.filter(grouping=grouping.name).count()
-        are_few = len(rows) * _FEW[connection.vendor] <= total
     return Series(
         {number: tuple(dimensions) for number, _, *dimensions in rows},
         {number: shift for number, shift, *_ in rows if shift},
         are_all=not usage.dimensions,
-        are_few=are_few,
+        of=total,
     )
 
 
-def by_series(stretches: Sequence[Stretch], series: Series) -> Iterator[tuple[Dimensions, Sums]]:
+def source_of(stretches: Sequence[Stretch], series: Series) -> Source:
+    """A bucket can have a row of each series; all together have no more rows than requests."""
+    if not stretches or not series.dimensions:
+        return Source(stretches, series, looks_up=False, cost=0)
+    buckets = sum(map(_buckets, stretches))
+    look_ups = buckets * len(series.dimensions) * _LOOK_UP[connection.vendor]
+    scanned = buckets * series.of
+    may_look_up = not series.are_all and look_ups <= scanned
+    if min(scanned, look_ups) > _LITTLE:
+        scanned = min(scanned, _requests_about(stretches))
+    if may_look_up and look_ups <= scanned:
+        return Source(stretches, series, looks_up=True, cost=look_ups)
+    return Source(stretches, series, looks_up=False, cost=scanned)
+
+
+def by_series(source: Source) -> Iterator[tuple[Dimensions, Sums]]:
     """Of each series that has sums in the stretches; add what comes twice."""
-    for number, *sums in _read(f"usage_rollups.series, {_SUMS}", stretches, series, "GROUP BY 1"):
+    series = source.series
+    for number, *sums in _read(f"usage_rollups.series, {_SUMS}", source, "GROUP BY 1"):
         yield series.dimensions[number], _whole(tuple(sums), series.token_shifts.get(number, 0))
 
 
-def by_bucket(stretches: Sequence[Stretch], series: Series) -> Iterator[tuple[int, Sums]]:
+def by_bucket(source: Source) -> Iterator[tuple[int, Sums]]:
     """Of all series together, by begin of the bucket in microseconds; add what comes twice."""
-    for shift in {0, *series.token_shifts.values()}:
-        some = series.with_shift(shift)
+    for shift in {0, *source.series.token_shifts.values()}:
+        some = source.series.with_shift(shift)
         # Rows that are buckets already need no grouping, which costs as much again.
-        is_grouped = len(some.dimensions) > 1 or not _are_buckets(stretches)
+        is_grouped = len(some.dimensions) > 1 or not _are_buckets(source.stretches)
         columns, group = (_SUMS, "GROUP BY 1") if is_grouped else (_EACH, "")
-        for begin, *sums in _read(f"{_BUCKET}, {columns}", stretches, some, group):
+        for begin, *sums in _read(f"{_BUCKET}, {columns}", source._replace(series=some), group):
             yield begin * SECOND, _whole(tuple(sums), shift)
 
 
 def count_requests(stretches: Sequence[Stretch], series: Series) -> int:
-    return sum(sums[0] for _, sums in by_series(stretches, series))
+    return sum(sums[0] for _, sums in by_series(source_of(stretches, series)))
 
 
-def _read(
-    columns: str, stretches: Sequence[Stretch], series: Series, group: str
-) -> list[tuple[Any, ...]]:
+def _read(columns: str, source: Source, group: str) -> list[tuple[Any, ...]]:
+    stretches, series = source.stretches, source.series
     if not stretches or not series.dimensions:
         return []
     given = table_of(_GIVEN, [_in_seconds(each) for each in stretches])
-    if series.are_few:
-        source, parameters = _looked_up(given, list(series.dimensions))
+    if source.looks_up:
+        found, parameters = _looked_up(given, list(series.dimensions))
     else:
-        source, parameters = _scanned(given, None if series.are_all else list(series.dimensions))
+        found, parameters = _scanned(given, None if series.are_all else list(series.dimensions))
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {columns} {source} {group}", parameters)
+        cursor.execute(f"SELECT {columns} {found} {group}", parameters)
         return list(cursor.fetchall())
 
 
@@ -127,8 +151,22 @@ def _looked_up(given: Sql, numbers: Sequence[int]) -> Sql:
 
 def _are_buckets(stretches: Sequence[Stretch]) -> bool:
     """Whether there are about as many rows of a series in the stretches as buckets."""
-    rows = sum((each.end - each.begin) // (_WIDTHS[each.number] * SECOND) for each in stretches)
+    rows = sum(map(_buckets, stretches))
     return rows <= 2 * sum((each.end - each.begin) // each.step + 1 for each in stretches)
+
+
+def _buckets(stretch: Stretch) -> int:
+    """How many of the sums' own."""
+    return (stretch.end - stretch.begin) // (_WIDTHS[stretch.number] * SECOND)
+
+
+def _requests_about(stretches: Sequence[Stretch]) -> int:
+    """From the first day of the stretches to the last."""
+    days = rollups_of(TOTAL)[DAY * SECOND]
+    begin = min(stretch.begin for stretch in stretches) // SECOND
+    end = max(stretch.end for stretch in stretches) // SECOND
+    found = UsageRollup.objects.filter(rollup=days, bucket__gt=begin - DAY, bucket__lt=end)
+    return int(found.aggregate(requests=Sum("requests", default=0))["requests"])
 
 
 def _in_seconds(stretch: Stretch) -> list[int]:

@@ -1,0 +1,61 @@
+"""How long a series may be, told before any of it is read."""
+
+from collections.abc import Iterator
+from itertools import islice
+from zoneinfo import ZoneInfo
+
+from usage.queries.buckets import at_least, buckets, length_of
+from usage.queries.covering import rollups_of
+from usage.queries.occupied import Range, joined, occupied
+from usage.queries.scope import Holdings, Scope
+from usage.rollups.declarations import TOTAL
+
+MOST_BUCKETS = 20_000
+_BUCKETS_AT_ONCE = 5_000
+_LITTLE = 1_000  # buckets, which are read whether there is anything in them or not
+_DAY = length_of("day")
+
+
+class TooManyBuckets(ValueError):
+    """The series would be longer than anyone can use, or than is answered in one piece."""
+
+
+def is_too_long(begin: int, end: int, interval: str, zone: ZoneInfo) -> bool:
+    """Whether a series without gaps would have more than MOST_BUCKETS."""
+    if begin >= end:
+        return False
+    if at_least(begin, end, interval) > MOST_BUCKETS + 1:  # lest the calendar be gone through
+        return True
+    runs = buckets(begin, end, interval, zone)
+    return sum(len(run.starts) for run in runs) > MOST_BUCKETS
+
+
+def bounded_ranges(
+    scope: Scope, held: Holdings, interval: str, zone: ZoneInfo, grain: int
+) -> list[Range]:
+    """The ranges of a scope that can have buckets; TooManyBuckets where those are too many.
+
+    A lonely row of another age leaves ages between that nobody has to go through. `grain` is the
+    width of the narrowest sums that are read, which the ranges do not cut.
+    """
+    is_bounded = not is_too_long(scope.begin, scope.end, interval, zone)
+    if is_bounded and at_least(scope.begin, scope.end, interval) <= _LITTLE:
+        return [(scope.begin, scope.end)]
+    length = length_of(interval)
+    width = max(grain, next(width for width in rollups_of(TOTAL) if length % width == 0))
+    found, count, last = [], 0, None
+    for moment in occupied(scope, held, width):
+        found.append(moment)
+        if moment // length != last:
+            last, count = moment // length, count + max(1, width // length)
+        if count > MOST_BUCKETS and not is_bounded:
+            raise TooManyBuckets
+    return joined(found, width, max(length, _DAY), scope)
+
+
+def portions(scope: Scope, held: Holdings) -> Iterator[list[Range]]:
+    """The ranges of a scope that hold hours of UTC, ascending, some thousand hours at a time."""
+    width = length_of("hour")
+    hours = occupied(scope, held, width)
+    while some := list(islice(hours, _BUCKETS_AT_ONCE)):
+        yield joined(some, width, _DAY, scope)

@@ -1,0 +1,79 @@
+"""Where in a scope there can be requests at all, as the sums of all requests tell."""
+
+from collections.abc import Callable, Iterable, Iterator
+from heapq import merge
+from itertools import groupby
+
+from django.db import connection
+
+from usage.queries.buckets import SECOND
+from usage.queries.covering import rollups_of
+from usage.queries.scope import Holdings, Scope, moment_of
+from usage.queries.tables import by_index
+from usage.rollups import keeping
+from usage.rollups.declarations import DAY, TOTAL
+
+Range = tuple[int, int]  # from its begin to before its end, in microseconds since 1970
+
+_AT_ONCE = 5_000
+_EARLY = 10**7 * DAY  # seconds to be positive by, since SQL divides to zero
+
+
+def occupied(scope: Scope, held: Holdings, width: int) -> Iterator[int]:
+    """The begins of those buckets that hold a request, ascending; `width` is one of TOTAL's."""
+    number, seconds = rollups_of(TOTAL)[width], width // SECOND
+    sources = [_each(scope, seconds, lambda since: _summed(number, since))]
+    if held.has_unsummed:
+        sources.append(_each(scope, seconds, lambda since: _unsummed(scope, seconds, since)))
+    return (moment * SECOND for moment, _ in groupby(merge(*sources)))
+
+
+def joined(moments: Iterable[int], width: int, gap: int, scope: Scope) -> list[Range]:
+    """Ranges of the scope that hold the buckets which begin so, with gaps up to `gap` closed."""
+    found: list[Range] = []
+    for moment in moments:
+        begin, end = max(moment, scope.begin), min(moment + width, scope.end)
+        if found and begin <= found[-1][1] + gap:
+            found[-1] = (found[-1][0], end)
+        else:
+            found.append((begin, end))
+    return found
+
+
+def _each(scope: Scope, seconds: int, some: Callable[[int], list[int]]) -> Iterator[int]:
+    """All in the scope, read a portion at a time."""
+    since = scope.begin // SECOND // seconds * seconds
+    while found := some(since):
+        for moment in found:
+            if moment * SECOND >= scope.end:
+                return
+            yield moment
+        since = found[-1] + seconds
+
+
+def _summed(number: int, since: int) -> list[int]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT DISTINCT bucket FROM usage_rollups WHERE rollup = %s AND bucket >= %s"
+            f" ORDER BY bucket LIMIT {_AT_ONCE}",
+            [number, since],
+        )
+        return [bucket for (bucket,) in cursor.fetchall()]
+
+
+def _unsummed(scope: Scope, seconds: int, since: int) -> list[int]:
+    """Of rows that plain SQL has written and no sums hold yet."""
+    moment, time = keeping.counted_at(), keeping.time_as_kept()
+    first = max(since * SECOND, scope.begin)
+    if first >= scope.end:
+        return []
+    adapt = connection.ops.adapt_datetimefield_value
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT DISTINCT ({moment} + {_EARLY}) / {seconds} * {seconds} - {_EARLY}"
+            f" FROM usage_metrics {by_index('idx_unsummed')} WHERE is_summed IS NULL"
+            f" AND {moment} IS NOT NULL AND {time} >= %s AND {time} < %s"
+            f" ORDER BY 1 LIMIT {_AT_ONCE}",
+            [adapt(moment_of(first)), adapt(moment_of(scope.end))],
+        )
+        return [bucket for (bucket,) in cursor.fetchall()]
