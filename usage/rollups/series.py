@@ -1,19 +1,27 @@
 """The ids of series: looked up once in each process, made where they are new."""
 
+import threading
 from collections import defaultdict
 from collections.abc import Collection, Sequence
+from itertools import islice
 from typing import Any
 
 from django.db import connection, transaction
 
 from usage.rollups.aggregation import Dimensions
 from usage.rollups.declarations import Grouping
+from usage.rollups.many import execute_for_each
 
-_DIMENSIONS = ("api_key_hash", "model", "provider", "status")
+# All of them, in the order of the index, so that a series is found by equality.
+_COLUMNS = ("grouping", "api_key_hash", "model", "provider", "status", "token_shift")
+_TYPES = ("text", "text", "text", "text", "text", "smallint")
 _AT_ONCE = 100  # SQLite takes at most 999 parameters in its older versions
+MOST_REMEMBERED = 20_000  # of each kind; what is forgotten is looked up again
 
+_Key = tuple[Any, ...]  # the values of _COLUMNS
 _Kind = tuple[str, int]  # name of the grouping, token shift
 _known: defaultdict[_Kind, dict[Dimensions, int]] = defaultdict(dict)
+_change = threading.Lock()
 
 
 def ids_of(
@@ -23,55 +31,72 @@ def ids_of(
 
     New ones are made in the caller's transaction, and remembered once that is committed.
     """
-    kind = (grouping.name, token_shift)
-    known = _known[kind]
-    missing = sorted({group[1] for group in groups if group[1] not in known})
-    if not missing:
-        return known
-    found = _find(grouping, token_shift, missing)
-    new = [each for each in missing if each not in found]
-    if new:
-        _make(grouping, token_shift, new)
-        found |= _find(grouping, token_shift, new)
-    transaction.on_commit(lambda: _known[kind].update(found))
-    return {**known, **found}
+    known = _known[grouping.name, token_shift]
+    wanted = {group[1] for group in groups}
+    ids = {each: number for each in wanted if (number := known.get(each)) is not None}
+    if len(ids) == len(wanted):
+        return ids
+    keys = {_key(grouping, token_shift, each): each for each in sorted(wanted - ids.keys())}
+    found = _find([*keys])
+    if new := [key for key in keys if key not in found]:
+        _make(new)
+        found |= _find(new)
+    looked_up = {keys[key]: number for key, number in found.items()}
+    transaction.on_commit(lambda: _remember(known, looked_up))
+    return ids | looked_up
 
 
 def forget() -> None:
     """Look all up anew, after the tables were emptied."""
-    _known.clear()
+    global _known  # noqa: PLW0603  # in its place, for what a transaction goes on to remember
+    _known = defaultdict(dict)
 
 
-def _find(
-    grouping: Grouping, token_shift: int, wanted: Sequence[Dimensions]
-) -> dict[Dimensions, int]:
-    columns = ", ".join(grouping.dimensions) or "grouping"
-    found: dict[Dimensions, int] = {}
+def _remember(known: dict[Dimensions, int], found: dict[Dimensions, int]) -> None:
+    with _change:
+        known.update(found)
+        for each in list(islice(known, max(0, len(known) - MOST_REMEMBERED))):  # the oldest
+            del known[each]
+
+
+def _key(grouping: Grouping, token_shift: int, dimensions: Dimensions) -> _Key:
+    values = dict(zip(grouping.dimensions, dimensions, strict=True))
+    return (grouping.name, *(values.get(name, "") for name in _COLUMNS[1:-1]), token_shift)
+
+
+def _find(keys: Sequence[_Key]) -> dict[_Key, int]:
+    """Each by one step through the index, however many there are."""
+    names = ", ".join(_COLUMNS)
+    is_same = " AND ".join(f"usage_series.{name} = given.{name}" for name in _COLUMNS)
+    select = f"SELECT id, {', '.join(f'given.{name}' for name in _COLUMNS)} FROM"
+    found: dict[_Key, int] = {}
     with connection.cursor() as cursor:
-        for start in range(0, len(wanted), _AT_ONCE):
-            some = [each or (grouping.name,) for each in wanted[start : start + _AT_ONCE]]
-            rows = ", ".join([f"({', '.join(['%s'] * len(some[0]))})"] * len(some))
-            cursor.execute(
-                f"SELECT id, {columns} FROM usage_series WHERE grouping = %s AND token_shift = %s "
-                f"AND ({columns}) IN (VALUES {rows})",
-                [grouping.name, token_shift, *(value for each in some for value in each)],
-            )
-            for number, *values in cursor.fetchall():
-                found[tuple(values) if grouping.dimensions else ()] = number
-    return found
+        if connection.vendor == "sqlite":
+            for start in range(0, len(keys), _AT_ONCE):
+                some = keys[start : start + _AT_ONCE]
+                rows = ", ".join([f"({', '.join(['%s'] * len(_COLUMNS))})"] * len(some))
+                # It begins with the first table of a CROSS JOIN; `IN (VALUES …)` reads them all.
+                cursor.execute(
+                    f"WITH given({names}) AS (VALUES {rows}) "
+                    f"{select} given CROSS JOIN usage_series WHERE {is_same}",
+                    [value for key in some for value in key],
+                )
+                found |= {tuple(key): number for number, *key in cursor.fetchall()}
+            return found
+        given = ", ".join(f"%s::{kind}[]" for kind in _TYPES)
+        # OFFSET keeps PostgreSQL, too, from reading all of them instead of looking up each.
+        cursor.execute(
+            f"{select} unnest({given}) AS given({names}) CROSS JOIN LATERAL "
+            f"(SELECT id FROM usage_series WHERE {is_same} OFFSET 0) AS found",
+            [list(column) for column in zip(*keys, strict=True)],
+        )
+        return {tuple(key): number for number, *key in cursor.fetchall()}
 
 
-def _make(grouping: Grouping, token_shift: int, missing: Sequence[Dimensions]) -> None:
+def _make(keys: Sequence[_Key]) -> None:
     """In the order that all writers keep, so that two of them cannot wait for each other."""
-    rows: list[list[Any]] = []
-    for dimensions in missing:
-        values = dict(zip(grouping.dimensions, dimensions, strict=True))
-        rows.append(
-            [grouping.name, *(values.get(name, "") for name in _DIMENSIONS), token_shift],
-        )
-    with connection.cursor() as cursor:
-        cursor.executemany(
-            f"INSERT INTO usage_series (grouping, {', '.join(_DIMENSIONS)}, token_shift) "
-            "VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
-            rows,
-        )
+    marks = ", ".join(["%s"] * len(_COLUMNS))
+    execute_for_each(
+        f"INSERT INTO usage_series ({', '.join(_COLUMNS)}) VALUES ({marks}) ON CONFLICT DO NOTHING",
+        keys,
+    )
