@@ -5,7 +5,7 @@ import datetime as dt
 import io
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from django.http import StreamingHttpResponse
@@ -17,13 +17,16 @@ from usage.periods import rfc3339
 COLUMNS = tuple(
     field.name for field in UsageMetric._meta.concrete_fields if field.name != "event_id"
 )
+Row = tuple[Any, ...]
 _CHUNK = 2000
 # A spreadsheet would run a cell that begins so.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-def download(rows: UsageMetricQuerySet, wanted: str, name: str = "usage") -> StreamingHttpResponse:
+def download(rows: Iterable[Row], wanted: str, name: str = "usage") -> StreamingHttpResponse:
     """All rows as the file `name`.`wanted`, csv or ndjson, which is made while it is sent.
+
+    Rows have the COLUMNS, and are read as they are needed.
 
     NoPlaceFree when too many threads are busy with such files.
     """
@@ -44,35 +47,36 @@ def download(rows: UsageMetricQuerySet, wanted: str, name: str = "usage") -> Str
     return StreamingHttpResponse(sent, content_type=media_type, headers=headers)
 
 
-def json_row(values: tuple[Any, ...]) -> dict[str, Any]:
+def json_row(values: Row) -> dict[str, Any]:
     return {
         name: rfc3339(value) if isinstance(value, dt.datetime) else value
         for name, value in zip(COLUMNS, values, strict=True)
     }
 
 
-def ndjson(rows: UsageMetricQuerySet) -> Iterator[str]:
-    for values in _stream(rows):
+def newest_first(rows: UsageMetricQuerySet) -> Iterator[Row]:
+    """In constant memory."""
+    for page in rows.pages(COLUMNS, _CHUNK):
+        yield from page
+
+
+def ndjson(rows: Iterable[Row]) -> Iterator[str]:
+    for values in rows:
         yield json.dumps(json_row(values), ensure_ascii=False, separators=(",", ":")) + "\n"
 
 
-def csv_lines(rows: UsageMetricQuerySet) -> Iterator[str]:
+def csv_lines(rows: Iterable[Row]) -> Iterator[str]:
     """A header line, then a line for each row."""
     line = io.StringIO()
     writer = csv.writer(line)
     writer.writerow(COLUMNS)
-    for values in _stream(rows):
+    for values in rows:
         writer.writerow([_cell(value) for value in values])
         if line.tell() > 16_384:
             yield line.getvalue()
             line.seek(0)
             line.truncate()
     yield line.getvalue()
-
-
-def _stream(rows: UsageMetricQuerySet) -> Iterator[tuple[Any, ...]]:
-    for page in rows.pages(COLUMNS, _CHUNK):
-        yield from page
 
 
 def _cell(value: Any) -> Any:

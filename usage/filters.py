@@ -32,10 +32,11 @@ class UsageFilter:
 
     def rows(self) -> UsageMetricQuerySet:
         """Those of which the figures are made."""
-        return self.rows_and_excluded().counted()
+        return self.among(UsageMetric.objects.all()).counted()
 
-    def rows_and_excluded(self) -> UsageMetricQuerySet:
-        return self._matching(UsageMetric.objects.within(self.period))
+    def among(self, rows: UsageMetricQuerySet) -> UsageMetricQuerySet:
+        """Those of the rows that match, excluded ones as well."""
+        return self._matching(rows.within(self.period))
 
     def rows_of_any_time(self) -> UsageMetricQuerySet:
         return self._matching(UsageMetric.objects.all())

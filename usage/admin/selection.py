@@ -8,12 +8,10 @@ from django.db.models.functions import Coalesce
 
 from usage.models import UsageMetric, UsageMetricQuerySet
 from usage.periods import Period
+from usage.queries import MOST_APART, MOST_TOGETHER
 
-# Status and request id have no index, since each would slow down ingest. Rows in the order of
-# time lie together on disk; those of one model or key lie apart, and each costs a read.
+# Status and request id have no index, since each would slow down ingest.
 COUNTED = "none"  # rows that are excluded as nothing
-MOST_TOGETHER = 100_000
-MOST_APART = 10_000
 
 
 @dataclass(frozen=True)

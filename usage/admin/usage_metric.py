@@ -238,4 +238,6 @@ class UsageMetricAdmin(PortalModelAdmin):
 
 
 def _csv(rows: UsageMetricQuerySet) -> StreamingHttpResponse:
-    return export.download(rows, "csv", f"usage-{timezone.localtime():%Y-%m-%d-%H%M}")
+    return export.download(
+        export.newest_first(rows), "csv", f"usage-{timezone.localtime():%Y-%m-%d-%H%M}"
+    )

@@ -9,10 +9,12 @@ from django.http import QueryDict
 
 from usage.api.errors import ApiError
 from usage.filters import UsageFilter
+from usage.models import UsageMetric
 from usage.periods import UTC, Period, parse_moment
 
 FILTERS = ("from", "to", "model", "api_key_hash", "provider", "status")
 _MOST_VALUES = 100
+_LONGEST = {field.name: field.max_length or 0 for field in UsageMetric._meta.concrete_fields}
 
 
 def usage_filter(query: QueryDict) -> UsageFilter:
@@ -86,9 +88,14 @@ def _moment(query: QueryDict, name: str) -> dt.datetime | None:
 
 
 def _texts(query: QueryDict, name: str) -> tuple[str, ...]:
-    values = tuple(_checked(name, value) for value in query.getlist(name) if value)
+    values = tuple(dict.fromkeys(_checked(name, value) for value in query.getlist(name) if value))
     if len(values) > _MOST_VALUES:
-        raise ApiError(400, f"`{name}` is given more than {_MOST_VALUES} times", parameter=name)
+        message = f"`{name}` has more than {_MOST_VALUES} values: ask for fewer at a time"
+        raise ApiError(400, message, parameter=name)
+    longest = _LONGEST[name]
+    if any(len(value) > longest for value in values):
+        message = f"`{name}` is longer than {longest} characters, which none is that is stored"
+        raise ApiError(400, message, parameter=name)
     return values
 
 

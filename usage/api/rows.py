@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-import datetime as dt
 from typing import Any
 
 from django.http.response import HttpResponseBase
@@ -14,8 +13,8 @@ from rest_framework.response import Response
 from usage import export
 from usage.api import parameters
 from usage.api.errors import ApiError
-from usage.models import UsageMetricQuerySet
-from usage.periods import parse_moment
+from usage.periods import parse_moment, rfc3339
+from usage.queries import NewestRows, Position
 
 DEFAULT_LIMIT = 100
 MOST_ROWS = 1000
@@ -41,13 +40,12 @@ def list_or_export(request: Request) -> HttpResponseBase:
     parameters.refuse_unknown(query, [*parameters.FILTERS, *_OTHERS])
     wanted_rows = parameters.usage_filter(query)
     with_excluded = parameters.flag(query, "with_excluded")
-    rows = wanted_rows.rows_and_excluded() if with_excluded else wanted_rows.rows()
-    rows = rows.newest_first()
+    rows = NewestRows(wanted_rows, export.COLUMNS, with_excluded=with_excluded)
     wanted = parameters.single(query, "format") or _accepted_export(request) or "json"
     if wanted not in _FORMATS:
         raise ApiError(400, f"`format` must be {', '.join(_FORMATS)}", parameter="format")
     if wanted != "json":
-        return export.download(rows, wanted)
+        return export.download(rows.all(), wanted)
     return _page(rows, _limit(query), parameters.single(query, "cursor"))
 
 
@@ -59,21 +57,22 @@ def _accepted_export(request: Request) -> str | None:
     return next((name for media, name in _MEDIA_TYPES.items() if media in accepted), None)
 
 
-def _page(rows: UsageMetricQuerySet, limit: int, cursor: str) -> Response:
-    if cursor:
-        rows = rows.earlier_than(*_position(cursor))
-    found = [export.json_row(values) for values in rows.values_list(*export.COLUMNS)[: limit + 1]]
-    page = found[:limit]
+def _page(rows: NewestRows, limit: int, cursor: str) -> Response:
+    found = rows.page(limit, _position(cursor) if cursor else None)
     return Response(
-        {"usage": page, "next_cursor": _cursor(page[-1]) if len(found) > limit else None}
+        {
+            "usage": [export.json_row(values) for values in found.rows],
+            "next_cursor": _cursor(found.next) if found.next else None,
+        }
     )
 
 
-def _cursor(row: dict[str, Any]) -> str:
-    return base64.urlsafe_b64encode(f"{row['timestamp']} {row['id']}".encode()).decode()
+def _cursor(position: Position) -> str:
+    timestamp, row_id = position
+    return base64.urlsafe_b64encode(f"{rfc3339(timestamp)} {row_id}".encode()).decode()
 
 
-def _position(cursor: str) -> tuple[dt.datetime, int]:
+def _position(cursor: str) -> Position:
     try:
         timestamp, row_id = base64.urlsafe_b64decode(cursor.encode()).decode("ascii").split(" ")
         if not row_id.isdigit() or len(row_id) > 18:

@@ -12,6 +12,7 @@ from usage.queries.lists import (
     oldest_and_newest,
     records_persisted,
 )
+from usage.queries.newest import MOST_APART, MOST_TOGETHER, NewestRows, Position
 from usage.queries.reach import MOST_ROWS, TooManyRows
 from usage.queries.report import (
     HOURLY,
@@ -28,16 +29,20 @@ __all__ = [
     "HOURLY",
     "HOURLY_WITH_PERCENTILES",
     "INTERVALS",
+    "MOST_APART",
     "MOST_BUCKETS",
     "MOST_ROWS",
+    "MOST_TOGETHER",
     "Bins",
     "Breakdown",
     "Bucket",
     "Counters",
     "Dimensions",
     "Figures",
+    "NewestRows",
     "Part",
     "Percentiles",
+    "Position",
     "Summary",
     "TooManyBuckets",
     "TooManyRows",
