@@ -7,6 +7,7 @@ from django.core.wsgi import get_wsgi_application
 from qsmetrics.chunked_bodies import ChunkedBodies
 from qsmetrics.front_door import FrontDoor
 from qsmetrics.head_answers import HeadAnswers
+from qsmetrics.slow_bodies import SlowBodies
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "qsmetrics.settings")
-application = HeadAnswers(FrontDoor(ChunkedBodies(get_wsgi_application())))
+application = HeadAnswers(FrontDoor(SlowBodies(ChunkedBodies(get_wsgi_application()))))

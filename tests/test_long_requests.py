@@ -6,7 +6,7 @@ import pytest
 
 from tests.factory import store
 from usage import long_requests
-from usage.long_requests import NoPlaceFree, Places, places
+from usage.long_requests import NoPlaceFree, Places, WhileSent, places
 
 pytestmark = pytest.mark.django_db
 BUSY = "as many exports and large questions as may be are being answered: try again shortly"
@@ -20,10 +20,6 @@ def _two_places(monkeypatch):
     return two
 
 
-def taken(of: Places) -> int:
-    return of._taken
-
-
 def test_a_place_can_be_had_again_once_it_is_given_back():
     some = Places(2)
     first = some.take()
@@ -31,18 +27,33 @@ def test_a_place_can_be_had_again_once_it_is_given_back():
         some.take()
     first.give_back()
     first.give_back()
-    assert taken(some) == 0
+    assert some.taken == 0
     with pytest.raises(ZeroDivisionError), some.hold():
         raise ZeroDivisionError
-    assert taken(some) == 0
+    assert some.taken == 0
 
 
 def test_a_place_of_an_answer_that_nobody_sent_is_found_again():
     some = Places(1)
-    place = some.take()
-    del place
+    answer = WhileSent(iter(["a"]), some.take())
+    assert (some.taken, some.are_held_here) == (1, True)
+    del answer
     gc.collect()
-    assert taken(some) == 0
+    assert (some.taken, some.are_held_here) == (0, False)
+
+
+def test_large_bodies_and_long_requests_together_leave_a_thread_and_do_not_shut_each_other_out():
+    some = Places(6)  # of 8 threads
+    assert [some.begin_large_body() for _ in range(7)] == [True] * 6 + [False]
+    place = some.take()
+    with pytest.raises(NoPlaceFree):
+        some.take()
+    place.give_back()
+    for _ in range(6):
+        some.end_large_body()
+    places = [some.take() for _ in range(6)]
+    assert [some.begin_large_body() for _ in range(2)] == [True, False]
+    assert some.taken == len(places)
 
 
 def test_two_threads_are_always_left():
@@ -74,7 +85,7 @@ def test_the_admins_exports_count_too(admin_client, two):
     assert BUSY[1:] in refused.content.decode()
     for answer in read:
         assert b"".join(answer.streaming_content)
-    assert taken(two) == 0
+    assert two.taken == 0
 
 
 def test_an_export_that_cannot_begin_gives_its_place_back(client, monkeypatch, two):
@@ -85,4 +96,4 @@ def test_an_export_that_cannot_begin_gives_its_place_back(client, monkeypatch, t
     monkeypatch.setattr("usage.export.csv_lines", broken)
     with pytest.raises(ZeroDivisionError):
         client.get("/_qs/usage?format=csv")
-    assert taken(two) == 0
+    assert two.taken == 0

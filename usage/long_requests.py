@@ -24,20 +24,36 @@ class NoPlaceFree(Exception):
 
 
 class Places:
-    """A place for each thread that a long request of this process may hold."""
+    """A place for each thread that a long request of this process may hold.
+
+    Large bodies, which arrive as fast as their senders like, hold threads as well: together
+    they leave one thread, and neither kind shuts the other out.
+    """
 
     def __init__(self, most: int) -> None:
         self.most = most
-        self._taken = 0
+        self._holders: dict[Place, int] = {}  # and the thread that took it
+        self._bodies = 0
         self._mutex = threading.Lock()
+
+    @property
+    def taken(self) -> int:
+        return len(self._holders)
+
+    @property
+    def are_held_here(self) -> bool:
+        """Whether this very thread holds one."""
+        with self._mutex:
+            return threading.get_ident() in self._holders.values()
 
     def take(self) -> "Place":
         """A place until it is given back; NoPlaceFree at once when there is none."""
+        place = Place(self)
         with self._mutex:
-            if self._taken >= self.most:
+            if self.taken >= self.most or self.taken + self._bodies > self.most:
                 raise NoPlaceFree
-            self._taken += 1
-        return Place(self)
+            self._holders[place] = threading.get_ident()
+        return place
 
     @contextmanager
     def hold(self) -> Iterator[None]:
@@ -48,23 +64,30 @@ class Places:
         finally:
             place.give_back()
 
-    def _give_back(self) -> None:
+    def begin_large_body(self) -> bool:
+        """Whether one more may hold a thread now; it does until `end_large_body`."""
         with self._mutex:
-            self._taken -= 1
+            may_begin = self._bodies < self.most and self.taken + self._bodies <= self.most
+            self._bodies += may_begin
+            return may_begin
+
+    def end_large_body(self) -> None:
+        with self._mutex:
+            self._bodies -= 1
+
+    def _give_back(self, place: "Place") -> None:
+        with self._mutex:
+            self._holders.pop(place, None)
 
 
 class Place:
     """One of the places; however often it is given back, that counts once."""
 
     def __init__(self, places: Places) -> None:
-        self._places: Places | None = places
+        self._places = places
 
     def give_back(self) -> None:
-        places, self._places = self._places, None
-        if places is not None:
-            places._give_back()
-
-    __del__ = give_back  # of an answer that nobody ever sent
+        self._places._give_back(self)
 
 
 class WhileSent:
@@ -82,6 +105,8 @@ class WhileSent:
 
     def close(self) -> None:
         self._place.give_back()
+
+    __del__ = close  # of an answer that nobody ever sent
 
 
 places = Places(max(1, settings.METRICS_THREADS - FREE_THREADS))  # for the whole process

@@ -1,0 +1,286 @@
+"""gunicorn's threaded worker, with threads for whole requests only."""
+
+import errno
+import gc
+import select
+import selectors
+import signal
+import sys
+import time
+from functools import partial
+from typing import Any
+
+from gunicorn.http import errors
+from gunicorn.http.unreader import SocketUnreader
+from gunicorn.workers.gthread import ThreadWorker
+
+from usage import long_requests, pricing
+from usage.long_requests import places
+from usage.management.web import refusals
+from usage.management.web.lane import Lane, Share
+from usage.management.web.peer import Peer
+from usage.management.web.peer_socket import PeerSocket
+from usage.management.web.stalls import Stalls
+from usage.management.web.turns import Turns
+from usage.management.web.waiting_room import WaitingRoom, raise_file_limit
+
+_PAUSE_MS = 5
+_ACCEPTED_AT_ONCE = 64
+_MOST_LARGE = 256  # that wait for a thread, each with 64 KiB
+_MOST_QUESTIONS = 2048
+_SECONDS_AT_THE_END = 2.0  # for who is connected and has said nothing yet
+_BYTES_AT_ONCE = 131_072  # of a body, held for each client: gunicorn's own megabyte adds up
+_OBJECTS_BETWEEN_COLLECTIONS = 20_000
+
+
+class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
+    """The main thread gathers requests, threads answer them; nobody waits for a slow peer."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        # Who comes is let in: when there are too many, whoever has been silent longest goes.
+        self.worker_connections = self.max_keepalived = sys.maxsize
+        self._most_peers = raise_file_limit()
+        self._room = WaitingRoom()
+        self._ready: Turns[Peer] = Turns()  # for a thread
+        share = Share(max(1, self.cfg.threads - 1))  # one is always for posts and health
+        self._questions = Lane(share.begin, share.end, _MOST_QUESTIONS)
+        self._large = Lane(places.begin_large_body, places.end_large_body, _MOST_LARGE)
+        self._blocked: list[Peer] = []  # who ask again without reading what they were answered
+        self._stalls = Stalls(places)
+
+    # --- Life of the worker ---------------------------------------------------------------------
+
+    def load_wsgi(self) -> None:
+        """What is loaded stays, so the garbage collector need not look at it with every post."""
+        super().load_wsgi()
+        SocketUnreader.max_body_chunk = _BYTES_AT_ONCE
+        places.most = max(1, self.cfg.threads - long_requests.FREE_THREADS)
+        pricing.load()
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
+
+    def init_signals(self) -> None:
+        """A terminal sends Ctrl-C to the worker too, which the arbiter stops in its own time."""
+        super().init_signals()
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def set_accept_enabled(self, enabled: bool) -> None:
+        """At the end, take in who has connected already, then refuse: a reset tells too little."""
+        super().set_accept_enabled(enabled)
+        if enabled or self.alive:
+            return
+        for listener in self.sockets:
+            before = None
+            while before != self.nr_conns:
+                before = self.nr_conns
+                self.accept(listener)
+            listener.close()
+        for peer in self._room:
+            if not peer.arrival.has_begun:
+                peer.wait(_SECONDS_AT_THE_END)
+
+    def murder_pending(self) -> None:
+        self._blocked, blocked = [], self._blocked
+        for peer in blocked:
+            if not peer.has_much_unread:
+                self._let_wait(peer)
+                self._judge(peer)
+            elif peer.timeout <= time.monotonic():
+                self._close(peer)
+            else:
+                self._blocked.append(peer)
+        for peer in self._room.overdue():
+            is_late = peer.arrival.has_begun and not peer.is_leaving
+            self._refuse(peer, refusals.TOO_SLOW) if is_late else self._drop(peer)
+
+    # --- The main thread: peers without a thread ------------------------------------------------
+
+    def accept(self, listener: Any) -> None:
+        if self.cfg.is_ssl:
+            super().accept(listener)
+            return
+        for _ in range(_ACCEPTED_AT_ONCE):
+            try:
+                accepted, client = listener.accept()
+            except BlockingIOError:
+                return
+            except OSError as error:
+                if error.errno in (errno.EMFILE, errno.ENFILE):
+                    self._make_room()
+                    return
+                if error.errno != errno.ECONNABORTED:
+                    raise
+                continue
+            family, kind, proto = accepted.family, accepted.type, accepted.proto
+            sock = PeerSocket(family, kind, proto, fileno=accepted.detach())
+            sock.others_wait = lambda: len(self._large) > 0
+            sock.stalls = self._stalls.of
+            self.nr_conns += 1
+            self._let_wait(Peer(self.cfg, sock, client, listener.getsockname()))
+        while self.nr_conns > self._most_peers and self._make_room():
+            pass
+
+    def _let_wait(self, peer: Peer) -> None:
+        """For its next request, or the rest of it, or for its end."""
+        if not peer.is_leaving:
+            peer.wait(self.cfg.keepalive if self.alive else _SECONDS_AT_THE_END)
+        peer.sock.setblocking(False)
+        self._room.add(peer)
+        self.poller.register(peer.sock, selectors.EVENT_READ, partial(self._take, peer))
+
+    def _take(self, peer: Peer, _: Any) -> None:
+        data = peer.sock.receive()
+        if data is None:
+            return
+        if peer.is_leaving:
+            if not data or not peer.ignore(data):
+                self._drop(peer)
+            return
+        if data:
+            peer.take(data)
+            self._room.add(peer)
+            self._judge(peer)
+        elif peer.arrival.has_all_of_head:
+            self._serve(peer)  # whose body has broken off, and who may wait for the answer
+        else:
+            self._drop(peer)
+
+    def _judge(self, peer: Peer) -> None:
+        """Whether what has come is a request, none, or not enough to tell."""
+        arrival = peer.arrival
+        if arrival.is_ready:
+            self._serve(peer)
+        elif arrival.is_too_long:
+            self._refuse(peer, refusals.HEAD_TOO_LONG)
+        elif arrival.is_no_request:
+            self._refuse(peer, refusals.NO_REQUEST)
+        elif arrival.awaits_go_ahead:
+            arrival.awaits_go_ahead = False
+            peer.sock.say(refusals.GO_AHEAD)
+        if (surplus := self._room.over_bytes()) is not None:
+            self._refuse(surplus, refusals.TOO_SLOW)
+
+    def _make_room(self) -> bool:
+        """Hang up on whoever has been silent longest; False when nobody waits."""
+        peer = self._room.longest_silent()
+        if peer is None:
+            return False
+        self._drop(peer)
+        return True
+
+    def _refuse(self, peer: Peer, answer: bytes) -> None:
+        self._forget(peer)
+        peer.sock.say(answer)
+        self._part_from(peer)
+
+    def _part_from(self, peer: Peer) -> None:
+        """Closed at once, a connection would lose the answer that its peer has not read yet."""
+        try:
+            peer.sock.shutdown(1)
+        except OSError:
+            self._close(peer)
+            return
+        peer.leave()
+        self._let_wait(peer)
+
+    def _drop(self, peer: Peer) -> None:
+        self._forget(peer)
+        self._close(peer)
+
+    def _forget(self, peer: Peer) -> None:
+        self._room.remove(peer)
+        self.poller.unregister(peer.sock)
+
+    def _close(self, peer: Peer) -> None:
+        self.nr_conns -= 1
+        peer.close()
+
+    # --- The way to a thread and back -----------------------------------------------------------
+
+    def _serve(self, peer: Peer) -> None:
+        self._forget(peer)
+        if peer.arrival.is_large:
+            lane = self._large
+        elif peer.arrival.is_question:
+            lane = self._questions
+        else:
+            self._submit(peer)
+            return
+        surplus = lane.put(peer)
+        self._begin_waiting()
+        if surplus is not None:
+            surplus.sock.say(refusals.TOO_MANY)
+            self._part_from(surplus)
+
+    def _begin_waiting(self) -> None:
+        for lane in (self._large, self._questions):
+            for peer in lane.begun():
+                self._submit(peer)
+
+    def _submit(self, peer: Peer) -> None:
+        """A thread takes whose turn it is then, which may be somebody else."""
+        self._ready.put(peer.sender, peer)
+        served = self.tpool.submit(self._serve_next)
+        served.add_done_callback(lambda done: self.method_queue.defer(self._served, done))
+
+    def _serve_next(self) -> tuple[Peer, bool]:
+        peer = self._ready.take()
+        peer.hand_over()
+        try:
+            return peer, self.handle(peer)
+        except BaseException:
+            self.log.exception("a request broke off")
+            return peer, False
+
+    def _served(self, done: Any) -> None:
+        peer, is_kept = done.result()
+        if peer.lane is not None:
+            peer.lane.leave(peer)
+        self._begin_waiting()  # also where an export made way
+        if not is_kept:
+            self._part_from(peer)
+        elif peer.arrival.is_ready and peer.has_much_unread:
+            peer.wait(0)
+            self._blocked.append(peer)
+        else:
+            self._let_wait(peer)
+            self._judge(peer)
+
+    # --- In a thread ----------------------------------------------------------------------------
+
+    def handle(self, conn: Any) -> bool:
+        """A client that asks again at once keeps its thread, unless others wait for one.
+
+        The way through the main thread and back costs as much as a small request.
+        """
+        if not isinstance(conn, Peer):  # of TLS
+            return bool(super().handle(conn))
+        is_kept = super().handle(conn)
+        while is_kept is True and self._asks_again(conn):
+            conn.hand_over()
+            is_kept = super().handle(conn)
+        return bool(is_kept)
+
+    def _asks_again(self, peer: Peer) -> bool:
+        """Whether a whole request is there; what there is of one is kept."""
+        peer.take_back()
+        if not self.alive or len(self._ready) or peer.lane is self._large:
+            return False
+        if peer.arrival.has_begun:
+            if peer.has_much_unread:
+                return False
+        else:
+            pause = select.poll()
+            pause.register(peer.sock, select.POLLIN)
+            if pause.poll(_PAUSE_MS) and (data := peer.sock.receive()):
+                peer.arrival.add(data)
+        is_of_the_same_lane = peer.arrival.is_question == (peer.lane is self._questions)
+        return peer.arrival.is_whole and is_of_the_same_lane
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
+        if not isinstance(exc, errors.ParseException):
+            super().handle_error(req, client, addr, exc)
+        elif isinstance(client, PeerSocket):
+            client.say(refusals.of_malformed(exc))
