@@ -163,6 +163,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         ("Duplicates", "filter_none", "usage.view_suppressedpair", "usage_suppressedpair"),
         ("Collectors", "downloading", "usage.view_collectorstate", "usage_collectorstate"),
         ("Ingest tokens", "key", "usage.view_ingesttoken", "usage_ingesttoken"),
+        ("Audit trail", "history", "usage.view_auditentry", "usage_auditentry"),
         ("Users", "person", "auth.view_user", "auth_user"),
         ("Groups", "group", "auth.view_group", "auth_group"),
     )

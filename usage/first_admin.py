@@ -4,6 +4,7 @@ from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.utils.crypto import get_random_string
 
+from usage import audit_trail
 from usage.models import OneTimePassword
 
 # Without letters and digits that look alike: people type it from a terminal.
@@ -23,6 +24,7 @@ def make_first_admin() -> tuple[str, str] | None:
                 return None
             user = User.objects.create_superuser(_free_name(), "", password)
             OneTimePassword.objects.create(user=user)
+            audit_trail.note_command("serve", audit_trail.ADDED, "The first superuser.", user)
     except IntegrityError:
         return None
     return user.get_username(), password

@@ -2,6 +2,7 @@
 
 from usage.admin import (
     accounts,
+    audit_entry,
     collector_state,
     ingest_token,
     price_override,
@@ -11,6 +12,7 @@ from usage.admin import (
 
 __all__ = [
     "accounts",
+    "audit_entry",
     "collector_state",
     "ingest_token",
     "price_override",

@@ -9,13 +9,14 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from unfold.admin import ModelAdmin
 
+from usage.admin.auditing import Audited
 from usage.admin.look_ups import OfferedLookUps
 from usage.admin_addresses import BadAddress
 
 _LARGEST_ID = 2**63 - 1
 
 
-class PortalModelAdmin(ModelAdmin):  # type: ignore[misc]
+class PortalModelAdmin(Audited, ModelAdmin):  # type: ignore[misc]
     # Django counts the rows of every choice of a filter: a scan for each.
     show_facets = admin.ShowFacets.NEVER
     list_filter_sheet = True

@@ -31,7 +31,7 @@ class ChosenValue(SimpleListFilter):
     def has_output(self) -> bool:
         return True
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
         return None
 
     def choices(self, changelist: ChangeList) -> Iterator[Any]:

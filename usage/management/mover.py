@@ -9,6 +9,7 @@ from pathlib import Path
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
+from usage import audit_trail
 from usage.importing.portal import Account, Move
 from usage.importing.portal.accounts import Accounts
 from usage.importing.portal.proof import Proof
@@ -71,6 +72,16 @@ class Mover:
             out.write(f"{self._rejects.path} says what is wrong with each rejected row.")
         if account.accounts is not None:
             out.write(_told(account.accounts))
+        self._note(account)
+
+    def _note(self, account: Account) -> None:
+        accounts = account.accounts
+        tokens, users = (accounts.new_tokens, accounts.new_users) if accounts else (0, 0)
+        if account.new or tokens or users:
+            what = f"{account.new:,} rows, {tokens:,} tokens and {users:,} users"
+            audit_trail.note_command(
+                "import_metrics", audit_trail.IMPORTED, f"{what} of {self._path.name}."
+            )
 
     def _judge(self, move: Move, proof: Proof) -> None:
         for line in proof.lines():

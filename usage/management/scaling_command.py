@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import CommandError
 from django.db import DatabaseError
 
-from usage import engines
+from usage import audit_trail, engines
 from usage.management.portal_command import PortalCommand, breaks_off
 from usage.recording import sum_rows_up
 from usage.scaling.server import (
@@ -74,4 +74,6 @@ class ScalingCommand(PortalCommand):
             raise explained(self.extension, error) from None
         finally:
             engines.forget()
+        command = type(self).__module__.rpartition(".")[2]
+        audit_trail.note_command(command, audit_trail.CONVERTED)
         self.stdout.write(f"Done in {time.monotonic() - began:.1f} s. {self.afterwards()}")

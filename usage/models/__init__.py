@@ -1,5 +1,6 @@
 """What the portal keeps. The tables' names and columns are part of the contract."""
 
+from usage.models.audit_entry import AuditEntry
 from usage.models.collector_state import CollectorState
 from usage.models.idempotent_post import IdempotentPost
 from usage.models.imported_file import ImportedFile
@@ -12,6 +13,7 @@ from usage.models.usage_metric import FAILED, UsageMetric, UsageMetricQuerySet
 
 __all__ = [
     "FAILED",
+    "AuditEntry",
     "CollectorState",
     "IdempotentPost",
     "ImportedFile",

@@ -5,10 +5,14 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError
+from django.db import transaction
 from django.utils import timezone
 
+from usage import audit_trail
 from usage.management.portal_command import PortalCommand
 from usage.models import IngestToken
+
+_NAME = "create_ingest_token"
 
 
 class Command(PortalCommand):
@@ -40,7 +44,9 @@ class Command(PortalCommand):
             raise CommandError(f"NAME: {error.message_dict['name'][0]}") from None
         if not name.isprintable():
             raise CommandError("NAME: control characters cannot be part of a name.")
-        token, text = IngestToken.objects.issue(name)
+        with transaction.atomic():
+            token, text = IngestToken.objects.issue(name)
+            audit_trail.note_command(_NAME, audit_trail.ADDED, of=token)
         self.stdout.write(text)
         self.stderr.write(
             f"Token {token.pk} for {name!r} is made; its text is not kept and not shown again.\n"
@@ -58,7 +64,9 @@ class Command(PortalCommand):
 
     def _revoke(self, given: str) -> None:
         token = _find(given.strip())
-        token.revoke()
+        with transaction.atomic():
+            token.revoke()
+            audit_trail.note_command(_NAME, audit_trail.CHANGED, "Revoked.", token)
         self.stderr.write(f"Token {token.pk} ({token.name}) is revoked: posts with it get 401.")
 
 

@@ -14,6 +14,7 @@ from django.db import connection
 from tqdm import tqdm
 
 from qsmetrics.setting_types import time_zone
+from usage import audit_trail
 from usage.importing.recognition import opened
 from usage.importing.rejects import RejectFile
 from usage.importing.run import Account, import_rows
@@ -91,6 +92,10 @@ class Command(PortalCommand):
             f"{account.imported:,} imported, {account.duplicates:,} there before, "
             f"{account.rejected:,} rejected."
         )
+        if account.imported:
+            audit_trail.note_command(
+                "import_metrics", audit_trail.IMPORTED, f"{account.imported:,} rows of {path.name}."
+            )
         self._tell(account, rejects.path)
         for remark in source.remarks():
             self.stdout.write(remark)

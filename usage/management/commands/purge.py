@@ -10,7 +10,7 @@ from django.core.management.base import CommandError
 from django.utils import timezone
 from tqdm import tqdm
 
-from usage import retention
+from usage import audit_trail, retention
 from usage.management.durations import parse_age
 from usage.management.portal_command import PortalCommand, breaks_off
 from usage.periods import rfc3339
@@ -58,6 +58,7 @@ class Command(PortalCommand):
             if options["summaries"]:
                 self._remove_sums(reach)
             self._remove(reach)
+            self._note(cutoff)
             self._tell(self._removed, cutoff, "Removed")
             if not options["no_vacuum"]:
                 self._shrink()
@@ -82,6 +83,9 @@ class Command(PortalCommand):
             for removed in retention.remove_expired_sums(cutoff):
                 count += removed
                 bar.update(removed)
+        if count:
+            what = f"{count:,} sums of days before {retention.first_day_kept(cutoff):%Y-%m-%d}."
+            audit_trail.note_command("purge --summaries", audit_trail.REMOVED, what)
         self._tell_sums(count, cutoff, "Removed")
 
     def _remove(self, cutoff: dt.datetime) -> None:
@@ -92,6 +96,11 @@ class Command(PortalCommand):
                 self._removed += batch
                 bar.update(batch.rows)
         retention.forget_old_posts(timezone.now())
+
+    def _note(self, cutoff: dt.datetime) -> None:
+        if self._removed.rows:
+            what = f"{_rows(self._removed.rows)} from before {rfc3339(cutoff)}."
+            audit_trail.note_command("purge", audit_trail.REMOVED, what)
 
     def _shrink(self) -> None:
         before = retention.file_bytes()

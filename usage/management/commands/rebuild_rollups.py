@@ -8,6 +8,7 @@ from typing import Any
 from django.core.management.base import CommandError
 from tqdm import tqdm
 
+from usage import audit_trail
 from usage.management.portal_command import PortalCommand, breaks_off
 from usage.models import PurgeHorizon
 from usage.periods import rfc3339
@@ -36,6 +37,8 @@ class Command(PortalCommand):
                 self._check(days, first)
             else:
                 self._rebuild(days)
+                what = f"The sums of {_days(len(days))}."
+                audit_trail.note_command("rebuild_rollups", audit_trail.REBUILT, what)
         verb = "agree with" if options["check"] else "were made anew from"
         seconds = time.monotonic() - began
         self.stdout.write(f"The sums of {_days(len(days))} {verb} the raw rows ({seconds:.1f} s).")

@@ -11,7 +11,7 @@ from django.core.management.base import CommandError
 from django.utils import timezone
 from tqdm import tqdm
 
-from usage import repricing
+from usage import audit_trail, repricing
 from usage.management.durations import parse_age
 from usage.management.portal_command import PortalCommand, breaks_off
 from usage.periods import parse_moment, rfc3339
@@ -64,6 +64,8 @@ class Command(PortalCommand):
                     bar.update(step.rows)
                     self._note(step)
             horizon = purged_before()
+            if self._total.rows and not self._is_dry:
+                audit_trail.note_command("reprice", audit_trail.REPRICED, f"{_said(self._total)}.")
         self._tell(time.monotonic() - began)
         if horizon is not None:
             self.stdout.write(

@@ -1,0 +1,56 @@
+"""Writes the audit trail. No secret may be given to it: what it is told can be read."""
+
+import getpass
+import os
+from collections.abc import Iterable
+from typing import Any
+
+from django.db.models import Model, QuerySet
+
+from usage.models import AuditEntry
+
+ADMIN = "admin"
+ADDED, CHANGED, DELETED = "added", "changed", "deleted"
+REMOVED, ERASED, IMPORTED, REPRICED = "removed", "erased", "imported", "repriced"
+REBUILT, CONVERTED = "rebuilt", "converted"
+ACTIONS = (*(ADDED, CHANGED, DELETED, REMOVED, ERASED, IMPORTED, REPRICED, REBUILT, CONVERTED),)
+
+
+def note_in_admin(user: Any, action: str, objects: Iterable[Model], detail: str = "") -> None:
+    """What somebody did to these objects; call it before a deletion, while they have ids."""
+    AuditEntry.objects.bulk_create(
+        _entry(user.get_username(), ADMIN, action, each, detail) for each in objects
+    )
+
+
+def note_command(command: str, action: str, detail: str = "", of: Model | None = None) -> None:
+    """What `manage.py COMMAND` did; the actor is the user of this machine."""
+    _entry(_machine_user(), f"manage.py {command}", action, of, detail).save()
+
+
+def entries_of(model: type[Model], object_id: str) -> QuerySet[AuditEntry]:
+    """What is said of one object, oldest first."""
+    entries = AuditEntry.objects.filter(kind=model._meta.label_lower, object_id=object_id)
+    return entries.order_by("at", "id")
+
+
+def _entry(actor: str, via: str, action: str, of: Model | None, detail: str) -> AuditEntry:
+    entry = AuditEntry(actor=_fitting("actor", actor), via=via, action=action)
+    entry.detail = _fitting("detail", detail)
+    if of is not None:
+        entry.kind = of._meta.label_lower
+        entry.object_id = _fitting("object_id", str(of.pk))
+        entry.object_name = _fitting("object_name", str(of))
+    return entry
+
+
+def _fitting(field: str, text: str) -> str:
+    longest: int = getattr(AuditEntry, field).field.max_length
+    return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+def _machine_user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container may run as a number without a name
+        return f"uid {os.getuid()}"
