@@ -1,6 +1,7 @@
 """Errors outside the API's views: JSON for programs, a page for people."""
 
 import logging
+import sys
 from collections.abc import Callable
 
 from django.core.exceptions import DisallowedHost
@@ -9,7 +10,7 @@ from django.template.loader import render_to_string
 
 from qsmetrics.answers import may_be_page
 from usage.admin_addresses import BadAddress
-from usage.database_trouble import DATABASE_TROUBLE, RETRY_AFTER_SECONDS, explain
+from usage.database_trouble import DATABASE_TROUBLE, RETRY_AFTER_SECONDS, trouble_of
 from usage.long_requests import NoPlaceFree
 
 logger = logging.getLogger(__name__)
@@ -36,6 +37,10 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
+    """Also of trouble with the database outside of views, such as when a session is saved."""
+    error = sys.exception()
+    if isinstance(error, DATABASE_TROUBLE):
+        return _in_trouble(request, error)
     return respond(request, 500, "something failed here; the portal's log says what")
 
 
@@ -60,10 +65,15 @@ class DatabaseTroubleMiddleware:
         return self._get_response(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
         if isinstance(exception, NoPlaceFree):
+            headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
             return respond(request, 503, str(exception), headers)
         if not isinstance(exception, DATABASE_TROUBLE):
             return None
-        logger.error("%s: %s", request.path, explain(exception))
-        return respond(request, 503, explain(exception), headers)
+        return _in_trouble(request, exception)
+
+
+def _in_trouble(request: HttpRequest, error: Exception) -> HttpResponse:
+    trouble = trouble_of(error)
+    logger.error("%s: %s", request.path, trouble)
+    return respond(request, trouble.status, str(trouble), trouble.headers)

@@ -2,15 +2,18 @@
 
 import os
 import shutil
+import uuid
 from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from django.core.cache import cache
 from django.db import connection
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
+from psycopg import sql
 
 from tests import portal_file, server_engine
 from tests.factory import four_rows
@@ -127,3 +130,17 @@ def collector_folder(settings: Any, tmp_path: Path) -> Path:
     """Where collectors keep what the database does not hold yet."""
     settings.METRICS_STORAGE_PATH = tmp_path / "m.db"
     return tmp_path / "collector"
+
+
+@pytest.fixture
+def database_url() -> Generator[str]:
+    """An empty database of its own on the server of the tests."""
+    name = f"soak_{uuid.uuid4().hex[:8]}"
+    server = {**connection.get_connection_params(), "dbname": "postgres"}
+    parts = {
+        key: server[key] for key in ("dbname", "user", "password", "host", "port") if key in server
+    }
+    with psycopg.connect(**parts, autocommit=True) as admin:
+        admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        yield f"postgres://{parts['user']}@{parts['host']}:{parts['port']}/{name}"
+        admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))

@@ -235,6 +235,7 @@ def test_a_web_page_elsewhere_cannot_post(client):
     assert [answer.status_code for answer in answers] == [415, 415, 415]
 
 
+@pytest.mark.django_db(transaction=True)  # a probe has a connection of its own
 @pytest.mark.parametrize("method", ["get", "head", "options"])
 def test_health_asks_nobody_and_holds_no_secret(portal, client, method):
     portal(pair=True, bound_to="0.0.0.0:1")

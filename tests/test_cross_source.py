@@ -135,6 +135,7 @@ def test_a_row_without_a_source_is_of_one_more_source():
     assert suppressed() == {("otel", ""): 1}
 
 
+@pytest.mark.django_db(transaction=True)  # a probe has a connection of its own
 def test_without_the_setting_everything_counts(settings, client):
     settings.METRICS_SOURCE_PRIORITY = []
     record_batch([report("litellm"), report("otel")])
@@ -142,6 +143,7 @@ def test_without_the_setting_everything_counts(settings, client):
     assert "suppressed_duplicates" not in client.get("/_qs/health").json()
 
 
+@pytest.mark.django_db(transaction=True)  # a probe has a connection of its own
 def test_health_tells_how_many(client):
     record_batch([report("otel", str(number)) for number in range(3)])
     record_batch([report("litellm", str(number)) for number in range(2)])

@@ -71,7 +71,6 @@ def test_an_export_too_many_is_told_to_come_again(client, path, two):
         {"error": BUSY},
     )
     assert client.get("/_qs/usage").status_code == 200
-    assert client.get("/_qs/health").status_code == 200
     for answer in read:
         assert b"".join(answer.streaming_content)
     assert client.get(path).status_code == 200

@@ -11,14 +11,11 @@ import random
 import signal
 import threading
 import time
-import uuid
-from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import psycopg
 import pytest
 from django.db import connection
-from psycopg import sql
 
 from tests.serving import Answer, Portal, manage, send, serving
 
@@ -94,20 +91,6 @@ class Client(threading.Thread):
             portal = self._chance.choice(self._portals)
             self._connection = http.client.HTTPConnection(portal.host, portal.port, timeout=30)
         return send(self._connection, "POST", "/_qs/usage", rows, headers)
-
-
-@pytest.fixture
-def database_url() -> Iterator[str]:
-    """An empty database of its own on the server of the tests."""
-    name = f"soak_{uuid.uuid4().hex[:8]}"
-    server = {**connection.get_connection_params(), "dbname": "postgres"}
-    parts = {
-        key: server[key] for key in ("dbname", "user", "password", "host", "port") if key in server
-    }
-    with psycopg.connect(**parts, autocommit=True) as admin:
-        admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-        yield f"postgres://{parts['user']}@{parts['host']}:{parts['port']}/{name}"
-        admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 def kill_workers(portals: list[Portal], until: float) -> int:

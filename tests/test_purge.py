@@ -97,7 +97,8 @@ class TestOnAFile:
         done = manage(tmp_path, "purge")
         assert (done.returncode, done.stdout) == (1, "")
         assert done.stderr.strip() == (
-            "the database is not set up: run `manage.py migrate`. Nothing was removed."
+            "the database is not set up: run `manage.py migrate` [OperationalError SQLITE_ERROR]. "
+            "Nothing was removed."
         )
 
     def test_a_database_that_someone_else_made_is_rewritten_once(self, tmp_path):

@@ -266,7 +266,7 @@ def test_a_full_disk_is_a_503_and_stores_nothing_until_there_is_space(portal):
         unwell = portal.request("GET", "/_qs/health").status
     finally:
         resource.prlimit(pid, resource.RLIMIT_FSIZE, unlimited)
-    assert [(a.status, a.headers["Retry-After"]) for a in answers] == [(503, "5")] * 2
+    assert [(a.status, a.headers["Retry-After"]) for a in answers] == [(503, "30")] * 2
     assert answers[0].json()["error"].startswith("the disk that holds the database is full")
     assert unwell in {200, 503}
     assert stored(portal, "source = 'full'") == 0

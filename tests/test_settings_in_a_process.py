@@ -36,14 +36,14 @@ FAULTS = {
     "a command before the first start": (
         ["collect", "--status"],
         {},
-        "the database is not set up: run `manage.py migrate`",
+        "the database is not set up: run `manage.py migrate` [OperationalError SQLITE_ERROR]",
     ),
     "a database that is none": (
         ["serve"],
         {"METRICS_STORAGE_PATH": "{folder}/a-file", "METRICS_BIND_ADDRESS": "127.0.0.1:0"},
         (
             "{folder}/a-file (SQLite): the database file is damaged or no SQLite file: restore a "
-            "backup"
+            "backup [DatabaseError SQLITE_NOTADB]"
         ),
     ),
     "a server that is away": (
@@ -54,7 +54,7 @@ FAULTS = {
         },
         (
             "usage on 127.0.0.1 (PostgreSQL): the database cannot be reached: check that it is "
-            "running, then try again"
+            "running, then try again [OperationalError]"
         ),
     ),
     "a taken port": (

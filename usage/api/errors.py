@@ -8,13 +8,12 @@ from typing import Any
 
 import msgspec
 from django.core.exceptions import PermissionDenied
-from django.db import DataError
 from django.http import Http404, HttpRequest, HttpResponse
 from rest_framework import exceptions
 from rest_framework.response import Response
 
 from usage.access import AccessDenied
-from usage.database_trouble import DATABASE_TROUBLE, RETRY_AFTER_SECONDS, explain
+from usage.database_trouble import DATABASE_TROUBLE, RETRY_AFTER_SECONDS, trouble_of
 from usage.long_requests import NoPlaceFree
 
 logger = logging.getLogger(__name__)
@@ -74,10 +73,10 @@ def json_answer(
 
 def _refusal(exception: Exception) -> _Refusal | None:
     if isinstance(exception, DATABASE_TROUBLE):
-        logger.error("%s: %s", type(exception).__name__, explain(exception))
-        # Values that it refuses would be refused again.
-        status = 400 if isinstance(exception, DataError) else 503
-        exception = ApiError(status, explain(exception))
+        trouble = trouble_of(exception)
+        logger.error("%s", trouble)
+        body = {"error": trouble.sentence, "database_error": trouble.said}
+        return _Refusal(trouble.status, body, trouble.headers)
     if isinstance(exception, NoPlaceFree):
         exception = ApiError(503, str(exception))
     if isinstance(exception, ApiError):

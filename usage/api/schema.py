@@ -285,6 +285,13 @@ HEALTH = extend_schema(
                 ),
             },
         ),
-        503: inline_serializer("Unhealthy", {"ok": serializers.BooleanField(), "error": _text()}),
+        503: inline_serializer(
+            "Unhealthy",
+            {
+                "ok": serializers.BooleanField(),
+                "error": _text(),
+                "database_error": _text(help_text="Class and code, such as QueryCanceled 57014."),
+            },
+        ),
     },
 )

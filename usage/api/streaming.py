@@ -6,7 +6,7 @@ from collections.abc import Generator, Iterator
 
 from django.http import StreamingHttpResponse
 
-from usage.database_trouble import DATABASE_TROUBLE, explain
+from usage.database_trouble import DATABASE_TROUBLE, trouble_of
 from usage.reading_time import limited
 
 logger = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ class _Pieces:
             with limited():
                 return next(self._pieces)
         except DATABASE_TROUBLE as error:
-            message = explain(error)
+            message = str(trouble_of(error))
         logger.error("an answer breaks off: %s", message)
         raise BrokenOff(message)
 

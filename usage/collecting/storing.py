@@ -9,7 +9,7 @@ from django.db import DataError, IntegrityError, connection
 
 from usage.collecting.progress import Progress
 from usage.collecting.spool import Spool
-from usage.database_trouble import DATABASE_TROUBLE, explain
+from usage.database_trouble import DATABASE_TROUBLE, trouble_of
 from usage.recording import record_batch
 from usage.records import UsageRecord
 
@@ -71,7 +71,7 @@ class SpooledStore:
             try:
                 self._store(some)
             except DATABASE_TROUBLE as error:
-                self._progress.spooled(len(self._waiting), explain(error))
+                self._progress.spooled(len(self._waiting), str(trouble_of(error)))
                 with self._changed:
                     self._changed.wait(_REST)
                 return False

@@ -10,7 +10,7 @@ import weakref
 
 logger = logging.getLogger(__name__)
 
-_MOVED = (
+MOVED = (
     "the database file was moved, removed or replaced while the portal ran: put the right one in "
     "its place and restart the portal; until then nothing is stored"
 )
@@ -50,7 +50,7 @@ class DatabaseFiles:
         """FilesMoved where another file, or none, is at a path; from then on always."""
         self.require_no_trouble()
         if self._database is not None and _identity(self._path) != self._database:
-            raise self._lost(_MOVED)
+            raise self._lost(MOVED)
         for path, identity in self._logs.items():
             if _identity(path) != identity:
                 raise self._lost(_LOG_LOST)
@@ -76,7 +76,7 @@ class DatabaseFiles:
             if self._database is None:
                 self._database = _identity(self._path)
                 if self._database is None:
-                    raise FilesMoved(_MOVED)
+                    raise FilesMoved(MOVED)
                 _pin(self._path)
             if not self._connections:
                 self._logs = _logs_of(connection)

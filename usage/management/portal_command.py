@@ -9,7 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from qsmetrics import configuration
-from usage.database_trouble import DATABASE_TROUBLE, explain
+from usage.database_trouble import DATABASE_TROUBLE, trouble_of
 
 INTERRUPTED = 130  # what shells make of a program that Ctrl-C ended
 
@@ -37,7 +37,7 @@ class PortalCommand(BaseCommand):
         except DATABASE_TROUBLE as error:
             if not self._is_on_command_line or options["traceback"]:
                 raise
-            self.stderr.write(explain(error))
+            self.stderr.write(str(trouble_of(error)))
             sys.exit(1)
         except KeyboardInterrupt:
             if not self._is_on_command_line:
@@ -57,6 +57,6 @@ def breaks_off(so_far: Callable[[], str]) -> Iterator[None]:
     try:
         yield
     except DATABASE_TROUBLE as error:
-        raise CommandError(f"{explain(error)}. {so_far()}") from None
+        raise CommandError(f"{trouble_of(error)}. {so_far()}") from None
     except KeyboardInterrupt:
         raise CommandError(f"stopped. {so_far()}", returncode=INTERRUPTED) from None

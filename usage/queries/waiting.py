@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from django.conf import settings
 from django.db import connection
 
-from usage.database_trouble import DATABASE_TROUBLE, explain
+from usage.database_trouble import DATABASE_TROUBLE, trouble_of
 from usage.models import UsageMetric
 from usage.recording import write_transaction
 from usage.rollups import keeping
@@ -26,7 +26,7 @@ def add_waiting_rows() -> None:
         with _short_waits():
             keeping.add_unsummed(_MOST)
     except DATABASE_TROUBLE as error:
-        logger.debug("rows of plain SQL go on waiting for the sums: %s", explain(error))
+        logger.debug("rows of plain SQL go on waiting for the sums: %s", trouble_of(error))
 
 
 @contextmanager

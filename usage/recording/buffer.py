@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from django.db import connection
 
-from usage.database_trouble import DATABASE_TROUBLE
+from usage.database_trouble import DATABASE_TROUBLE, trouble_of
 from usage.recording.record import record_batch
 from usage.records import UsageRecord, record_from
 
@@ -157,7 +157,7 @@ class UsageBuffer:
         try:
             record_batch(batch)
         except DATABASE_TROUBLE as error:
-            logger.warning("%d usage rows wait for the database: %s", len(batch), error)
+            logger.warning("%d usage rows wait for the database: %s", len(batch), trouble_of(error))
             connection.close()
             return False
         with self._changed:

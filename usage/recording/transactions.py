@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from django.conf import settings
-from django.db import OperationalError, connection, transaction
+from django.db import connection, transaction
 
-from usage.database_trouble import DATABASE_TROUBLE
+from usage.database_trouble import DATABASE_TROUBLE, busy, said_by
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ def write_transaction(wait_seconds: float | None = None) -> Iterator[None]:
         return
     usual = settings.DATABASES["default"]["OPTIONS"]["timeout"]
     if not _turn.acquire(timeout=usual if wait_seconds is None else wait_seconds):
-        raise OperationalError("database is locked: other writes of this process took too long")
+        raise busy("other writes of this process took too long")
     try:
         with transaction.atomic():
             yield
@@ -65,7 +65,7 @@ def in_write_transaction(work: Callable[[], Result]) -> Result:
         except DATABASE_TROUBLE as error:
             if attempt == _MOST_TRIES or not _may_try_again(error, is_worked=is_worked):
                 raise
-            logger.warning("trying a write again after: %s", type(error.__cause__).__name__)
+            logger.warning("trying a write again after: %s", said_by(error))
             time.sleep(random.uniform(0, _LONGEST_REST))  # noqa: S311
     raise AssertionError("the last try returns or raises")
 

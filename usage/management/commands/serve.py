@@ -14,7 +14,7 @@ from qsmetrics import __version__
 from qsmetrics.setting_types import BindAddress
 from usage import demo, first_admin
 from usage.collecting import Collectors
-from usage.database_trouble import DATABASE_TROUBLE, explain
+from usage.database_trouble import DATABASE_TROUBLE, trouble_of
 from usage.management import connection_pool, server
 from usage.management.portal_command import PortalCommand
 from usage.management.start_lock import only_start
@@ -45,7 +45,7 @@ class Command(PortalCommand):
                     self._prepare(with_demo=options["demo"])
                 self._announce(_address(listener))
             except DATABASE_TROUBLE as error:
-                raise CommandError(f"{_database()}: {explain(error)}") from None
+                raise CommandError(f"{_database()}: {trouble_of(error)}") from None
             except OSError as error:
                 raise CommandError(f"{_database()}: {error.strerror}: {error.filename}") from None
             connection_pool.hand_over_to_workers(settings.METRICS_THREADS)

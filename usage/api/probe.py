@@ -1,0 +1,144 @@
+"""Whether usage can be stored right now, asked on a thread of its own: the database may hang.
+
+The probe has a connection of its own too, beside the pool, so that it waits for nobody's.
+"""
+
+import logging
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db import connection, connections
+
+from usage.database_trouble import DATABASE_TROUBLE, RETRY_AFTER_SECONDS, Trouble, trouble_of
+from usage.models import CollectorState, SuppressedPair
+from usage.queries import records_persisted
+from usage.recording import write_transaction
+
+logger = logging.getLogger(__name__)
+
+LEAST_FREE_BYTES = 16 * 2**20
+LONGEST_WAIT = 1.5  # seconds: probes of load balancers and orchestrators give up after two
+_LOCK_WAIT = 0.5  # seconds, for a lock of this process, and again for one of another
+_MOST_PAIRS = 20  # clients name the sources
+# Of connections that were opened and then fell silent; an unset one of libpq takes two hours.
+_POSTGRESQL_OPTIONS = {
+    "connect_timeout": 2,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
+_SILENT = Trouble(
+    "no answer",
+    "the database does not answer: see whether it, its disk or its network hangs",
+    503,
+    RETRY_AFTER_SECONDS,
+)
+
+
+@dataclass
+class Finding:
+    """What a probe has found, once it has `ended`: trouble, or figures."""
+
+    began: float = field(default_factory=time.monotonic)
+    ended: threading.Event = field(default_factory=threading.Event)
+    trouble: Trouble | None = None
+    figures: dict[str, Any] = field(default_factory=dict)
+
+
+class Probes:
+    """One at a time; who asks meanwhile is told what it finds, or that it does not end."""
+
+    def __init__(self) -> None:
+        self._mutex = threading.Lock()
+        self._running: Finding | None = None
+
+    def ask(self) -> Finding:
+        """Within LONGEST_WAIT."""
+        with self._mutex:
+            finding = self._running
+            if finding is None or finding.ended.is_set():
+                finding = self._running = Finding()
+                name = "health probe"
+                threading.Thread(target=_probe, args=[finding], name=name, daemon=True).start()
+        finding.ended.wait(max(0.0, finding.began + LONGEST_WAIT - time.monotonic()))
+        return finding if finding.ended.is_set() else Finding(trouble=_SILENT)
+
+
+def _probe(finding: Finding) -> None:
+    try:
+        with _own_connection():
+            finding.trouble = _disk_trouble()
+            if finding.trouble is None:
+                _try_writing()
+                finding.figures = _figures()
+    except DATABASE_TROUBLE as error:
+        finding.trouble = trouble_of(error)
+    finally:
+        finding.ended.set()
+
+
+@contextmanager
+def _own_connection() -> Iterator[None]:
+    """This thread's, with short waits, and closed in the end."""
+    own = connections["default"].copy()
+    options: dict[str, Any] = own.settings_dict["OPTIONS"]
+    if own.vendor == "sqlite":
+        options["timeout"] = _LOCK_WAIT
+    else:
+        options.pop("pool", None)
+        options.update({**_POSTGRESQL_OPTIONS, **options})
+    connections["default"] = own
+    try:
+        yield
+    finally:
+        own.close()
+
+
+def _try_writing() -> None:
+    """Take the write lock and touch nothing: fails where a real write would."""
+    with write_transaction(_LOCK_WAIT), connection.cursor() as cursor:
+        if connection.vendor != "sqlite":
+            cursor.execute(f"SET LOCAL lock_timeout = {1000 * _LOCK_WAIT:.0f}")
+            cursor.execute(f"SET LOCAL statement_timeout = {2000 * _LOCK_WAIT:.0f}")
+        cursor.execute("UPDATE usage_rollups SET requests = requests WHERE rollup = 0")
+
+
+def _figures() -> dict[str, Any]:
+    figures: dict[str, Any] = {"total_records_persisted": records_persisted()}
+    if settings.METRICS_CLIPROXY:
+        figures["collectors"] = _collectors()
+    if settings.METRICS_SOURCE_PRIORITY:
+        figures["suppressed_duplicates"] = _suppressed()
+    return figures
+
+
+def _collectors() -> list[dict[str, Any]]:
+    """Without addresses and errors, which are in admin: health is open to all."""
+    names = [proxy.name for proxy in settings.METRICS_CLIPROXY]
+    shown = ("name", "state", "way", "records", "possible_losses", "last_record_at")
+    return [dict(row) for row in CollectorState.objects.filter(name__in=names).values(*shown)]
+
+
+def _suppressed() -> list[dict[str, Any]]:
+    shown = ("counted_source", "suppressed_source", "calls")
+    return list(SuppressedPair.objects.order_by("-calls").values(*shown)[:_MOST_PAIRS])
+
+
+def _disk_trouble() -> Trouble | None:
+    """What SQLite does not notice itself: a full disk ahead."""
+    path = Path(str(connection.settings_dict["NAME"]))
+    if connection.vendor != "sqlite" or not path.exists():
+        return None
+    free = shutil.disk_usage(path).free
+    if free >= LEAST_FREE_BYTES:
+        return None
+    sentence = f"the disk that holds the database is almost full: only {free // 2**20} MiB are free"
+    return Trouble("almost full", sentence, 503, 6 * RETRY_AFTER_SECONDS)
