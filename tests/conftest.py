@@ -9,7 +9,6 @@ from typing import Any
 
 import psycopg
 import pytest
-from django.core.cache import cache
 from django.db import connection
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
@@ -19,6 +18,7 @@ from tests import portal_file, server_engine
 from tests.factory import four_rows
 from tests.old_files import old_database
 from usage import engines, pricing
+from usage.login_attempts import counting
 from usage.models import UsageMetric
 from usage.rollups import series
 
@@ -58,7 +58,7 @@ def django_db_setup(
 
 @pytest.fixture(autouse=True)
 def _forget_failed_logins() -> None:
-    cache.clear()
+    counting.forget()
 
 
 @pytest.fixture(autouse=True)

@@ -3,7 +3,6 @@
 import base64
 import binascii
 import ipaddress
-import secrets
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -15,8 +14,8 @@ from django.db import connection
 from django.http import HttpRequest
 
 from qsmetrics.setting_types import BindAddress
-from usage import login_attempts
 from usage.identity import hash_api_key
+from usage.login_attempts import TooManyFailures, is_right_pair
 from usage.models import IngestToken, OneTimePassword
 
 # Whichever of them a proxy adds, it spoke for somebody else. A trusted one is none the less one.
@@ -57,9 +56,8 @@ def require_reader(request: HttpRequest) -> None:
     if settings.METRICS_BASIC_AUTH_USER:
         if _presents_basic_pair(request):
             return
-        raise _unauthorized(request, "send the metrics user and password (HTTP Basic)")
+        raise _unauthorized("send the metrics user and password (HTTP Basic)")
     raise _unauthorized(
-        request,
         "reading from another machine needs METRICS_BASIC_AUTH_USER and METRICS_BASIC_AUTH_PASS, "
         "or a staff session: sign in at /admin/",
     )
@@ -81,7 +79,6 @@ def require_writer(request: HttpRequest, *, basic_tokens: bool = False) -> str:
     elif _is_local(request) and _first_value(_ANY_TOKEN) is None:
         return "open"
     raise _unauthorized(
-        request,
         "send an ingest token as `Authorization: Bearer …`; make one in /admin/ or with "
         "`manage.py create_ingest_token NAME`",
         scheme="Bearer",
@@ -143,9 +140,9 @@ def _is_staff(request: HttpRequest) -> bool:
 
 
 def _basic_pair(request: HttpRequest) -> tuple[bytes, bytes] | None:
-    """User and password as presented; None also while the address may not try."""
+    """User and password as presented."""
     scheme, _, encoded = _authorization(request).partition(" ")
-    if scheme.lower() != "basic" or login_attempts.seconds_blocked(request):
+    if scheme.lower() != "basic":
         return None
     try:
         user, _, password = base64.b64decode(encoded.strip(), validate=True).partition(b":")
@@ -155,21 +152,16 @@ def _basic_pair(request: HttpRequest) -> tuple[bytes, bytes] | None:
 
 
 def _presents_basic_pair(request: HttpRequest) -> bool:
+    """Whether it is right; 429 to who has guessed too often for it to be looked at."""
     pair = _basic_pair(request)
     if pair is None:
         return False
-    user, password = pair
-    right_user = secrets.compare_digest(user, settings.METRICS_BASIC_AUTH_USER.encode())
-    right_pass = secrets.compare_digest(password, settings.METRICS_BASIC_AUTH_PASS.encode())
-    return right_user and right_pass
+    try:
+        return is_right_pair(str(request.META.get("REMOTE_ADDR", "")), *pair)
+    except TooManyFailures as error:
+        message = f"too many failed logins: try again in {error.seconds} s"
+        raise AccessDenied(429, message, {"Retry-After": str(error.seconds)}) from None
 
 
-def _unauthorized(request: HttpRequest, message: str, scheme: str = "Basic") -> AccessDenied:
-    """401, or 429 to an address that guesses passwords. Tokens are too long to be guessed."""
-    if _authorization(request).lower().startswith("basic "):
-        wait = login_attempts.seconds_blocked(request)
-        if wait:
-            message = f"too many failed logins: try again in {wait} s"
-            return AccessDenied(429, message, {"Retry-After": str(wait)})
-        login_attempts.note_failure(request)
+def _unauthorized(message: str, scheme: str = "Basic") -> AccessDenied:
     return AccessDenied(401, message, {"WWW-Authenticate": f'{scheme} realm="metrics"'})

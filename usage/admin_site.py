@@ -8,55 +8,20 @@ from django.contrib.admin.exceptions import (
     DisallowedModelAdminLookup,
     DisallowedModelAdminToField,
 )
-from django.contrib.auth.views import PasswordChangeView
-from django.core.exceptions import ValidationError
-from django.db import DataError, transaction
+from django.contrib.auth.models import AbstractUser
+from django.db import DataError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.urls import reverse
-from unfold.forms import AdminOwnPasswordChangeForm, AuthenticationForm
 from unfold.sites import UnfoldAdminSite
 
-from usage import login_attempts, queries
+from usage import queries
 from usage.admin_addresses import BadAddress, query_of, refusing_bad_addresses
+from usage.login_attempts import remember_browser
+from usage.login_forms import ChoosePassword, LoginForm, answer_refusal
 from usage.models import IngestToken, OneTimePassword
 
 # What somebody with a one-time password may open.
 _OPEN_PAGES = {"password_change", "logout", "jsi18n"}
-
-
-class LoginForm(AuthenticationForm):  # type: ignore[misc]
-    """Looks at no password from an address that has failed too often."""
-
-    def clean(self) -> dict[str, Any]:
-        wait = login_attempts.seconds_blocked(self.request)
-        if wait:
-            raise ValidationError(f"Too many failed logins from your address: try in {wait} s.")
-        try:
-            return dict(super().clean())
-        except ValidationError:
-            login_attempts.note_failure(self.request)
-            raise
-
-
-class NewPasswordForm(AdminOwnPasswordChangeForm):  # type: ignore[misc]
-    """The old password is no new one: it would keep a one-time password for ever."""
-
-    def clean_new_password1(self) -> str:
-        password = str(self.cleaned_data["new_password1"])
-        if self.user.check_password(password):
-            raise ValidationError("Choose another password than the one you have.")
-        return password
-
-
-class ChoosePassword(PasswordChangeView):
-    """Django's own page; afterwards the user's password is no longer a one-time one."""
-
-    form_class = NewPasswordForm
-
-    def form_valid(self, form: Any) -> HttpResponse:
-        with transaction.atomic():
-            OneTimePassword.objects.filter(user=form.user).delete()
-            return super().form_valid(form)
 
 
 class PortalAdminSite(UnfoldAdminSite):  # type: ignore[misc]
@@ -69,12 +34,13 @@ class PortalAdminSite(UnfoldAdminSite):  # type: ignore[misc]
     def login(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        wait = login_attempts.seconds_blocked(request) if request.method == "POST" else 0
         response: HttpResponse = super().login(request, extra_context)
-        if wait:
-            response.status_code = 429
-            response["Retry-After"] = str(wait)
-        return response
+        if request.method != "POST":
+            return response
+        if isinstance(request.user, AbstractUser) and response.status_code == 302:
+            remember_browser(response, request.user)
+        context = getattr(response, "context_data", None) or {}
+        return answer_refusal(response, context.get("form"))
 
     def admin_view(
         self,

@@ -5,7 +5,8 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
-_SHORTEST_PASSWORD = 12
+from usage.login_attempts import UNGUESSABLE_CHARACTERS
+
 _SHORTEST_KEY = 32
 
 
@@ -29,11 +30,12 @@ def check_debug(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 def check_secrets(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     messages: list[CheckMessage] = []
     password = settings.METRICS_BASIC_AUTH_PASS
-    if password and (len(password) < _SHORTEST_PASSWORD or len(set(password)) < 5):
+    if password and (len(password) < UNGUESSABLE_CHARACTERS or len(set(password)) < 5):
         messages.append(
             Warning(
                 "METRICS_BASIC_AUTH_PASS is easy to guess.",
-                hint=f"Use {_SHORTEST_PASSWORD} or more random characters.",
+                hint=f"Use {UNGUESSABLE_CHARACTERS} or more random characters: such a pair always "
+                "opens, while a shorter one waits when others fail.",
                 id="usage.W002",
             )
         )

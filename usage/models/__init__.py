@@ -2,6 +2,7 @@
 
 from usage.models.audit_entry import AuditEntry
 from usage.models.collector_state import CollectorState
+from usage.models.failed_logins import FailedLogins, ProvenAddress
 from usage.models.idempotent_post import IdempotentPost
 from usage.models.imported_file import ImportedFile
 from usage.models.ingest_token import IngestToken
@@ -15,11 +16,13 @@ __all__ = [
     "FAILED",
     "AuditEntry",
     "CollectorState",
+    "FailedLogins",
     "IdempotentPost",
     "ImportedFile",
     "IngestToken",
     "OneTimePassword",
     "PriceOverride",
+    "ProvenAddress",
     "PurgeHorizon",
     "SuppressedPair",
     "UsageHistogram",
