@@ -32,3 +32,10 @@ def peak_bytes(pid: int) -> int:
     found = re.search(r"VmHWM:\s+(\d+) kB", status)
     assert found, f"process {pid} has ended"
     return int(found[1]) * 1024
+
+
+def resident_bytes(pid: int) -> int:
+    """The memory that it has now."""
+    status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+    found = re.search(r"VmRSS:\s+(\d+) kB", status)
+    return int(found[1]) * 1024 if found else 0  # it is ending

@@ -13,7 +13,7 @@ from usage.intake.native import parse_json
 
 pytest.importorskip("numpy", reason="requirements-bench.txt is not installed")
 
-from benchmarks import limits, load, rows, weight
+from benchmarks import limits, load, rows, slow_peers, weight
 
 NOW = dt.datetime.now(dt.UTC)
 
@@ -193,3 +193,11 @@ def test_the_limits_rollups_put_a_row_into_its_buckets():
         "limit_day_key": "2026-01-15",
         "limit_hour_latency": "2026-01-15 10:00:00+00",
     }
+
+
+def test_the_table_of_hostile_peers_compares_with_quiet():
+    found = [slow_peers.Measured("silent", [0.010, 0.030], [0.010, 0.020], 100 * 2**20)]
+    assert found[0].ratio == 1.5
+    assert slow_peers.table(found).splitlines()[2] == (
+        "| silent | 2 | 10.0 | 30.0 | 20.0 | 1.50 | 100 |"
+    )

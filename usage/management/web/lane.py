@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Iterator
 
+from usage.management.web.fair_queue import FairQueue
 from usage.management.web.peer import Peer
-from usage.management.web.turns import Turns
 
 
 class Lane:
@@ -15,7 +15,7 @@ class Lane:
     def __init__(self, begin: Callable[[], bool], end: Callable[[], None], most: int) -> None:
         self._begin, self._end = begin, end
         self._most = most
-        self._waiting: Turns[Peer] = Turns()
+        self._waiting: FairQueue[Peer] = FairQueue()
 
     def __len__(self) -> int:
         return len(self._waiting)

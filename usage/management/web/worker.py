@@ -17,11 +17,11 @@ from gunicorn.workers.gthread import ThreadWorker
 from usage import long_requests, pricing
 from usage.long_requests import places
 from usage.management.web import refusals
+from usage.management.web.fair_queue import FairQueue
 from usage.management.web.lane import Lane, Share
 from usage.management.web.peer import Peer
 from usage.management.web.peer_socket import PeerSocket
 from usage.management.web.stalls import Stalls
-from usage.management.web.turns import Turns
 from usage.management.web.waiting_room import WaitingRoom, raise_file_limit
 
 _PAUSE_MS = 5
@@ -42,7 +42,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         self.worker_connections = self.max_keepalived = sys.maxsize
         self._most_peers = raise_file_limit()
         self._room = WaitingRoom()
-        self._ready: Turns[Peer] = Turns()  # for a thread
+        self._ready: FairQueue[Peer] = FairQueue()  # for a thread
         share = Share(max(1, self.cfg.threads - 1))  # one is always for posts and health
         self._questions = Lane(share.begin, share.end, _MOST_QUESTIONS)
         self._large = Lane(places.begin_large_body, places.end_large_body, _MOST_LARGE)

@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 Item = TypeVar("Item")
 
 
-class Turns(Generic[Item]):
+class FairQueue(Generic[Item]):
     """A queue for each sender, and one of the senders. Any thread may put and take."""
 
     def __init__(self) -> None:

@@ -2,32 +2,32 @@
 
 import pytest
 
+from usage.management.web.fair_queue import FairQueue
 from usage.management.web.least_rate import LeastRate
-from usage.management.web.turns import Turns
 
 
 def test_senders_take_turns_whatever_each_has_waiting():
-    turns: Turns[str] = Turns()
+    queue: FairQueue[str] = FairQueue()
     for number in range(4):
-        turns.put("flood", f"f{number}")
-    turns.put("one", "o")
-    turns.put("two", "t0")
-    turns.put("two", "t1")
-    order = [turns.take() for _ in range(len(turns))]
+        queue.put("flood", f"f{number}")
+    queue.put("one", "o")
+    queue.put("two", "t0")
+    queue.put("two", "t1")
+    order = [queue.take() for _ in range(len(queue))]
     assert order == ["f0", "o", "t0", "f1", "t1", "f2", "f3"]
     with pytest.raises(IndexError):
-        turns.take()
+        queue.take()
 
 
 def test_when_too_many_wait_the_newest_of_the_largest_sender_goes():
-    turns: Turns[str] = Turns()
+    queue: FairQueue[str] = FairQueue()
     for number in range(3):
-        turns.put("flood", f"f{number}")
-    turns.put("one", "o")
-    assert [turns.take_from_largest() for _ in range(3)] == ["f2", "f1", "f0"]
-    assert (turns.take_from_largest(), len(turns)) == ("o", 0)
+        queue.put("flood", f"f{number}")
+    queue.put("one", "o")
+    assert [queue.take_from_largest() for _ in range(3)] == ["f2", "f1", "f0"]
+    assert (queue.take_from_largest(), len(queue)) == ("o", 0)
     with pytest.raises(IndexError):
-        turns.take_from_largest()
+        queue.take_from_largest()
 
 
 def test_a_peer_may_pause_but_not_stop_or_drip():
