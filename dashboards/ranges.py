@@ -12,6 +12,7 @@ from django.utils import timezone
 from usage.api import parameters
 from usage.api.errors import ApiError
 from usage.filters import UsageFilter
+from usage.live_keys import without_keys
 from usage.periods import Period, rfc3339
 
 PARAMETERS = ("range", "from", "to", "model")
@@ -68,15 +69,15 @@ def selection_from(query: QueryDict, now: dt.datetime) -> Selection:
         return Selection("", usage)
     preset = preset or LAST_DAY
     if preset not in PRESETS:
-        message = f"`range` is {preset[:40]!r}: use {', '.join(PRESETS)}"
+        message = f"`range` is {without_keys(preset)[:40]!r}: use {', '.join(PRESETS)}"
         raise ApiError(400, message, parameter="range")
     return Selection(preset, UsageFilter(period=reaching_back(preset, now), models=usage.models))
 
 
 def fallback_selection(query: QueryDict) -> Selection:
     """For the form of a page whose query was refused: the default range, its models kept."""
-    models = tuple(name for name in query.getlist("model") if name and "\0" not in name)
-    return Selection(LAST_DAY, UsageFilter(models=models[:100]))
+    names = [name for name in query.getlist("model")[:100] if name and "\0" not in name]
+    return Selection(LAST_DAY, UsageFilter(models=tuple(map(without_keys, names))))
 
 
 def field_value(moment: dt.datetime | None) -> str:

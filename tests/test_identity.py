@@ -2,7 +2,8 @@
 
 import pytest
 
-from usage.identity import bare_key, event_identity, hash_api_key, looks_like_live_key
+from usage.identity import bare_key, event_identity, hash_api_key
+from usage.live_keys import begins_as_key
 
 
 def test_a_key_is_hashed_with_sha256():
@@ -39,7 +40,7 @@ def test_sources_keep_their_ids_apart():
     ],
 )
 def test_live_keys_are_recognised(value: str):
-    assert looks_like_live_key(value)
+    assert begins_as_key(value)
 
 
 @pytest.mark.parametrize(
@@ -51,4 +52,4 @@ def test_a_key_is_the_same_however_it_is_wrapped(value: str):
 
 @pytest.mark.parametrize("value", [hash_api_key("sk-1"), "abc", "team-a", "d41d8cd9", "task-7"])
 def test_hashes_and_labels_are_no_keys(value: str):
-    assert not looks_like_live_key(value)
+    assert not begins_as_key(value)

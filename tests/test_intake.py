@@ -13,13 +13,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.api_keys import KEYS
 from tests.streams import LONG_LINE, MEGABYTE, Stream, peak_while
 from usage import identity, records
 from usage.identity import hash_api_key
 from usage.intake.body import BadEncoding, BodyTooLarge, read_pieces
 from usage.intake.native import parse_json, parse_ndjson
 from usage.intake.parsed import MOST_ROWS, ParsedRows, TooManyRows
-from usage.records import InvalidRow, record_from
+from usage.records import TEXT_FIELDS, InvalidRow, record_from
 
 NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 
@@ -175,7 +176,7 @@ def remembered() -> set[object]:
         for value in vars(module).values()
         if hasattr(value, "cache_info")
     ]
-    assert len(caches) == 3
+    assert len(caches) == 4
     held = [part for cache in caches for part in gc.get_referents(cache) if isinstance(part, dict)]
     return {key for part in held for key in part}
 
@@ -189,6 +190,15 @@ def test_caches_remember_hashes_but_no_keys():
     assert parsed.bad_rows == 0
     assert digest in remembered()
     assert remembered().isdisjoint({"0" * 64, *keys})
+
+
+@pytest.mark.parametrize("name", [*TEXT_FIELDS, "status"])
+def test_caches_remember_no_key_in_a_text(name: str):
+    key = KEYS["deepseek"][:32]
+    row = {"model": "m", "timestamp": 1_700_000_000, name: key}
+    parsed = parse_ndjson([json.dumps(row).encode()], NOW)
+    assert parsed.bad_rows == 0
+    assert remembered().isdisjoint({key, key.lower()})
 
 
 def test_what_many_rows_repeat_is_kept_once():

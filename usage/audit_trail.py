@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db.models import Model, QuerySet
 
+from usage.live_keys import without_keys
 from usage.models import AuditEntry
 
 ADMIN = "admin"
@@ -45,6 +46,7 @@ def _entry(actor: str, via: str, action: str, of: Model | None, detail: str) -> 
 
 
 def _fitting(field: str, text: str) -> str:
+    text = without_keys(text)  # before it is cut
     longest: int = getattr(AuditEntry, field).field.max_length
     return text if len(text) <= longest else text[: longest - 1] + "…"
 

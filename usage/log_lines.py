@@ -1,10 +1,11 @@
-"""The lines of the log: what the database said without the values that it said it of."""
+"""The lines of the log: without API keys, and what the database said without its values."""
 
 import logging
 import traceback
 from types import TracebackType
 
 from usage.database_trouble import DATABASE_TROUBLE, said_by
+from usage.live_keys import without_keys
 
 _ExceptionInfo = (
     tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
@@ -13,6 +14,9 @@ _ExceptionInfo = (
 
 class LineFormatter(logging.Formatter):
     """A traceback that a database error has a part in shows classes and codes only."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return without_keys(super().format(record))
 
     def formatException(self, ei: _ExceptionInfo) -> str:  # noqa: N802  # logging's own name
         errors = _chain(ei[1])

@@ -5,13 +5,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from sys import intern
 from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
 
-from usage.identity import bare_key, event_identity, hash_api_key, known_digest, looks_like_live_key
+from usage import live_keys
+from usage.identity import bare_key, event_identity, hash_api_key, known_digest
+from usage.live_keys import KeyInText, clean_id, clean_name
 
 MOST_TOKENS = 2**53
 MOST_MS = 2**53
@@ -95,6 +96,12 @@ TEXT_FIELDS = (
     *("model", "request_id", "provider", "requested_model", "event_id", "source"),
     *("response_id", "app", "user"),
 )
+# Columns of a stored row whose text is somebody else's.
+STORED_TEXTS = tuple(
+    field.name
+    for field in msgspec.structs.fields(UsageRecord)
+    if field.type in (str, str | None) and field.name not in ("cost_source", "excluded_as")
+)
 _TYPES = {field.name: field.type for field in msgspec.structs.fields(IncomingRow)}
 _TOKENS_RULE = f"must be a whole number from 0 to {MOST_TOKENS}"
 _TEXT_RULE = "must be text up to 255 characters"
@@ -155,31 +162,53 @@ def make_record(row: IncomingRow, now: dt.datetime, *, is_clean: bool = False) -
         _check_text(row)
     if row.model.isspace():
         raise _invalid("model", "must not be blank")
+    at = now if timestamp is None else completed_at(timestamp, now)
+    # Of what was sent, so that a resend is recognised whatever the guard has learned meanwhile.
+    identity = None if event_id is None else event_identity(row.source, event_id)
+    try:
+        return _checked(row, at, identity)
+    except KeyInText:
+        return _checked(_without_keys(row), at, identity)
+
+
+def _checked(row: IncomingRow, at: dt.datetime, identity: int | None) -> UsageRecord:
+    """KeyInText where a text holds a key in clear."""
     prompt, completion, total = row.prompt_tokens or 0, row.completion_tokens or 0, row.total_tokens
     return UsageRecord(  # in the order of its fields: by their names takes seven times as long
-        now if timestamp is None else completed_at(timestamp, now),
-        intern(row.model),
+        at,
+        clean_name(row.model),
         prompt,
         completion,
         prompt + completion if total is None else total,
-        row.request_id,
+        clean_id(row.request_id),
         None if row.status is None else _normal_status(row.status),
         row.latency_ms,
         _key_hash(row.api_key_hash, row.api_key),
-        row.provider and intern(row.provider),
-        row.requested_model and intern(row.requested_model),
+        row.provider and clean_name(row.provider),
+        row.requested_model and clean_name(row.requested_model),
         row.cached_tokens,
         row.cache_write_tokens,
         row.reasoning_tokens,
         row.ttft_ms,
         row.cost_usd,
-        None if event_id is None else event_identity(row.source, event_id),
-        row.source and intern(row.source),
-        row.response_id,
-        row.app and intern(row.app),
-        row.user and intern(row.user),
+        identity,
+        row.source and clean_name(row.source),
+        clean_id(row.response_id),
+        row.app and clean_name(row.app),
+        row.user and clean_name(row.user),
         None if row.cost_usd is None else COST_REPORTED,
     )
+
+
+def without_keys(record: UsageRecord) -> UsageRecord:
+    """For records that were not made here: itself where no text of it holds a key."""
+    changes = live_keys.changes({name: getattr(record, name) for name in STORED_TEXTS})
+    return msgspec.structs.replace(record, **changes) if changes else record
+
+
+def _without_keys(row: IncomingRow) -> IncomingRow:
+    texts = {name: getattr(row, name) for name in (*TEXT_FIELDS, "status")}
+    return msgspec.structs.replace(row, **live_keys.changes(texts))
 
 
 def record_from(values: Any, now: dt.datetime) -> UsageRecord:
@@ -247,7 +276,7 @@ def _check_text(row: IncomingRow) -> None:
 
 @lru_cache(maxsize=256)
 def _normal_status(status: str | int) -> str | None:
-    text = str(status).strip().lower()
+    text = clean_name(str(status)).strip().lower()  # a key in lower case would be another
     if len(text) > _LONGEST_STATUS:  # lower case may be longer
         raise _invalid("status", _RULES["status"])
     if _FORBIDDEN.search(text):
@@ -261,8 +290,7 @@ def _key_hash(given: str | None, api_key: str | None) -> str | None:
         return hash_api_key(key) if key else None
     if (digest := known_digest(given)) is not None:
         return digest
-    if looks_like_live_key(given):
-        return hash_api_key(bare_key(given))
+    given = live_keys.clean_hash(given)
     if len(given) > 64:
         raise _invalid("api_key_hash", _RULES["api_key_hash"])
     if _FORBIDDEN.search(given):

@@ -24,7 +24,8 @@ from usage.admin.base import PortalModelAdmin
 from usage.admin.change_list import UsageChangeList
 from usage.admin.filters import ExclusionFilter, ModelFilter, StatusFilter
 from usage.admin.paginator import PER_PAGE
-from usage.identity import bare_key, hash_api_key, looks_like_live_key
+from usage.identity import bare_key, hash_api_key
+from usage.live_keys import begins_as_key
 from usage.models import UsageMetric, UsageMetricQuerySet
 from usage.pricing import GENAI_PRICES, OVERRIDE, REPORTED
 
@@ -116,7 +117,7 @@ class UsageMetricAdmin(PortalModelAdmin):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         term = request.GET.get(SEARCH_VAR, "").strip()
-        if looks_like_live_key(term):
+        if begins_as_key(term):
             return self._search_for_its_hash(request, term)
         response: HttpResponse = super().changelist_view(request, extra_context)
         return response

@@ -10,7 +10,7 @@ from usage.api import errors, parameters
 from usage.api.errors import ApiError
 from usage.api.parsers import BodyDigest, parse, require_enabled, require_length, room
 from usage.intake.parsed import ParsedRows
-from usage.recording import KeyReused, Post, RecordingResult, record_batch, record_once
+from usage.recording import KeyReused, Post, RecordingResult, record_checked, record_once
 
 _MOST_KEY_CHARACTERS = 255
 
@@ -26,7 +26,7 @@ def ingest(request: HttpRequest) -> HttpResponse:
     with room.share() as share:
         if key is None:
             rows = _storable(parse(request, share), partial)
-            return errors.json_answer(_answer(rows, record_batch(rows.records), partial), 201)
+            return errors.json_answer(_answer(rows, record_checked(rows.records), partial), 201)
         digest = BodyDigest()
         rows = _storable(parse(request, share, digest), partial)
         return _answer_once(Post(writer, key, str(digest)), rows, partial)

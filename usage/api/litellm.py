@@ -16,7 +16,7 @@ from usage.api.parsers import parse_with, require_enabled, require_length, room
 from usage.api.schema import STORE_LITELLM
 from usage.intake import litellm
 from usage.intake.parsed import ParsedRows
-from usage.recording import record_batch
+from usage.recording import record_checked
 
 
 class LiteLLMView(APIView):
@@ -41,7 +41,7 @@ class LiteLLMView(APIView):
                     errors=named_faults(rows),
                     bad_rows=rows.bad_rows,
                 )
-            result = record_batch(rows.records)
+            result = record_checked(rows.records)
         answer = {"accepted": result.accepted, "duplicates": result.duplicates}
         rejected = {"rejected": rows.bad_rows, "errors": named_faults(rows)}
         return errors.json_answer(answer | (rejected if rows.bad_rows else {}), 201)

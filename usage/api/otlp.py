@@ -17,7 +17,7 @@ from usage.api.parsers import parse_with, require_enabled, room
 from usage.api.schema import DROP_TELEMETRY, STORE_TRACES
 from usage.intake.otlp import calls, json, protobuf
 from usage.intake.parsed import ParsedRows
-from usage.recording import record_batch
+from usage.recording import record_checked
 from usage.records import FieldError, InvalidRow
 
 _ENCODINGS = {each.MEDIA_TYPE: each for each in (protobuf, json)}
@@ -82,7 +82,7 @@ def _take_traces(posted: HttpRequest, encoding: Any) -> bytes:
             posted,
             share,
         )
-        record_batch(rows.records)
+        record_checked(rows.records)
     answer: bytes = encoding.answer(rows.bad_rows, _first_fault(rows))
     return answer
 

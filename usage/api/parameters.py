@@ -1,7 +1,7 @@
 """Query parameters: parsed once, each fault a 400 that names the parameter."""
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -9,6 +9,7 @@ from django.http import QueryDict
 
 from usage.api.errors import ApiError
 from usage.filters import UsageFilter
+from usage.live_keys import clean_hash, without_keys
 from usage.models import UsageMetric
 from usage.periods import UTC, Period, parse_moment
 
@@ -25,7 +26,7 @@ def usage_filter(query: QueryDict) -> UsageFilter:
     return UsageFilter(
         period=period,
         models=_texts(query, "model"),
-        api_key_hashes=_texts(query, "api_key_hash"),
+        api_key_hashes=_texts(query, "api_key_hash", as_kept=clean_hash),
         providers=_texts(query, "provider"),
         statuses=_texts(query, "status"),
     )
@@ -36,6 +37,7 @@ def refuse_unknown(query: QueryDict, known: Iterable[str]) -> None:
     known = sorted(known)
     for name in query:
         if name not in known and not name.startswith("_"):  # `_=123` only defeats caches
+            name = without_keys(name)  # noqa: PLW2901  # before it is cut
             shown = name if name.isprintable() else ascii(name)
             raise ApiError(
                 400,
@@ -87,8 +89,12 @@ def _moment(query: QueryDict, name: str) -> dt.datetime | None:
         raise ApiError(400, f"`{name}` {error}", parameter=name) from None
 
 
-def _texts(query: QueryDict, name: str) -> tuple[str, ...]:
-    values = tuple(dict.fromkeys(_checked(name, value) for value in query.getlist(name) if value))
+def _texts(
+    query: QueryDict, name: str, as_kept: Callable[[str], str] = without_keys
+) -> tuple[str, ...]:
+    """As rows keep them: whoever asks for a key finds what is kept in its place."""
+    given = (as_kept(_checked(name, value)) for value in query.getlist(name) if value)
+    values = tuple(dict.fromkeys(given))
     if len(values) > _MOST_VALUES:
         message = f"`{name}` has more than {_MOST_VALUES} values: ask for fewer at a time"
         raise ApiError(400, message, parameter=name)

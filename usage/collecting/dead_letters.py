@@ -8,7 +8,8 @@ from typing import Any
 
 import msgspec
 
-from usage.identity import hash_api_key, looks_like_live_key
+from usage.identity import hash_api_key
+from usage.live_keys import without_keys
 
 _MOST_BYTES = 10_000_000  # then it begins anew, as last week's faults are of no use
 _LONGEST_TEXT = 200
@@ -24,7 +25,7 @@ def keep(path: Path, payload: bytes, reason: str) -> None:
     """Add a record and the reason. OSError where the file cannot be written."""
     line = {
         "at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
-        "reason": reason,
+        "reason": without_keys(reason),
         "sha256": hash_api_key(payload.decode("utf-8", "backslashreplace")),
         "record": _without_secrets(payload),
     }
@@ -47,7 +48,8 @@ def _without_secrets(payload: bytes) -> Any:
 
 def _short(value: Any) -> Any:
     if isinstance(value, dict):
-        return {str(name)[:64]: _short(part) for name, part in list(value.items())[:20]}
+        some = list(value.items())[:20]
+        return {without_keys(str(name))[:64]: _short(part) for name, part in some}
     if isinstance(value, str):
-        return "(hidden)" if looks_like_live_key(value) else value[:_LONGEST_TEXT]
+        return without_keys(value)[:_LONGEST_TEXT]
     return value if isinstance(value, int | float | None) else "…"

@@ -8,6 +8,7 @@ from collections import Counter
 
 from qsmetrics.cliproxy_setting import Proxy
 from usage.database_trouble import DATABASE_TROUBLE
+from usage.live_keys import without_keys
 from usage.models import CollectorState
 from usage.recording import write_transaction
 
@@ -73,12 +74,15 @@ class Progress:
     def lost(self, reason: str) -> None:
         """That is, perhaps."""
         self.count(possible_losses=1)
-        self._last_loss = f"{dt.datetime.now(dt.UTC):%Y-%m-%d %H:%M:%S} UTC: {reason}"[:500]
+        self._last_loss = (
+            f"{dt.datetime.now(dt.UTC):%Y-%m-%d %H:%M:%S} UTC: {without_keys(reason)}"[:500]
+        )
         logger.warning("%s: possible loss: %s", self._proxy.name, reason)
         self._save()
 
     def _tell(self, state: str, error: str) -> None:
         """Saved and logged where it is news."""
+        error = without_keys(error)
         news = (state, error[:500]) != (self._state, self._error)
         self._state, self._error = state, error[:500]
         if news:

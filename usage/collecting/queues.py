@@ -9,6 +9,7 @@ import msgspec
 
 from qsmetrics.cliproxy_setting import Proxy
 from usage.collecting.resp import RespConnection, RespError
+from usage.live_keys import without_keys
 
 AT_ONCE = 500  # records in a batch
 _PATIENCE = 10.0  # seconds for an answer
@@ -154,7 +155,7 @@ def _payloads(status: int, body: bytes) -> list[bytes]:
 
 def _said(body: bytes) -> str:
     try:
-        return str(msgspec.json.decode(body)["error"])[:200]
+        return without_keys(str(msgspec.json.decode(body)["error"]))[:200]
     except (msgspec.DecodeError, KeyError, TypeError):
         return ""
 
@@ -167,8 +168,8 @@ def _authenticated(proxy: Proxy) -> RespConnection:
     except RespError as error:
         connection.close()
         if any(word in str(error) for word in ("invalid management key", "IP banned")):
-            raise KeyRefused(str(error)[:200]) from None
-        raise NoQueue(str(error)[:200]) from None
+            raise KeyRefused(without_keys(str(error))[:200]) from None
+        raise NoQueue(without_keys(str(error))[:200]) from None
     except (ConnectionError, TimeoutError) as error:  # something that speaks HTTP alone
         connection.close()
         raise NoQueue(str(error)) from None

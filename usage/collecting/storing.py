@@ -10,7 +10,7 @@ from django.db import DataError, IntegrityError, connection
 from usage.collecting.progress import Progress
 from usage.collecting.spool import Spool
 from usage.database_trouble import DATABASE_TROUBLE, trouble_of
-from usage.recording import record_batch
+from usage.recording import record_checked
 from usage.records import UsageRecord
 
 logger = logging.getLogger(__name__)
@@ -93,5 +93,5 @@ class SpooledStore:
                     self._bury(msgspec.json.encode(record), "the database refuses its values")
 
     def _count(self, records: list[UsageRecord]) -> None:
-        result = record_batch(records)
+        result = record_checked(records)
         self._progress.count(records=result.accepted, duplicates=result.duplicates)

@@ -9,11 +9,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TextIO
 
-from usage.identity import looks_like_live_key
+from usage.live_keys import begins_as_key, without_keys
 
 _LONGEST_TEXT = 1_000
 _HIDDEN = "(hidden: it may be a live key)"
 _HASH = re.compile(r"[0-9a-fA-F]{16,64}")
+_MODELS = ("model", "requested_model")  # of which some begin as keys do
 _KEY_COLUMNS = ("api_key", "api_key_hash")
 
 
@@ -41,7 +42,7 @@ class RejectFile:
         if self._file is None:
             self._file = os.fdopen(_private(self.path), "w", encoding="utf-8")
         shown = {name: _shown(name, value) for name, value in row.items()}
-        line = {"id": shown.pop("id", None), "reason": reason, "row": shown}
+        line = {"id": shown.pop("id", None), "reason": without_keys(reason), "row": shown}
         self._file.write(json.dumps(line, ensure_ascii=True) + "\n")
 
     def flush(self) -> None:
@@ -62,8 +63,9 @@ def _shown(column: str, value: Any) -> Any:
         return str(value)
     if not isinstance(value, str):
         return value
-    if looks_like_live_key(value.strip()):
+    if column not in _MODELS and begins_as_key(value):  # however short
         return _HIDDEN
     if column in _KEY_COLUMNS and value and not _HASH.fullmatch(value):
         return _HIDDEN
+    value = without_keys(value)
     return value if len(value) <= _LONGEST_TEXT else value[:_LONGEST_TEXT] + "…"

@@ -29,7 +29,7 @@ def record_of(row: Mapping[str, Any], zone: dt.tzinfo, now: dt.datetime) -> Usag
     values["model"] = str(values["model"] or "").strip() or "unknown"
     source = loose.text(row.get("source")) or SOURCE
     record = record_from({**values, "source": source}, now)
-    return msgspec.structs.replace(record, event_id=_event_id(row, record))
+    return msgspec.structs.replace(record, event_id=_event_id(row, values, record))
 
 
 def strict_values(row: Mapping[str, Any], zone: dt.tzinfo) -> dict[str, Any]:
@@ -47,22 +47,22 @@ def strict_values(row: Mapping[str, Any], zone: dt.tzinfo) -> dict[str, Any]:
     return values
 
 
-def _event_id(row: Mapping[str, Any], record: UsageRecord) -> int:
+def _event_id(row: Mapping[str, Any], values: Mapping[str, Any], record: UsageRecord) -> int:
     """A portal's own file keeps its events' identities; else the old id and the content count.
 
     The content is there because every old file counts its ids from 1; the file's name is not,
-    because files move.
+    because files move. Texts count as they stand in the file, whatever the guard makes of them.
     """
     known = row.get("event_id")
     if isinstance(known, int) and 0 <= known <= _LARGEST_EVENT_ID:
         return known
     content = (
         record.timestamp.isoformat(timespec="microseconds"),
-        record.model,
+        values["model"],
         record.prompt_tokens,
         record.completion_tokens,
         record.total_tokens,
-        record.request_id,
+        values["request_id"],
         record.status,
         record.latency_ms,
         record.api_key_hash,

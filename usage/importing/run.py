@@ -11,7 +11,7 @@ from usage.identity import hash_api_key
 from usage.importing.known_files import make_acquaintance
 from usage.importing.rejects import RejectFile
 from usage.importing.source import Skip, Source
-from usage.recording import record_batch
+from usage.recording import record_checked
 from usage.records import InvalidRow, UsageRecord
 
 
@@ -59,7 +59,7 @@ def import_rows(source: Source, rejects: RejectFile, account: Account) -> Iterat
             _make_acquaintance(source, records[0], account)
         unknown = _without_known(records)
         new = [each for each in unknown if account.since is None or each.timestamp >= account.since]
-        stored = record_batch(new)
+        stored = record_checked(new)
         account.add(new)
         account.left_out += len(unknown) - len(new)
         # Another import of the same file may have been faster in between.

@@ -10,8 +10,10 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
+from gunicorn.glogging import Logger
 
 from qsmetrics.setting_types import BindAddress
+from usage.log_lines import LineFormatter
 from usage.management.web.worker import Worker
 
 _BACKLOG = 1024
@@ -70,6 +72,7 @@ def run(
             "timeout": 120,
             "limit_request_line": 8190,
             "loglevel": "warning",
+            "logger_class": _Log,
             "control_socket_disable": True,
             # Nobody's headers change where a request comes from or goes to: FrontDoor judges.
             "forwarded_allow_ips": "",
@@ -96,6 +99,13 @@ def _give_memory_back() -> None:
     if mallopt is not None:
         mallopt(_M_MMAP_THRESHOLD, 1 << 20)
         mallopt(_M_TRIM_THRESHOLD, 4 << 20)
+
+
+class _Log(Logger):  # type: ignore[misc]
+    """gunicorn's own lines name addresses, which may hold a key."""
+
+    def _set_handler(self, log: Any, output: Any, fmt: Any, stream: Any = None) -> None:
+        super()._set_handler(log, output, LineFormatter(fmt._fmt, fmt.datefmt), stream)
 
 
 class _Arbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types

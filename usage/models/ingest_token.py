@@ -2,9 +2,14 @@
 
 import hashlib
 import secrets
+from collections.abc import Collection
+from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils import timezone
+
+from usage.live_keys import first_key, without_keys
 
 TOKEN_PREFIX = "qsm_"
 
@@ -36,6 +41,16 @@ class IngestToken(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self.name = without_keys(self.name)
+        super().save(*args, **kwargs)
+
+    def clean_fields(self, exclude: Collection[str] | None = None) -> None:
+        super().clean_fields(exclude)
+        if first_key(self.name) is not None:
+            advice = "This holds an API key, and names are shown: write which proxy it is."
+            raise ValidationError({"name": advice})
 
     def assign_secret(self) -> str:
         """Give an unsaved token its secret and return the text to show once."""

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 from django.core.validators import MinValueValidator
 from django.db import models
 
+from usage.live_keys import without_keys
 from usage.models.fields import UtcDateTimeField
 
 
@@ -59,6 +60,9 @@ class PriceOverride(models.Model):
         return f"{self.model_pattern} from {self.valid_from:%Y-%m-%d}"
 
     def save(self, *args: Any, **kwargs: Any) -> None:
+        # As rows have it.
+        self.model_pattern = without_keys(self.model_pattern)
+        self.provider = without_keys(self.provider)
         super().save(*args, **kwargs)
         PriceOverride.changes += 1
 

@@ -8,7 +8,7 @@ from django.db import models, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
-from usage import records
+from usage import live_keys, records
 from usage.models.fields import UtcDateTimeField
 from usage.periods import Period
 from usage.rollups import keeping
@@ -80,12 +80,14 @@ class UsageMetricQuerySet(models.QuerySet["UsageMetric"]):
         rows = list(objs)
         for row in rows:
             row.is_summed = None
+            row.take_keys_out()
         with transaction.atomic():
             made = super().bulk_create(rows, *args, **kwargs)
             keeping.add_rows([row.pk for row in made if row.pk is not None])
         return made
 
     def update(self, **values: Any) -> int:
+        values |= live_keys.changes(values)
         with transaction.atomic():
             ids = list(self.order_by("pk").values_list("pk", flat=True))
             keeping.take_out_rows(ids)
@@ -202,6 +204,7 @@ class UsageMetric(models.Model):
         return f"{self.model} at {self.timestamp:%Y-%m-%d %H:%M:%S}"
 
     def save(self, *args: Any, **kwargs: Any) -> None:
+        self.take_keys_out()
         with transaction.atomic():
             if self.pk is not None:
                 keeping.take_out_rows([self.pk])
@@ -213,3 +216,8 @@ class UsageMetric(models.Model):
         with transaction.atomic():
             keeping.take_out_rows([self.pk])
             return super().delete(*args, **kwargs)
+
+    def take_keys_out(self) -> None:
+        texts = {name: getattr(self, name) for name in records.STORED_TEXTS}
+        for name, kept in live_keys.changes(texts).items():
+            setattr(self, name, kept)

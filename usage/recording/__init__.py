@@ -3,7 +3,7 @@
 from usage.identity import hash_api_key
 from usage.recording.buffer import BufferClosed, BufferFull, UsageBuffer
 from usage.recording.idempotency import KeyReused, Post
-from usage.recording.record import record_batch, record_once, record_usage
+from usage.recording.record import record_batch, record_checked, record_once, record_usage
 from usage.recording.sums import sum_rows_up, unsummed_rows
 from usage.recording.transactions import write_transaction
 from usage.recording.writer import RecordingResult
@@ -17,6 +17,7 @@ __all__ = [
     "UsageBuffer",
     "hash_api_key",
     "record_batch",
+    "record_checked",
     "record_once",
     "record_usage",
     "sum_rows_up",

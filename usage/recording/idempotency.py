@@ -8,6 +8,8 @@ from typing import Any
 from django.db import connection
 from django.utils import timezone
 
+from usage.identity import hash_api_key
+from usage.live_keys import first_key
 from usage.models import IdempotentPost
 
 KEPT_FOR = dt.timedelta(hours=48)
@@ -29,6 +31,14 @@ class Post:
     writer: str
     key: str
     body_digest: str  # hex SHA-256
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "key", kept_key(self.key))
+
+
+def kept_key(key: str) -> str:
+    """An Idempotency-Key as the ledger keeps it: one that holds an API key as its SHA-256."""
+    return key if first_key(key) is None else f"sha256:{hash_api_key(key)}"
 
 
 def claim(post: Post, answer: dict[str, Any] | None) -> bool:

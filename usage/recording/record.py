@@ -17,10 +17,14 @@ def record_batch(rows: Iterable[UsageRecord | Mapping[str, Any]]) -> RecordingRe
     Rows are records, or mappings of the contract's row fields. InvalidRow names every fault,
     the row's place in front; a DatabaseError means that nothing was stored.
     """
-    records = priced(as_records(rows))
+    return record_checked(as_records(rows))
+
+
+def record_checked(records: Sequence[UsageRecord]) -> RecordingResult:
+    """The same for records that intake has made, which hold no key."""
     if not records:
         return RecordingResult(0, 0)
-    result = commit(Submission(records)).result
+    result = commit(Submission(priced(records))).result
     assert result is not None
     return result
 

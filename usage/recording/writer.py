@@ -13,7 +13,7 @@ from django.db import IntegrityError, transaction
 from usage import engines
 from usage.recording.cross_source import judge
 from usage.recording.insertion import insert_and_tell, insert_rows
-from usage.records import FieldError, InvalidRow, UsageRecord, record_from
+from usage.records import FieldError, InvalidRow, UsageRecord, record_from, without_keys
 from usage.rollups import tables
 from usage.rollups.aggregation import COLUMNS, TimedRow, aggregate
 
@@ -53,7 +53,9 @@ def as_records(rows: Iterable[UsageRecord | Mapping[str, Any]]) -> list[UsageRec
     faults: list[FieldError] = []
     for index, row in enumerate(rows):
         try:
-            records.append(row if isinstance(row, UsageRecord) else record_from(row, now))
+            records.append(
+                without_keys(row) if isinstance(row, UsageRecord) else record_from(row, now)
+            )
         except InvalidRow as error:
             faults += [FieldError(f"{index}.{f.field}", f.error) for f in error.faults]
     if faults:

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from usage.importing.portal.source import Source, moment
 from usage.models import IdempotentPost, IngestToken, OneTimePassword
-from usage.recording.idempotency import KEPT_FOR
+from usage.recording.idempotency import KEPT_FOR, kept_key
 
 _AT_ONCE = 500
 _USER_TEXTS = ("username", "password", "first_name", "last_name", "email")
@@ -132,7 +132,7 @@ def _ledger(source: Source, tokens: _Ids) -> None:
     posts = (
         IdempotentPost(
             writer=_writer(row["writer"], tokens),
-            key=row["key"],
+            key=kept_key(row["key"]),
             body_digest=row["body_digest"],
             answer=json.loads(row["answer"]) if row["answer"] else None,
             created_at=moment(row["created_at"]),

@@ -1,6 +1,7 @@
 """An operator's prices, and the counts of suppressed duplicates."""
 
 from usage.importing.portal.source import Source, moment
+from usage.live_keys import without_keys
 from usage.models import PriceOverride
 from usage.recording.cross_source import count_suppressed
 
@@ -14,8 +15,8 @@ def take_over_prices(source: Source) -> None:
     """Those that are not here yet; of one that is, what it says here stays."""
     for row in source.dicts("usage_priceoverride"):
         PriceOverride.objects.get_or_create(
-            model_pattern=row["model_pattern"],
-            provider=row["provider"],
+            model_pattern=without_keys(row["model_pattern"]),
+            provider=without_keys(row["provider"]),
             valid_from=moment(row["valid_from"]),
             defaults={name: row[name] for name in _PRICES},
         )
@@ -24,5 +25,5 @@ def take_over_prices(source: Source) -> None:
 def add_suppressed_pairs(source: Source) -> None:
     """Once for a file: they are added to those of here."""
     for row in source.dicts("usage_suppressedpair"):
-        pair = row["counted_source"], row["suppressed_source"]
+        pair = without_keys(row["counted_source"]), without_keys(row["suppressed_source"])
         count_suppressed({pair: row["calls"]}, {pair: moment(row["last_at"])})

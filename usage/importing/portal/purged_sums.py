@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from operator import add, sub
 from typing import Any
 
+from usage import live_keys
 from usage.importing.portal.row import COLUMNS, BadRow, moved
 from usage.importing.portal.source import PAGE, Source
 from usage.rollups import tables
@@ -32,7 +33,7 @@ def add_purged_sums(source: Source, horizon: dt.datetime) -> Iterator[int]:
         for page in _pages(source, kind, end, series):
             rest = {}
             for key, values in page.items():
-                left = tuple(map(sub, values, explained.get((kind, key), [0] * len(values))))
+                left = tuple(map(sub, values, explained.pop((kind, key), [0] * len(values))))
                 if any(value for value in left if isinstance(value, int)):
                     rest[key] = left  # of fractions a crumb of rounding may be left
             tables.add(_additions(kind, rest))
@@ -80,11 +81,16 @@ def _series(source: Source) -> _Series:
     return {
         row["id"]: (
             row["token_shift"],
-            tuple(row[name] for name in dimensions[row["grouping"]]),
+            _without_keys(row, dimensions[row["grouping"]]),
         )
         for row in source.dicts("usage_series")
         if row["grouping"] in dimensions
     }
+
+
+def _without_keys(row: dict[str, Any], dimensions: Dimensions) -> Dimensions:
+    texts = {name: row[name] for name in dimensions}
+    return tuple((texts | live_keys.changes(texts)).values())
 
 
 def _pages(source: Source, kind: _Kind, end: int, series: _Series) -> Iterator[dict[_Key, _Values]]:
@@ -94,11 +100,13 @@ def _pages(source: Source, kind: _Kind, end: int, series: _Series) -> Iterator[d
         (kind.number, end),
     )
     while rows := cursor.fetchmany(PAGE):
-        page = {}
+        page: dict[_Key, _Values] = {}
         for bucket, number, *rest in rows:
             shift, dimensions = series[number]
             key = (bucket, dimensions, shift if isinstance(kind, Rollup) else rest[0])
-            page[key] = tuple(rest[length - 3 :])
+            values = tuple(rest[length - 3 :])
+            # Without their keys, two series may have become one.
+            page[key] = tuple(map(add, page[key], values)) if key in page else values
         yield page
 
 

@@ -8,9 +8,11 @@ import msgspec
 from django.db import connection
 from msgspec import Meta
 
+from usage import live_keys
 from usage.identity import event_identity
 from usage.importing.portal.source import Row, moment
 from usage.models import UsageMetric
+from usage.records import STORED_TEXTS
 from usage.rollups.aggregation import TimedRow
 
 COLUMNS = tuple(
@@ -91,6 +93,8 @@ def moved(row: Row, fingerprint: str) -> Moved:
         raise BadRow(_explained(error)) from None
     completed_at = _moment("timestamp", checked.timestamp)
     _require_storable_text(checked)
+    texts = {name: getattr(checked, name) for name in STORED_TEXTS}
+    checked = msgspec.structs.replace(checked, **live_keys.changes(texts))
     event_id = checked.event_id
     if event_id is None:
         event_id = event_identity("portal", f"{fingerprint}|{row[0]}")

@@ -1,20 +1,28 @@
 """Rows in the contract's fields, from a portal's export or another program's JSON or CSV."""
 
 import datetime as dt
-from collections.abc import Mapping
-from functools import lru_cache
-from operator import attrgetter
+from collections.abc import Callable, Mapping
+from functools import lru_cache, partial
 from typing import Any
 
 import msgspec
 
-from usage.identity import event_identity, looks_like_live_key
+from usage.identity import event_identity
 from usage.importing.rows import strict_values
 from usage.importing.source import SOURCE, Reading, Skip
 from usage.importing.usage_files.json_values import Raw, object_of
 from usage.importing.usage_files.occurrences import Occurrences
+from usage.live_keys import begins_as_key
 from usage.pricing import GENAI_PRICES, OVERRIDE
-from usage.records import FieldError, IncomingRow, InvalidRow, UsageRecord, make_record, record_from
+from usage.records import (
+    TEXT_FIELDS,
+    FieldError,
+    IncomingRow,
+    InvalidRow,
+    UsageRecord,
+    make_record,
+    record_from,
+)
 
 # By which two rows without an event id are told apart. Never change it: a file that was imported
 # before would be imported again. A cost is not there, since prices may be corrected.
@@ -39,7 +47,6 @@ class _Row(IncomingRow, kw_only=True, gc=False):
 
 
 _row = msgspec.json.Decoder(_Row)
-_content = attrgetter(*_CONTENT)
 
 
 @lru_cache(maxsize=1024)
@@ -73,7 +80,7 @@ class NativeRows:
         if isinstance(row.timestamp, dt.datetime) and row.timestamp.tzinfo is None:
             row.timestamp = row.timestamp.replace(tzinfo=self._reading.zone)
         record = make_record(row, self._reading.now)
-        return self._finished(record, row.id, row.cost_source)
+        return self._finished(record, partial(getattr, row), row.cost_source)
 
     def of_mapping(self, row: Mapping[str, Any]) -> UsageRecord | Skip:
         """Loose types and a Go struct's names; where both spellings are given, ours wins."""
@@ -85,20 +92,26 @@ class NativeRows:
         strict = strict_values(values, self._reading.zone)
         strict |= {name: values.get(name) or None for name in ("event_id", "source")}
         record = record_from(strict, self._reading.now)
-        return self._finished(record, values.get("id"), values.get("cost_source"))
+        given = {**strict, "id": values.get("id")}
+        return self._finished(record, given.get, values.get("cost_source"))
 
-    def _finished(self, record: UsageRecord, row_id: Any, cost_source: Any) -> UsageRecord:
+    def _finished(
+        self, record: UsageRecord, given: Callable[[str], Any], cost_source: Any
+    ) -> UsageRecord:
         changes: dict[str, Any] = {}
         if record.event_id is None:
-            changes["event_id"] = self._identity(record, row_id)
-        if not record.source or "@" in record.source or looks_like_live_key(record.source):
+            changes["event_id"] = self._identity(record, given)
+        if not record.source or "@" in record.source or begins_as_key(record.source):
             changes["source"] = SOURCE
         if record.cost_usd is not None and cost_source in _PRICED:
             changes["cost_source"] = cost_source
         return msgspec.structs.replace(record, **changes) if changes else record
 
-    def _identity(self, record: UsageRecord, row_id: Any) -> int:
-        content = "\x1f".join(["" if part is None else str(part) for part in _content(record)])
+    def _identity(self, record: UsageRecord, given: Callable[[str], Any]) -> int:
+        """Texts count as they stand in the file, whatever the guard makes of them."""
+        parts = [given(name) if name in TEXT_FIELDS else getattr(record, name) for name in _CONTENT]
+        content = "\x1f".join(["" if part is None else str(part) for part in parts])
+        row_id = given("id")
         if isinstance(row_id, int | str) and row_id != "":
             return event_identity(SOURCE, f"row|{row_id}|{content}")
         times = self._occurrences.before(event_identity(SOURCE, content))

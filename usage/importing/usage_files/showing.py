@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from usage.identity import looks_like_live_key
+from usage.live_keys import without_keys
 
 _HIDDEN = "(hidden)"
 _LONGEST = 100
@@ -32,6 +32,6 @@ def _safe(value: Any) -> Any:
         return value
     if isinstance(value, int) and abs(value) < _LARGEST:
         return value
-    if not isinstance(value, str) or "@" in value or looks_like_live_key(value.strip()):
+    if not isinstance(value, str) or "@" in value:
         return _HIDDEN
-    return value[:_LONGEST]
+    return without_keys(value)[:_LONGEST]
