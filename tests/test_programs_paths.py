@@ -1,6 +1,7 @@
 """Programs get JSON: every way in, however it is written, over a socket, whatever goes wrong."""
 
 import http.client
+import time
 
 import pytest
 from django.urls import URLPattern, get_resolver
@@ -8,7 +9,7 @@ from django.urls.resolvers import RoutePattern
 
 from qsmetrics.answers import DASHBOARD_PATH, DOCS_PATH
 from qsmetrics.front_door import is_for_programs
-from tests.serving import serving
+from tests.serving import launch, serving
 
 PAGES = {DASHBOARD_PATH, DOCS_PATH}
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND"]
@@ -118,3 +119,21 @@ def test_a_page_tells_nobody_that_it_moved(portal):
     connection.request("GET", "//evil.example/admin")
     assert "//evil" not in (connection.getresponse().headers.get("Location") or "")
     connection.close()
+
+
+def test_a_portal_below_a_path_answers_json_beside_it(tmp_path):
+    portal = launch(tmp_path, SCRIPT_NAME="/usage")
+    try:
+        deadline = time.monotonic() + 30
+        while not portal.port and time.monotonic() < deadline:
+            time.sleep(0.05)
+        inside = portal.request("GET", "/usage//_qs/health/")
+        beside = portal.request("GET", "/_qs/health", headers=BROWSER)
+        admin = portal.request("GET", "/usage/admin")
+    finally:
+        portal.stop()
+        portal.process.stdout.close()
+    assert inside.status == 200
+    assert admin.headers["Location"] == "/usage/admin/"
+    error = {"error": "nothing is here: the portal lives below another path"}
+    assert (beside.status, beside.json()) == (404, error)

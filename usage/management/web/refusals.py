@@ -10,6 +10,7 @@ _STATUSES = {
     errors.UnsupportedTransferCoding: (501, "use Transfer-Encoding: chunked or none"),
     errors.ExpectationFailed: (417, "leave the Expect header out"),
     errors.ForbiddenProxyRequest: (403, "proxy requests are not served"),
+    errors.ConfigurationProblem: (404, "nothing is here: the portal lives below another path"),
 }
 
 
@@ -30,4 +31,5 @@ HEAD_TOO_LONG = answer(431, "the headers are too long")
 NO_REQUEST = answer(400, "this is not a well-formed request: speak HTTP/1.1, without TLS")
 TOO_SLOW = answer(408, "the request came too slowly: send it again, all at once")
 TOO_MANY = answer(503, "too many such requests at once: send it again shortly", "Retry-After: 5")
+FAILED = answer(500, "something failed here; the portal's log says what")
 GO_AHEAD = b"HTTP/1.1 100 Continue\r\n\r\n"

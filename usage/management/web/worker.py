@@ -280,7 +280,10 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         return peer.arrival.is_whole and is_of_the_same_lane
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
-        if not isinstance(exc, errors.ParseException):
-            super().handle_error(req, client, addr, exc)
-        elif isinstance(client, PeerSocket):
-            client.say(refusals.of_malformed(exc))
+        if isinstance(exc, errors.ParseException):
+            said = refusals.of_malformed(exc)
+        else:  # gunicorn's own page would be HTML
+            self.log.error("a request failed outside Django", exc_info=exc)
+            said = refusals.FAILED
+        if isinstance(client, PeerSocket):
+            client.say(said)
