@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db import connection
 
+from usage import engines
 from usage.models import UsageMetricQuerySet
 
 Sql = tuple[str, list[Any]]
@@ -28,8 +29,10 @@ def one_of(column: str, numbers: Sequence[int]) -> Sql:
     """`column IN (…)` for any count of numbers."""
     if connection.vendor == "sqlite":
         return f"{column} IN (SELECT value FROM json_each(%s))", [json.dumps(numbers)]
-    # Without + 0 PostgreSQL would go through the index once for each number.
-    return f"{column} + 0 = ANY(%s::bigint[])", [list(numbers)]
+    # Without + 0 PostgreSQL would go through the index once for each number; with it Citus would
+    # ask the nodes of all series.
+    any_plan = "" if engines.is_distributed() else " + 0"
+    return f"{column}{any_plan} = ANY(%s::bigint[])", [list(numbers)]
 
 
 def each_of(given: str, table: str, conditions: str, index: str = "") -> str:
@@ -39,6 +42,8 @@ def each_of(given: str, table: str, conditions: str, index: str = "") -> str:
     """
     if connection.vendor == "sqlite":
         return f"FROM {given} CROSS JOIN {table} {by_index(index)} WHERE {conditions}"
+    if engines.is_distributed():  # which takes a LATERAL with OFFSET apart, and then refuses it
+        return f"FROM {given} CROSS JOIN {table} WHERE {conditions}"
     # PostgreSQL takes every range for a large part of the table. OFFSET keeps it from reading
     # all of that instead of looking up each.
     rows = f"SELECT * FROM {table} WHERE {conditions} OFFSET 0"
