@@ -255,3 +255,11 @@ def test_it_begins_with_what_djangos_own_log_holds(alice):
         (*of_token, ""),
     ]
     assert UsageMetric.objects.count() == 0
+
+
+def test_an_api_key_in_a_name_is_not_kept_in_it(alice):
+    key = "sk-ant-api03-" + "Ab1" * 20
+    audit_trail.note_in_admin(alice, audit_trail.ADDED, [Group(pk=1, name=key)], f"Name: {key}")
+    entry = AuditEntry.objects.get()
+    assert entry.object_name.startswith("sk-…")
+    assert key[13:] not in entry.object_name + entry.detail

@@ -18,6 +18,7 @@ class UsageFilter:
     api_key_hashes: tuple[str, ...] = ()
     providers: tuple[str, ...] = ()
     statuses: tuple[str, ...] = ()
+    users: tuple[str, ...] = ()  # of raw rows only: no sum knows them
 
     @property
     def dimensions(self) -> set[str]:
@@ -27,6 +28,7 @@ class UsageFilter:
             "api_key_hash": self.api_key_hashes,
             "provider": self.providers,
             "status": self.statuses,
+            "user": self.users,
         }
         return {column for column, values in restricted.items() if values}
 
@@ -51,4 +53,5 @@ class UsageFilter:
             .for_keys(self.api_key_hashes)
             .for_providers(self.providers)
             .with_status(self.statuses)
+            .for_users(self.users)
         )

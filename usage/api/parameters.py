@@ -25,10 +25,10 @@ def usage_filter(query: QueryDict) -> UsageFilter:
         raise ApiError(400, "`from` is later than `to`: swap them", parameter="from")
     return UsageFilter(
         period=period,
-        models=_texts(query, "model"),
-        api_key_hashes=_texts(query, "api_key_hash", as_kept=clean_hash),
-        providers=_texts(query, "provider"),
-        statuses=_texts(query, "status"),
+        models=texts(query, "model"),
+        api_key_hashes=texts(query, "api_key_hash", as_kept=clean_hash),
+        providers=texts(query, "provider"),
+        statuses=texts(query, "status"),
     )
 
 
@@ -89,7 +89,7 @@ def _moment(query: QueryDict, name: str) -> dt.datetime | None:
         raise ApiError(400, f"`{name}` {error}", parameter=name) from None
 
 
-def _texts(
+def texts(
     query: QueryDict, name: str, as_kept: Callable[[str], str] = without_keys
 ) -> tuple[str, ...]:
     """As rows keep them: whoever asks for a key finds what is kept in its place."""

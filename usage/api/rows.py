@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+from dataclasses import replace
 from typing import Any
 
 from django.http.response import HttpResponseBase
@@ -18,7 +19,7 @@ from usage.queries import NewestRows, Position
 
 DEFAULT_LIMIT = 100
 MOST_ROWS = 1000
-_OTHERS = ("limit", "cursor", "format", "with_excluded")
+_OTHERS = ("user", "limit", "cursor", "format", "with_excluded")
 _FORMATS = ("json", "csv", "ndjson")
 _MEDIA_TYPES = {"text/csv": "csv", "application/x-ndjson": "ndjson"}
 
@@ -38,7 +39,8 @@ class RowsNegotiation(DefaultContentNegotiation):
 def list_or_export(request: Request) -> HttpResponseBase:
     query = request.query_params
     parameters.refuse_unknown(query, [*parameters.FILTERS, *_OTHERS])
-    wanted_rows = parameters.usage_filter(query)
+    users = parameters.texts(query, "user")
+    wanted_rows = replace(parameters.usage_filter(query), users=users)
     with_excluded = parameters.flag(query, "with_excluded")
     rows = NewestRows(wanted_rows, export.COLUMNS, with_excluded=with_excluded)
     wanted = parameters.single(query, "format") or _accepted_export(request) or "json"

@@ -192,6 +192,7 @@ LIST_USAGE = extend_schema(
         *_FILTERS,
         _parameter("limit", "Rows a page, 1 to 1000; default 100.", kind=OpenApiTypes.INT),
         _parameter("cursor", "The next_cursor of the page before."),
+        _parameter("user", "Exactly this name; repeatable.", many=True),
         _parameter("with_excluded", "true adds rows that no figure counts."),
         _parameter("format", "`json` pages; `csv` or `ndjson` exports everything."),
     ],

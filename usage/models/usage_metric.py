@@ -50,6 +50,9 @@ class UsageMetricQuerySet(models.QuerySet["UsageMetric"]):
     def for_providers(self, names: Sequence[str]) -> Self:
         return self.filter(provider__in=names) if names else self
 
+    def for_users(self, names: Sequence[str]) -> Self:
+        return self.filter(user__in=names) if names else self
+
     def with_status(self, patterns: Sequence[str]) -> Self:
         """Rows that match any pattern: `429`, a class such as `4xx`, or `error`."""
         wanted = Q()
@@ -127,6 +130,10 @@ class UsageMetricQuerySet(models.QuerySet["UsageMetric"]):
                 some = self.model.objects.filter(pk__in=ids[start : start + _IDS_AT_ONCE])
                 deleted += some.delete_but_keep_sums()
         return deleted, {self.model._meta.label: deleted} if deleted else {}
+
+    def update_but_keep_sums(self, **values: Any) -> int:
+        """Of columns that no sum knows. How many rows changed."""
+        return super().update(**values)
 
     def delete_but_keep_sums(self) -> int:
         """For purging: history keeps its figures. How many rows went."""

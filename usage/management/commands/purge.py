@@ -12,13 +12,17 @@ from tqdm import tqdm
 
 from usage import audit_trail, retention
 from usage.management.durations import parse_age
+from usage.management.erasing import Erasing
 from usage.management.portal_command import PortalCommand, breaks_off
 from usage.periods import rfc3339
 from usage.retention import Expired
 
 
 class Command(PortalCommand):
-    help = "Remove rows past their age while the portal goes on, and shrink the SQLite file."
+    help = (
+        "Remove rows past their age while the portal goes on, and shrink the SQLite file; or take "
+        "a person's name out of all rows."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)
@@ -36,8 +40,31 @@ class Command(PortalCommand):
         parser.add_argument(
             "--no-vacuum", action="store_true", help="leave the freed space to later rows"
         )
+        parser.add_argument(
+            "--user",
+            metavar="NAME",
+            help="remove no row, but this name from the field `user` of all rows",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["user"] is not None:
+            self._erase(options)
+        else:
+            self._purge(options)
+
+    def _erase(self, options: dict[str, Any]) -> None:
+        if options["older_than"] is not None or options["summaries"]:
+            raise CommandError(
+                "--user goes with neither --older-than nor --summaries: it takes the name out of "
+                "the rows of all times, and no sum has it."
+            )
+        erasing = Erasing(self, options["user"])
+        if options["dry_run"]:
+            erasing.would_do()
+        else:
+            erasing.run()
+
+    def _purge(self, options: dict[str, Any]) -> None:
         cutoff = self._cutoff(options["older_than"])
         if cutoff is None:
             self.stdout.write(

@@ -1,0 +1,85 @@
+"""`purge --user NAME` on the command line: what is refused, what is said, what is noted."""
+
+import time
+
+from django.core.management.base import BaseCommand, CommandError
+from tqdm import tqdm
+
+from usage import audit_trail, retention
+from usage.live_keys import without_keys
+from usage.management.portal_command import breaks_off
+
+
+class Erasing:
+    """One person's name, and how many rows it was taken out of."""
+
+    def __init__(self, command: BaseCommand, user: str) -> None:
+        self._command = command
+        self._user = _checked(user)
+        self._rows = 0
+
+    def would_do(self) -> None:
+        count = retention.rows_of(self._user).count()
+        if count:
+            self._say(f"Would take the name out of {_rows(count)}, which go on counting.")
+        else:
+            self._say_nobody()
+
+    def run(self) -> None:
+        """Noted in the audit trail, by a fingerprint, however far it came."""
+        began = time.monotonic()
+        with breaks_off(self._so_far):
+            try:
+                self._erase()
+            finally:
+                self._note()
+        if self._rows:
+            seconds = time.monotonic() - began
+            self._say(
+                f"Took the name out of {_rows(self._rows)} in {seconds:.1f} s; they go on "
+                "counting. Backups, exports and the files beside the database are yours to see "
+                "to: docs/people.md says which."
+            )
+        else:
+            self._say_nobody()
+
+    def _erase(self) -> None:
+        is_shown = self._command.stderr.isatty()
+        total = retention.rows_of(self._user).count() if is_shown else None
+        with tqdm(total=total, unit=" rows", unit_scale=True, disable=not is_shown) as bar:
+            for done in retention.erase_user(self._user):
+                self._rows += done
+                bar.update(done)
+
+    def _note(self) -> None:
+        if self._rows:
+            name = retention.fingerprint(self._user)
+            what = f"A person's name, of fingerprint {name}, from {_rows(self._rows)}."
+            audit_trail.note_command("purge --user", audit_trail.ERASED, what)
+
+    def _so_far(self) -> str:
+        if not self._rows:
+            return "Nothing was erased."
+        return f"{_rows(self._rows)} had been done; run this again for the rest."
+
+    def _say_nobody(self) -> None:
+        self._say("No row has exactly that name in its field `user`: nothing was to be done.")
+
+    def _say(self, text: str) -> None:
+        self._command.stdout.write(text)
+
+
+def _checked(user: str) -> str:
+    if not user:
+        raise CommandError("--user is empty: write the name as rows have it in `user`.")
+    if len(user) > retention.LONGEST_NAME:
+        raise CommandError(
+            f"--user is longer than {retention.LONGEST_NAME}: no row has such a name."
+        )
+    if "\0" in user or any(0xD800 <= ord(character) < 0xE000 for character in user):
+        raise CommandError("--user holds characters that no row has: write the name in UTF-8.")
+    return without_keys(user)  # as rows keep it
+
+
+def _rows(count: int) -> str:
+    return "1 row" if count == 1 else f"{count:,} rows"
