@@ -20,6 +20,7 @@ pytestmark = pytest.mark.django_db
 
 PROTOBUF = "application/x-protobuf"
 JSON = "application/json"
+LANGFUSE = "/api/public/otel/v1/traces"
 CALL = {"gen_ai.request.model": "gpt-5", "gen_ai.usage.input_tokens": 3}
 TOO_MANY = {"gen_ai.request.model": "gpt-5", "gen_ai.usage.input_tokens": 2**60}
 
@@ -31,11 +32,25 @@ def post(client: Any, body: bytes, media_type: str = PROTOBUF, path: str = "/v1/
 
 @pytest.mark.parametrize(
     ("body", "media_type", "answer"),
-    [(b"", PROTOBUF, b""), (b"{}", JSON, b"{}"), (b"", JSON, b"{}"), (b" ", JSON, b"{}")],
+    [(b"", PROTOBUF, b""), (b"{}", JSON, b"{}"), (b" {}\n", JSON, b"{}")],
 )
-def test_an_empty_request_is_a_good_one(client, body: bytes, media_type: str, answer: bytes):
-    found = post(client, body, media_type)
-    assert (found.status_code, found.content, found["Content-Type"]) == (200, answer, media_type)
+@pytest.mark.parametrize("path", ["/v1/traces", "/v1/logs", "/v1/metrics"])
+def test_an_empty_request_is_a_good_one(
+    client, path: str, body: bytes, media_type: str, answer: bytes
+):
+    for sent, extra in ((body, {}), (gzip.compress(body), {"HTTP_CONTENT_ENCODING": "gzip"})):
+        found = post(client, sent, media_type, path, **extra)
+        told = (found.status_code, found.content, found["Content-Type"])
+        assert told == (200, answer, media_type)
+
+
+@pytest.mark.parametrize("body", [b"", b" \r\n\t"])
+@pytest.mark.parametrize("path", ["/v1/traces", "/v1/logs", "/v1/metrics", LANGFUSE])
+def test_nothing_is_no_request_in_json(client, path: str, body: bytes):
+    for sent, extra in ((body, {}), (gzip.compress(body), {"HTTP_CONTENT_ENCODING": "gzip"})):
+        found = post(client, sent, JSON, path, **extra)
+        assert found.status_code == 400
+        assert "the body is empty: send" in found.json()["message"]
 
 
 def test_what_can_be_stored_is_and_the_rest_is_told(client):
@@ -124,9 +139,6 @@ def token() -> str:
 def basic(user: str, password: str) -> dict[str, str]:
     pair = base64.b64encode(f"{user}:{password}".encode()).decode()
     return {"HTTP_AUTHORIZATION": f"Basic {pair}"}
-
-
-LANGFUSE = "/api/public/otel/v1/traces"
 
 
 @pytest.mark.parametrize(

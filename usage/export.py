@@ -10,6 +10,7 @@ from typing import Any
 
 from django.http import StreamingHttpResponse
 
+from usage import spreadsheets
 from usage.long_requests import WhileSent, places
 from usage.models import UsageMetric, UsageMetricQuerySet
 from usage.periods import rfc3339
@@ -19,8 +20,6 @@ COLUMNS = tuple(
 )
 Row = tuple[Any, ...]
 _CHUNK = 2000
-# A spreadsheet would run a cell that begins so.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def download(rows: Iterable[Row], wanted: str, name: str = "usage") -> StreamingHttpResponse:
@@ -82,6 +81,4 @@ def csv_lines(rows: Iterable[Row]) -> Iterator[str]:
 def _cell(value: Any) -> Any:
     if isinstance(value, dt.datetime):
         return rfc3339(value)
-    if isinstance(value, str) and value.startswith(_FORMULA):
-        return "'" + value
-    return value
+    return spreadsheets.as_text(value) if isinstance(value, str) else value

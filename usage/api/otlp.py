@@ -95,7 +95,12 @@ def _first_fault(rows: ParsedRows) -> str:
 
 def _drop(posted: HttpRequest, encoding: Any) -> bytes:
     with room.share() as share:
-        parse_with(lambda pieces, _: [None for _ in pieces], posted, share)
+        parse_with(
+            # Of what is dropped, only the beginning of each piece is held.
+            lambda pieces, _: encoding.refuse_empty(b"".join(each.strip()[:1] for each in pieces)),
+            posted,
+            share,
+        )
     answer: bytes = encoding.answer(0, "")
     return answer
 

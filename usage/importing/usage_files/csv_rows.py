@@ -1,7 +1,6 @@
 """CSV with a header in the names of row fields, or of an older tool's events."""
 
 import csv
-import re
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
@@ -14,10 +13,9 @@ from usage.importing.usage_files.lines import Line, text_of
 from usage.importing.usage_files.native_row import NativeRows, is_native, our_name
 from usage.importing.usage_files.showing import shown
 from usage.records import InvalidRow, UsageRecord
+from usage.spreadsheets import as_meant
 
 _DELIMITERS = (",", ";", "\t")
-# Exports put an apostrophe before a cell that a spreadsheet would run.
-_QUOTED_FORMULA = re.compile("'[=+\\-@\t\r]")
 
 
 class Header:
@@ -33,7 +31,7 @@ class Header:
         cells = _cells(line, self._delimiter)
         if len(cells) != len(self.names):
             raise InvalidRow.whole(f"has {len(cells)} cells, the header has {len(self.names)}")
-        return {name: _plain(cell) or None for name, cell in zip(self.names, cells, strict=True)}
+        return {name: as_meant(cell) or None for name, cell in zip(self.names, cells, strict=True)}
 
 
 def header_of(line: bytes) -> Header | None:
@@ -101,7 +99,3 @@ def _cells(line: bytes, delimiter: str) -> list[str]:
         raise InvalidRow.whole(
             "is no line of CSV: a quote is open, or a cell is too long"
         ) from None
-
-
-def _plain(cell: str) -> str:
-    return cell[1:] if _QUOTED_FORMULA.match(cell) else cell

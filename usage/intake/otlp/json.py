@@ -76,10 +76,11 @@ _request = msgspec.json.Decoder(_Request)
 
 def spans(body: bytes) -> Iterator[Span]:
     """The spans of a request; MalformedBody if it is none."""
+    refuse_empty(body)
     if body.count(b"{") > _MOST_OBJECTS:
         raise TooManyRows
     try:
-        request = _request.decode(body.strip() or b"{}")  # a connection that is only tried
+        request = _request.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise MalformedBody("the body is not an OTLP trace request in JSON") from None
     for group in request.resource_spans or ():
@@ -104,6 +105,12 @@ def spans(body: bytes) -> Iterator[Span]:
                         if is_known_event(event.name)
                     ],
                 )
+
+
+def refuse_empty(body: bytes) -> None:
+    """Nothing is no JSON."""
+    if not body.strip():
+        raise MalformedBody("the body is empty: send an OTLP request in JSON, {} at the least")
 
 
 def answer(rejected: int, message: str) -> bytes:

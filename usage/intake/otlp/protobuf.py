@@ -42,6 +42,10 @@ def spans(body: bytes) -> Iterator[Span]:
         raise MalformedBody("the body is not an OTLP trace request in protobuf") from None
 
 
+def refuse_empty(body: bytes) -> None:
+    """Nothing is a request without parts."""
+
+
 def answer(rejected: int, message: str) -> bytes:
     """What a request is answered; `rejected` spans were not stored, for the reason given."""
     if not rejected:
