@@ -8,11 +8,13 @@ from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
 
+from qsmetrics import private_files
+
 
 def prepare(folder: Path) -> None:
     """Make the folder; ImproperlyConfigured says what to change where that fails."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=private_files.FOLDER, parents=True, exist_ok=True)
     except OSError as error:
         raise ImproperlyConfigured(
             f"the folder {folder} cannot be made ({error.strerror}): make the one above it "
@@ -32,7 +34,7 @@ def prepare_database(path: Path) -> None:
         return
     try:
         # It holds sessions and password hashes; SQLite gives its log the same mode.
-        path.touch(mode=0o600)
+        path.touch(mode=private_files.FILE)
         with closing(sqlite3.connect(path)) as database:
             database.executescript("PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL;")
     except (OSError, sqlite3.Error) as error:
@@ -79,7 +81,7 @@ def kept_secret_key(folder: Path) -> str:
 def _make_key(path: Path) -> None:
     """Write to a private file, then link it in place: the first of two makers wins whole."""
     draft = path.with_name(f".secret_key.{os.getpid()}.{secrets.token_hex(4)}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, private_files.FILE)
     try:
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
             file.write(secrets.token_urlsafe(50))

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 
-from qsmetrics import __version__, configuration, data_folder
+from qsmetrics import __version__, configuration, data_folder, private_files
 from qsmetrics import setting_types as types
 from qsmetrics.cliproxy_setting import proxies_of
 from qsmetrics.trusted_proxies import trusted_proxies
@@ -82,6 +82,7 @@ DEBUG = _config.get("METRICS_DEBUG", types.boolean)
 SECRET_KEY = _config.get("SECRET_KEY", str) or data_folder.kept_secret_key(
     METRICS_STORAGE_PATH.parent
 )
+private_files.mend(METRICS_STORAGE_PATH)
 _own_addresses = [] if METRICS_BIND_ADDRESS.is_loopback else types.own_addresses()
 _named_hosts = _config.get("METRICS_ALLOWED_HOSTS", types.host_names)
 ALLOWED_HOSTS = sorted(

@@ -7,7 +7,9 @@ from django.core.wsgi import get_wsgi_application
 from qsmetrics.chunked_bodies import ChunkedBodies
 from qsmetrics.front_door import FrontDoor
 from qsmetrics.head_answers import HeadAnswers
+from qsmetrics.private_files import make_files_private_from_now_on
 from qsmetrics.slow_bodies import SlowBodies
 
+make_files_private_from_now_on()
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "qsmetrics.settings")
 application = HeadAnswers(FrontDoor(SlowBodies(ChunkedBodies(get_wsgi_application()))))

@@ -9,6 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from qsmetrics import configuration
+from qsmetrics.private_files import make_files_private_from_now_on
 from usage.database_trouble import DATABASE_TROUBLE, trouble_of
 
 INTERRUPTED = 130  # what shells make of a program that Ctrl-C ended
@@ -27,6 +28,8 @@ class PortalCommand(BaseCommand):
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         """On the command line an error is its sentence and exit status, nothing more."""
+        if self._is_on_command_line:
+            make_files_private_from_now_on()
         try:
             return super().execute(*args, **options)
         except CommandError as error:

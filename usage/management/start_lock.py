@@ -1,11 +1,14 @@
 """One start at a time: two that set up the same database at once would trip over each other."""
 
 import fcntl
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from django.db import connection
+
+from qsmetrics import private_files
 
 _ADVISORY_KEY = 7_331_081  # any number, as long as every portal takes the same
 
@@ -22,6 +25,7 @@ def only_start() -> Iterator[None]:
                 cursor.execute("SELECT pg_advisory_unlock(%s)", [_ADVISORY_KEY])
         return
     folder = Path(str(connection.settings_dict["NAME"])).resolve().parent
-    with (folder / ".starting").open("w") as file:
+    flags = os.O_WRONLY | os.O_CREAT
+    with open(os.open(folder / ".starting", flags, private_files.FILE), "w") as file:  # noqa: PTH123
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
