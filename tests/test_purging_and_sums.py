@@ -64,6 +64,15 @@ def test_rows_of_plain_sql_are_in_the_sums_before_they_go():
     assert sum(UsageRollup.objects.filter(rollup=3).values_list("requests", flat=True)) == 2
 
 
+@pytest.mark.parametrize("time", ["2024-01-15 12:00:00", "2024-01-15T12:00:00Z"])
+def test_a_row_of_plain_sql_goes_however_its_time_is_spelled(time):
+    with connection.cursor() as cursor:
+        cursor.execute("INSERT INTO usage_metrics (timestamp, model) VALUES (%s, 'm')", [time])
+    removed = [*retention.remove_expired_rows(NOON + dt.timedelta(microseconds=1))]
+    assert sum(each.rows for each in removed) == 1
+    assert not UsageMetric.objects.exists()
+
+
 def test_a_row_of_plain_sql_that_comes_during_the_purge_is_in_the_sums_too(monkeypatch):
     store({"timestamp": NOON})
     move = retention.expiry.move_purge_horizon

@@ -73,9 +73,9 @@ def remove_expired_rows(cutoff: dt.datetime) -> Iterator[Expired]:
     The sums stay. A row that comes in meanwhile with an older time than those already removed
     waits for the next purge.
     """
+    add_waiting_rows_to_sums()  # which writes their times so that they can be compared
     if not UsageMetric.objects.filter(timestamp__lt=cutoff).exists():
         return
-    add_waiting_rows_to_sums()
     move_purge_horizon(cutoff)
     if engines.is_hypertable():
         for start, end in chunks.ends_until(cutoff):
