@@ -55,7 +55,6 @@ def convert() -> None:
     if engine() in {"timescaledb", "citus"}:
         call_command(f"enable_{engine()}", verbosity=0)
         engines.forget()
-        connection.close()  # as portals start anew
 
 
 @contextmanager

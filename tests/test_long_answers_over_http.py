@@ -4,11 +4,13 @@ import datetime as dt
 import http.client
 import json
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from benchmarks import processes
 from tests.serving import Portal, manage, serving
 
 HOURS = 21_000
@@ -59,3 +61,24 @@ def test_a_client_that_leaves_gives_its_turn_back(portal: Portal):
         connection.close()
     assert portal.request("HEAD", "/_qs/metrics").status == 200
     assert len(portal.request("GET", "/_qs/metrics").json()["timeseries"]) == HOURS
+
+
+def test_eight_large_questions_at_once_leave_memory_and_posts_alone(portal: Portal):
+    paths = [
+        "/_qs/metrics",
+        "/_qs/metrics?model=m",
+        "/_qs/metrics?from=2023-06-01&fill=true&group_by=status&compare=previous",
+        "/_qs/metrics?interval=15m",
+        "/_qs/metrics?interval=15m&from=2025-01-01&tz=Asia/Kathmandu",
+        "/_qs/metrics/prometheus",
+        "/_qs/usage?format=csv",
+        "/?range=all",
+    ]
+    with ThreadPoolExecutor(len(paths)) as askers:
+        answers = [askers.submit(portal.request, "GET", path) for path in 3 * paths]
+        row = {"model": "m", "timestamp": FIRST.isoformat()}
+        posted = [portal.request("POST", "/_qs/usage", row).status for _ in range(10)]
+    assert posted == [201] * 10
+    assert {answer.result().status for answer in answers} <= {200, 400, 503}
+    assert sum(answer.result().status == 200 for answer in answers) >= len(paths)
+    assert max(processes.peak_bytes(worker) for worker in portal.workers()) < 250 * 2**20

@@ -11,6 +11,7 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from usage.models import CollectorState, SuppressedPair
+from usage.queries import turns
 from usage.recording import record_batch
 
 pytestmark = pytest.mark.django_db
@@ -28,7 +29,7 @@ def families(client, query: str = "") -> dict[str, Any]:
     answer = client.get(PATH + query)
     assert answer.status_code == 200
     assert answer["Content-Type"] == "application/openmetrics-text; version=1.0.0; charset=utf-8"
-    text = answer.content.decode()
+    text = answer.getvalue().decode()
     return {family.name: family for family in text_string_to_metric_families(text)}
 
 
@@ -166,3 +167,15 @@ def test_the_grafana_dashboard_asks_for_what_there_is(client):
     used = {name for query in asked for name in re.findall(r"qsmetrics_\w+", query)}
     assert len(asked) > 8
     assert used <= names
+
+
+def test_a_scrape_takes_its_turn_among_dear_questions(client, monkeypatch):
+    record_batch([row()])
+    monkeypatch.setattr(turns, "PATIENCE_SECONDS", 0.05)
+    monkeypatch.setattr(turns, "DEAR_FROM", 1)
+    with turns.Turn() as one, turns.Turn() as other:
+        one.take_for(1)
+        other.take_for(1)
+        refused = client.get(PATH)
+        assert (refused.status_code, refused["Retry-After"]) == (503, "5")
+    assert client.get(PATH).getvalue().endswith(b"\n# EOF\n")

@@ -3,7 +3,7 @@
 https://prometheus.io/docs/specs/om/open_metrics_spec/
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 CONTENT_TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 _ESCAPED = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
@@ -50,8 +50,11 @@ def histogram_samples(
     ]
 
 
-def document(families: Iterable[list[str]]) -> str:
-    return "\n".join([*(line for each in families for line in each), "# EOF", ""])
+def document(families: Iterable[list[str]]) -> Iterator[bytes]:
+    """A piece for each family, and the end that tells a whole document from one cut off."""
+    for lines in families:
+        yield "\n".join([*lines, ""]).encode()
+    yield b"# EOF\n"
 
 
 def _number(value: float) -> str:

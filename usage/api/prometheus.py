@@ -2,10 +2,10 @@
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from itertools import accumulate
 
-from django.http import HttpResponse
+from django.http.response import HttpResponseBase
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
@@ -13,9 +13,10 @@ from qsmetrics import __version__
 from usage import openmetrics
 from usage.api import parameters
 from usage.api.schema import PROMETHEUS
+from usage.api.streaming import streamed
 from usage.models import CollectorState, SuppressedPair
 from usage.openmetrics import counter, gauge, histogram_samples, labels
-from usage.queries import Bins, Counters, Dimensions, Figures, usage_counters
+from usage.queries import Bins, Counters, Dimensions, Figures, Turn, usage_counters
 from usage.rollups.bins import GROWTH, SMALLEST
 from usage.statuses import is_failure
 
@@ -43,12 +44,17 @@ _BOUNDS = range(84, 224, 7)
 
 class PrometheusView(APIView):
     @PROMETHEUS
-    def get(self, request: Request) -> HttpResponse:
+    def get(self, request: Request) -> HttpResponseBase:
         query = request.query_params
         parameters.refuse_unknown(query, ["keys"])
         with_keys = parameters.choice(query, "keys", ("true", "false"), "true") == "true"
-        text = openmetrics.document(_families(usage_counters(with_keys=with_keys)))
-        return HttpResponse(text, content_type=openmetrics.CONTENT_TYPE)
+        return streamed(_pieces(with_keys=with_keys), openmetrics.CONTENT_TYPE)
+
+
+def _pieces(*, with_keys: bool) -> Generator[bytes]:
+    """A family at a time: together they are much larger than what they are made of."""
+    with Turn() as turn:
+        yield from openmetrics.document(_families(usage_counters(turn, with_keys=with_keys)))
 
 
 def _families(counters: Counters) -> Iterator[list[str]]:

@@ -16,10 +16,11 @@ from usage.queries.figures import Figures, added
 from usage.queries.percentiles import BIN_SUMS
 from usage.queries.reading import gathered
 from usage.queries.scope import FIRST, LAST
-from usage.queries.sums import Dimensions
+from usage.queries.sums import Dimensions, Source
+from usage.queries.turns import Turn
 from usage.queries.waiting import add_waiting_rows
 from usage.rollups.bins import CHUNK
-from usage.rollups.declarations import KEY, MODEL, OFFER, Grouping
+from usage.rollups.declarations import KEY, MODEL, Grouping
 from usage.snapshots import read_snapshot
 
 Bins = dict[int, int]  # how many requests had a value in that logarithmic bin
@@ -35,39 +36,47 @@ class Counters:
     ttfts: dict[Dimensions, Bins]
 
 
-def usage_counters(*, with_keys: bool = True) -> Counters:
-    """Of one moment. What plain SQL has just written counts as soon as the sums hold it."""
+def usage_counters(turn: Turn, *, with_keys: bool = True) -> Counters:
+    """Of one moment. What plain SQL has just written counts as soon as the sums hold it.
+
+    NoPlaceFree when it is dear, and others are that take the `turn`.
+    """
     add_waiting_rows()
     with read_snapshot():
+        sources = {each: _source(each) for each in ((MODEL, KEY) if with_keys else (MODEL,))}
+        turn.take_for(sum(source.cost for source in sources.values()))
         return Counters(
-            by_model=_figures(MODEL),
-            by_key=_figures(KEY) if with_keys else {},
+            by_model=_figures(sources[MODEL], MODEL),
+            by_key=_figures(sources[KEY], KEY) if with_keys else {},
             latencies=_bins("latency_ms"),
             ttfts=_bins("ttft_ms"),
         )
 
 
-def _figures(grouping: Grouping) -> dict[Dimensions, Figures]:
+def _source(grouping: Grouping) -> Source:
     widest = next(iter(rollups_of(grouping).values()))
     always = Stretch(widest, FIRST, LAST, FIRST, LAST - FIRST)
-    series = sums.series_of(grouping, UsageFilter())
-    found = gathered(sums.by_series(sums.source_of([always], series)))
+    return sums.source_of([always], sums.series_of(grouping, UsageFilter()))
+
+
+def _figures(source: Source, grouping: Grouping) -> dict[Dimensions, Figures]:
+    found = gathered(sums.by_dimensions(source, grouping.dimensions))
     figures = {dimensions: added(parts) for dimensions, parts in found.items()}
     return {dimensions: each for dimensions, each in figures.items() if each.requests}
 
 
 def _bins(column: str) -> dict[Dimensions, Bins]:
     widest = next(iter(histograms_of(column).values()))
-    offers = sums.series_of(OFFER, UsageFilter()).dimensions
     found: defaultdict[Dimensions, Bins] = defaultdict(dict)
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT series, chunk, {BIN_SUMS} FROM usage_histograms WHERE histogram = %s"
-            " GROUP BY series, chunk",
+            f"SELECT model, provider, found.* FROM (SELECT series, chunk, {BIN_SUMS}"
+            " FROM usage_histograms WHERE histogram = %s GROUP BY series, chunk) AS found"
+            " JOIN usage_series ON usage_series.id = found.series",
             [widest],
         )
-        for series, chunk, *counts in cursor.fetchall():
+        for model, provider, _, chunk, *counts in cursor.fetchall():
             for number, count in enumerate(counts, chunk * CHUNK):
                 if count:
-                    found[offers[series]][number] = count
+                    found[model, provider][number] = count
     return found

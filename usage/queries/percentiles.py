@@ -14,7 +14,7 @@ from usage.queries.covering import Stretch
 from usage.queries.figures import Percentiles
 from usage.queries.rows import Rows
 from usage.queries.sums import Dimensions, Series
-from usage.queries.tables import each_of, one_of, table_of
+from usage.queries.tables import each_of, table_of
 from usage.rollups.bins import CHUNK, bin_sql, middle_of
 from usage.rollups.declarations import HISTOGRAMS, OFFER
 
@@ -58,21 +58,23 @@ class Distributions:
             (each.number, each.begin // SECOND, each.end // SECOND, place, times)
             for each, place, times in stretches
         ]
-        if not given or not series.dimensions:
+        if not given or not series.number:
             return
         table, parameters = table_of(_GIVEN, given)
         conditions = _WHOLE_BUCKETS
         if not series.are_all:
-            restriction, numbers = one_of("usage_histograms.series", list(series.dimensions))
-            conditions, parameters = f"{conditions} AND {restriction}", [*parameters, *numbers]
+            restriction, values = series.among("usage_histograms.series")
+            conditions, parameters = f"{conditions} AND {restriction}", [*parameters, *values]
         with connection.cursor() as cursor:
             cursor.execute(
-                f"SELECT usage_histograms.series, given.place, given.times, chunk, {BIN_SUMS}"
-                f" {each_of(table, 'usage_histograms', conditions)} GROUP BY 1, 2, 3, 4",
+                f"SELECT model, provider, found.* FROM (SELECT usage_histograms.series,"
+                f" given.place, given.times, chunk, {BIN_SUMS}"
+                f" {each_of(table, 'usage_histograms', conditions)} GROUP BY 1, 2, 3, 4) AS found"
+                " JOIN usage_series ON usage_series.id = found.series",
                 parameters,
             )
-            for number, place, times, chunk, *counts in cursor.fetchall():
-                column = self._counts[series.dimensions[number]][place]
+            for model, provider, _, place, times, chunk, *counts in cursor.fetchall():
+                column = self._counts[model, provider][place]
                 for bin_number, count in enumerate(counts, chunk * CHUNK):
                     if count:
                         column[_middle_of(bin_number)] += times * count

@@ -90,15 +90,16 @@ class Reading:
         self.cost += sum(part.cost for part in self._histograms)
 
     def totals(self) -> Figures:
-        return added(chain.from_iterable(self._by_series(self._for_all).values()))
+        return added(chain.from_iterable(self._by_dimensions(self._for_all, ()).values()))
 
     def by(self) -> dict[str, list[Part]]:
         """The parts by each of the dimensions."""
-        found = {each: self._by_series(each) for each in self._parts}
-        return {
-            name: _parts(found[grouping], grouping.dimensions.index(name))
-            for name, grouping in self._grouping_for.items()
-        }
+        found: dict[str, list[Part]] = {}
+        for grouping in self._parts:
+            names = [name for name, each in self._grouping_for.items() if each is grouping]
+            sums_of = self._by_dimensions(grouping, names)
+            found |= {name: _parts(sums_of, place) for place, name in enumerate(names)}
+        return found
 
     def expected_series(self, interval: str, zone: ZoneInfo) -> Covered:
         """What `series` is to read. TooManyBuckets, TooManyRows where no sums are as fine."""
@@ -140,11 +141,13 @@ class Reading:
             return Distributions()
         return found
 
-    def _by_series(self, grouping: Grouping) -> dict[Dimensions, list[Sums]]:
+    def _by_dimensions(
+        self, grouping: Grouping, names: Sequence[str]
+    ) -> dict[Dimensions, list[Sums]]:
         covered = self._parts[grouping]
-        found = [sums.by_series(covered.sums)]
+        found = [sums.by_dimensions(covered.sums, names)]
         found += [
-            rows.by_dimensions(each, grouping.dimensions)
+            rows.by_dimensions(each, names)
             for each in [*covered.rows, *self._unsummed_rows(self._whole)]
         ]
         return gathered(chain.from_iterable(found))
@@ -184,7 +187,7 @@ class Reading:
                 (each, place, times) for place, part in enumerate(covers) for each in part.sums
             ]
             cost = percentiles.rows_at_most([each for each, _, _ in stretches])
-            cost *= len(self._series_in(OFFER).dimensions)
+            cost *= self._series_in(OFFER).number
             found.append(Binned(times, stretches, covers[0].rows, cost))
         return found
 
@@ -214,9 +217,9 @@ def gathered(found: Iterable[tuple[Key, Sums]]) -> dict[Key, list[Sums]]:
     return gathered
 
 
-def _parts(by_series: dict[Dimensions, list[Sums]], place: int) -> list[Part]:
+def _parts(sums_of: dict[Dimensions, list[Sums]], place: int) -> list[Part]:
     """By one of the dimensions: most tokens first, then by name."""
-    by_name = gathered((key[place], values) for key, some in by_series.items() for values in some)
+    by_name = gathered((key[place], values) for key, some in sums_of.items() for values in some)
     parts = [Part(name, added(values)) for name, values in by_name.items()]
     return sorted(
         (part for part in parts if part.figures.requests),

@@ -1,20 +1,20 @@
 """Reads the rollups: by series, or by bucket of a time series."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from django.db import connection
-from django.db.models import Sum
+from django.db.models import Count, QuerySet, Sum
 
 from usage.filters import UsageFilter
 from usage.models import UsageRollup, UsageSeries
 from usage.queries.buckets import SECOND
 from usage.queries.covering import Stretch, rollups_of
-from usage.queries.tables import Sql, each_of, one_of, table_of
+from usage.queries.tables import Sql, each_of, table_of, within
 from usage.rollups.declarations import DAY, MEASURES, ROLLUPS, TOTAL, Grouping
 
 Sums = tuple[Any, ...]  # in the order of MEASURES
-Dimensions = tuple[str, ...]  # in the order of the grouping's
+Dimensions = tuple[str, ...]  # the values of some dimensions
 _WIDTHS = {rollup.number: rollup.width for rollup in ROLLUPS}
 _TOKENS = slice(2, 8)  # where MEASURES has the six token counts
 _GIVEN = dict.fromkeys(("number", "since", "until", "first", "step", "width"), "bigint")
@@ -28,24 +28,39 @@ _EACH = ", ".join(MEASURES)
 _SUMS = ", ".join(
     f"SUM({name})" if name.endswith("_sum") else f"CAST(SUM({name}) AS BIGINT)" for name in MEASURES
 )
+_NAMED_SUMS = ", ".join(
+    f"{sql} AS {name}" for sql, name in zip(_SUMS.split(", "), MEASURES, strict=True)
+)
 # Looking up a bucket of a series costs as much as reading past so many others.
 _LOOK_UP = {"sqlite": 10, "postgresql": 40}
 _LITTLE = 10_000  # rows, from which on it is worth a statement to know better
 
 
 class Series(NamedTuple):
-    """The series of a grouping that match a filter, by id."""
+    """The series of a grouping that match a filter. They may be too many to be held here."""
 
-    dimensions: dict[int, Dimensions]
-    token_shifts: dict[int, int]  # only those with one
+    matching: QuerySet[UsageSeries]
+    counts: Mapping[int, int]  # by token shift
     are_all: bool
     of: int  # so many series has the grouping
 
+    @property
+    def number(self) -> int:
+        return sum(self.counts.values())
+
     def with_shift(self, shift: int) -> "Series":
-        ids = {number for number in self.dimensions if self.token_shifts.get(number, 0) == shift}
-        some = {number: self.dimensions[number] for number in ids}
-        are_all = self.are_all and len(some) == len(self.dimensions)
-        return self._replace(dimensions=some, are_all=are_all)
+        counts = {shift: self.counts.get(shift, 0)}
+        if counts == self.counts:
+            return self
+        return Series(self.matching.filter(token_shift=shift), counts, False, self.of)
+
+    def ids(self) -> list[int]:
+        return list(self.matching.values_list("id", flat=True))
+
+    def among(self, column: str) -> Sql:
+        """Whether a column names one of them."""
+        sql, parameters = self.matching.order_by().values("id").query.sql_with_params()
+        return within(column, (sql, list(parameters)))
 
 
 class Source(NamedTuple):
@@ -58,25 +73,21 @@ class Source(NamedTuple):
 
 
 def series_of(grouping: Grouping, usage: UsageFilter) -> Series:
-    found = usage.series().filter(grouping=grouping.name)
-    rows = list(found.values_list("id", "token_shift", *grouping.dimensions))
-    total = len(rows)
+    matching = usage.series().filter(grouping=grouping.name)
+    by_shift = matching.order_by().values_list("token_shift").annotate(Count("id"))
+    counts = dict(by_shift)
+    total = sum(counts.values())
     if usage.dimensions:
         total = UsageSeries.objects.filter(grouping=grouping.name).count()
-    return Series(
-        {number: tuple(dimensions) for number, _, *dimensions in rows},
-        {number: shift for number, shift, *_ in rows if shift},
-        are_all=not usage.dimensions,
-        of=total,
-    )
+    return Series(matching, counts, are_all=not usage.dimensions, of=total)
 
 
 def source_of(stretches: Sequence[Stretch], series: Series) -> Source:
     """A bucket can have a row of each series; all together have no more rows than requests."""
-    if not stretches or not series.dimensions:
+    if not stretches or not series.number:
         return Source(stretches, series, looks_up=False, cost=0)
     buckets = sum(map(_buckets, stretches))
-    look_ups = buckets * len(series.dimensions) * _LOOK_UP[connection.vendor]
+    look_ups = buckets * series.number * _LOOK_UP[connection.vendor]
     scanned = buckets * series.of
     may_look_up = not series.are_all and look_ups <= scanned
     if min(scanned, look_ups) > _LITTLE:
@@ -86,47 +97,66 @@ def source_of(stretches: Sequence[Stretch], series: Series) -> Source:
     return Source(stretches, series, looks_up=False, cost=scanned)
 
 
-def by_series(source: Source) -> Iterator[tuple[Dimensions, Sums]]:
-    """Of each series that has sums in the stretches; add what comes twice."""
-    series = source.series
-    for number, *sums in _read(f"usage_rollups.series, {_SUMS}", source, "GROUP BY 1"):
-        yield series.dimensions[number], _whole(tuple(sums), series.token_shifts.get(number, 0))
+def by_dimensions(source: Source, dimensions: Sequence[str]) -> Iterator[tuple[Dimensions, Sums]]:
+    """Of each combination of the dimensions, in their order; add what comes twice.
+
+    Series are put together by the database: there may be very many more of them.
+    """
+    found, parameters = _source("usage_rollups.series, " + _NAMED_SUMS, source, "GROUP BY 1")
+    if not found:
+        return
+    columns = [f"usage_series.{name}" for name in (*dimensions, "token_shift")]
+    places = ", ".join(str(place + 1) for place in range(len(columns)))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT {', '.join(columns)}, {_SUMS} FROM ({found}) AS found"
+            f" JOIN usage_series ON usage_series.id = found.series GROUP BY {places}",
+            parameters,
+        )
+        for row in cursor.fetchall():
+            values, shift, sums = row[: len(dimensions)], row[len(dimensions)], row[len(columns) :]
+            yield values, _whole(sums, shift)
 
 
 def by_bucket(source: Source) -> Iterator[tuple[int, Sums]]:
     """Of all series together, by begin of the bucket in microseconds; add what comes twice."""
-    for shift in {0, *source.series.token_shifts.values()}:
+    for shift in source.series.counts:
         some = source.series.with_shift(shift)
         # Rows that are buckets already need no grouping, which costs as much again.
-        is_grouped = len(some.dimensions) > 1 or not _are_buckets(source.stretches)
+        is_grouped = some.number > 1 or not _are_buckets(source.stretches)
         columns, group = (_SUMS, "GROUP BY 1") if is_grouped else (_EACH, "")
-        for begin, *sums in _read(f"{_BUCKET}, {columns}", source._replace(series=some), group):
-            yield begin * SECOND, _whole(tuple(sums), shift)
+        of_shift = source._replace(series=some)
+        found, parameters = _source(f"{_BUCKET}, {columns}", of_shift, group)
+        if not found:
+            continue
+        with connection.cursor() as cursor:
+            cursor.execute(found, parameters)
+            for begin, *sums in cursor.fetchall():
+                yield begin * SECOND, _whole(tuple(sums), shift)
 
 
 def count_requests(stretches: Sequence[Stretch], series: Series) -> int:
-    return sum(sums[0] for _, sums in by_series(source_of(stretches, series)))
+    return sum(sums[0] for _, sums in by_dimensions(source_of(stretches, series), ()))
 
 
-def _read(columns: str, source: Source, group: str) -> list[tuple[Any, ...]]:
+def _source(columns: str, source: Source, group: str) -> Sql:
+    """The columns of its rows; nothing where it has none."""
     stretches, series = source.stretches, source.series
-    if not stretches or not series.dimensions:
-        return []
+    if not stretches or not series.number:
+        return "", []
     given = table_of(_GIVEN, [_in_seconds(each) for each in stretches])
     if source.looks_up:
-        found, parameters = _looked_up(given, list(series.dimensions))
+        found, parameters = _looked_up(given, series.ids())
     else:
-        found, parameters = _scanned(given, None if series.are_all else list(series.dimensions))
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {columns} {found} {group}", parameters)
-        return list(cursor.fetchall())
+        found, parameters = _scanned(given, series)
+    return f"SELECT {columns} {found} {group}", parameters
 
 
-def _scanned(given: Sql, numbers: Sequence[int] | None) -> Sql:
-    """All rows of the stretches, and of them those of the series with the numbers."""
-    if numbers is None:
+def _scanned(given: Sql, series: Series) -> Sql:
+    """All rows of the stretches, and of them those of the series."""
+    if series.are_all:
         return each_of(given[0], "usage_rollups", _WHOLE_BUCKETS), given[1]
-    restriction, values = one_of("usage_rollups.series", numbers)
+    restriction, values = series.among("usage_rollups.series")
     source = each_of(given[0], "usage_rollups", f"{_WHOLE_BUCKETS} AND {restriction}")
     return source, [*given[1], *values]
 
@@ -134,8 +164,12 @@ def _scanned(given: Sql, numbers: Sequence[int] | None) -> Sql:
 def _looked_up(given: Sql, numbers: Sequence[int]) -> Sql:
     """Each bucket of each series on its own: the primary key's series come behind the bucket."""
     wanted = table_of({"id": "bigint"}, [(number,) for number in numbers])
+    names = ", ".join(_GIVEN)
     each_bucket_and_series = (
-        f"({_each_bucket(given[0])}) AS given CROSS JOIN (SELECT id FROM {wanted[0]}) AS wanted"
+        f"(WITH RECURSIVE bucket({names}) AS (SELECT {names} FROM {given[0]} UNION ALL"
+        " SELECT number, since + width, until, first, step, width FROM bucket"
+        " WHERE since + width < until) SELECT * FROM bucket) AS given"
+        f" CROSS JOIN (SELECT id FROM {wanted[0]}) AS wanted"
     )
     conditions = (
         "usage_rollups.rollup = given.number AND usage_rollups.bucket = given.since"
@@ -143,22 +177,6 @@ def _looked_up(given: Sql, numbers: Sequence[int]) -> Sql:
     )
     source = each_of(each_bucket_and_series, "usage_rollups", conditions)
     return source, [*given[1], *wanted[1]]
-
-
-def _each_bucket(given: str) -> str:
-    """The stretches in SQL, cut into the sums' own buckets, of which each begins at `since`."""
-    if connection.vendor == "sqlite":
-        names = ", ".join(_GIVEN)
-        return (
-            f"WITH RECURSIVE bucket({names}) AS (SELECT {names} FROM {given} UNION ALL"
-            " SELECT number, since + width, until, first, step, width FROM bucket"
-            " WHERE since + width < until) SELECT * FROM bucket"
-        )
-    # Citus refuses to join with what is recursive.
-    return (
-        "SELECT number, bucket AS since, until, first, step, width"
-        f" FROM {given}, generate_series(since, until - 1, width) AS bucket"
-    )
 
 
 def _are_buckets(stretches: Sequence[Stretch]) -> bool:

@@ -25,14 +25,13 @@ def table_of(columns: Mapping[str, str], rows: Sequence[Sequence[Any]]) -> Sql:
     return f"unnest({arrays}) AS given({', '.join(columns)})", values
 
 
-def one_of(column: str, numbers: Sequence[int]) -> Sql:
-    """`column IN (…)` for any count of numbers."""
-    if connection.vendor == "sqlite":
-        return f"{column} IN (SELECT value FROM json_each(%s))", [json.dumps(numbers)]
+def within(column: str, query: Sql) -> Sql:
+    """`column IN (…)` for a query of numbers."""
+    sql, parameters = query
     # Without + 0 PostgreSQL would go through the index once for each number; with it Citus would
     # ask the nodes of all series.
-    any_plan = "" if engines.is_distributed() else " + 0"
-    return f"{column}{any_plan} = ANY(%s::bigint[])", [list(numbers)]
+    is_plain = connection.vendor == "sqlite" or engines.is_distributed()
+    return f"{column}{'' if is_plain else ' + 0'} IN ({sql})", parameters
 
 
 def each_of(given: str, table: str, conditions: str, index: str = "") -> str:
@@ -42,8 +41,6 @@ def each_of(given: str, table: str, conditions: str, index: str = "") -> str:
     """
     if connection.vendor == "sqlite":
         return f"FROM {given} CROSS JOIN {table} {by_index(index)} WHERE {conditions}"
-    if engines.is_distributed():  # which takes a LATERAL with OFFSET apart, and then refuses it
-        return f"FROM {given} CROSS JOIN {table} WHERE {conditions}"
     # PostgreSQL takes every range for a large part of the table. OFFSET keeps it from reading
     # all of that instead of looking up each.
     rows = f"SELECT * FROM {table} WHERE {conditions} OFFSET 0"
