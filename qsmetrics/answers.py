@@ -25,6 +25,8 @@ DOCS = f"default-src 'self'; img-src 'self' data:; {_CLOSED}"
 # A file that is opened by itself, such as a picture, runs nothing.
 STATIC = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
 
+_PRIVATE = ("Authorization", "Cookie")  # what answers differ by
+
 ADMIN_PATH = "/admin/"
 DOCS_PATH = "/_qs/docs"
 DASHBOARD_PATH = "/_qs/metrics/ui"
@@ -57,7 +59,10 @@ class AnswerHeaders:
         response["Content-Security-Policy"] = ADMIN if is_admin else _POLICIES.get(path, OURS)
         if "no-store" not in response.get("Cache-Control", ""):
             response["Cache-Control"] = "no-store"
-        patch_vary_headers(response, ("Authorization", "Cookie"))
+        if response.has_header("Vary"):
+            patch_vary_headers(response, _PRIVATE)
+        else:  # the quick way, for posts
+            response["Vary"] = ", ".join(_PRIVATE)
         if response.cookies and request.is_secure():
             for cookie in response.cookies.values():
                 cookie["secure"] = True

@@ -55,6 +55,7 @@ def convert() -> None:
     if engine() in {"timescaledb", "citus"}:
         call_command(f"enable_{engine()}", verbosity=0)
         engines.forget()
+        connection.close()  # as portals start anew
 
 
 @contextmanager

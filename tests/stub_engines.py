@@ -1,4 +1,4 @@
-"""Stand-ins for TimescaleDB and Citus on plain PostgreSQL: their functions, with the real
+"""A stand-in for TimescaleDB on plain PostgreSQL: its functions, with the real
 signatures, note each call, refuse what the real ones refuse, and do what tests can see of it."""
 
 from collections.abc import Iterator
@@ -72,37 +72,7 @@ CREATE FUNCTION drop_chunks(
     SELECT '_hyper_1_1_chunk';
 $$ LANGUAGE sql;
 """
-_CITUS = """
-CREATE TABLE pg_dist_node (isactive boolean, shouldhaveshards boolean);
-INSERT INTO pg_dist_node VALUES (true, false), (true, true), (true, true), (false, true);
-CREATE TABLE pg_dist_partition (logicalrelid regclass);
-CREATE TYPE distribution_type AS ENUM ('hash', 'range', 'append');
-CREATE FUNCTION create_distributed_table(
-    table_name regclass, distribution_column text, distribution_type distribution_type = 'hash',
-    colocate_with text = 'default', shard_count integer = NULL
-) RETURNS void AS $$
-DECLARE has_null boolean;
-BEGIN
-    PERFORM stub_refuse_unique_without(table_name, distribution_column::name);
-    EXECUTE format('SELECT EXISTS (SELECT 1 FROM %s WHERE %I IS NULL)', table_name,
-        distribution_column) INTO has_null;
-    IF has_null THEN
-        RAISE EXCEPTION 'the partition column of table % cannot be NULL', table_name;
-    END IF;
-    INSERT INTO pg_dist_partition VALUES (table_name);
-    INSERT INTO stub_calls (call) VALUES (format('create_distributed_table %s %s %s %s',
-        table_name, distribution_column, colocate_with, shard_count));
-END $$ LANGUAGE plpgsql;
-CREATE FUNCTION create_reference_table(table_name regclass) RETURNS void AS $$
-    INSERT INTO pg_dist_partition VALUES (table_name);
-    INSERT INTO stub_calls (call) VALUES (format('create_reference_table %s', table_name));
-$$ LANGUAGE sql;
-CREATE FUNCTION truncate_local_data_after_distributing_table(function_table_name regclass)
-RETURNS void AS $$
-    INSERT INTO stub_calls (call) VALUES (format('truncate_local_data %s', function_table_name));
-$$ LANGUAGE sql;
-"""
-_VERSIONS = {"timescaledb": ("2.28.0", _TIMESCALEDB), "citus": ("13.2-1", _CITUS)}
+_VERSIONS = {"timescaledb": ("2.28.0", _TIMESCALEDB)}
 
 
 def install(name: str) -> None:

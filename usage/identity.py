@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import secrets
 from functools import lru_cache
 
 # What comes along when a key is copied from a header or a file.
@@ -44,6 +45,11 @@ def event_identity(source: str | None, event_id: str) -> int:
     hashed = _hashed_source(source or "").copy()
     hashed.update(event_id.encode("utf-8", "surrogatepass"))
     return int.from_bytes(hashed.digest(), "big") & _63_BITS
+
+
+def made_up_identity() -> int:
+    """For an event of which no client has told an id, where each row needs one."""
+    return secrets.randbits(63)
 
 
 @lru_cache(maxsize=256)

@@ -2,9 +2,11 @@
 
 import pytest
 
+from tests import server_engine
 from tests.factory import NOON
 from tests.sums import assert_sums_equal_rows
 from usage.models import UsageMetric
+from usage.models.distributed import IdentityIsFixed
 
 pytestmark = pytest.mark.django_db(transaction=True)
 rows = UsageMetric.objects
@@ -66,6 +68,34 @@ def test_a_stored_row_is_saved_again(fields):
         ("m", 1, None, None),
         ("other", 9, "500", 4.5),
     ]
+
+
+@pytest.mark.skipif(server_engine.engine() != "citus", reason="Citus keeps rows by their identity")
+def test_on_citus_an_identity_cannot_change():
+    row = made(event_id=7)
+    row.event_id = 8
+    with pytest.raises(IdentityIsFixed, match="delete the row and make another"):
+        row.save()
+    with pytest.raises(IdentityIsFixed):
+        rows.update(event_id=9)
+    assert kept("event_id") == [7]
+
+
+def test_a_row_is_written_over_by_its_key():
+    made(total_tokens=1)
+    row = made(total_tokens=2)
+    UsageMetric(pk=row.pk, timestamp=NOON, model="other", total_tokens=3).save()
+    assert kept("model", "total_tokens") == [("m", 1), ("other", 3)]
+
+
+def test_what_the_database_fills_in_stays_with_its_row():
+    given = [
+        UsageMetric(timestamp=NOON, model=f"m{n}", **({"total_tokens": n} if n % 2 else {}))
+        for n in range(30)
+    ]
+    for each in rows.bulk_create(given):
+        stored = rows.get(model=each.model)
+        assert (each.total_tokens, each.created_at) == (stored.total_tokens, stored.created_at)
 
 
 def test_get_or_create_and_update_or_create():

@@ -8,7 +8,8 @@ from django.db import models, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
-from usage import live_keys, records
+from usage import engines, live_keys, records
+from usage.models import distributed
 from usage.models.fields import UtcDateTimeField
 from usage.periods import Period
 from usage.rollups import keeping
@@ -85,11 +86,33 @@ class UsageMetricQuerySet(models.QuerySet["UsageMetric"]):
             row.is_summed = None
             row.take_keys_out()
         with transaction.atomic():
-            made = super().bulk_create(rows, *args, **kwargs)
+            if engines.is_distributed():
+                made = self._bulk_create_on_nodes(rows, *args, **kwargs)
+            else:
+                made = super().bulk_create(rows, *args, **kwargs)
             keeping.add_rows([row.pk for row in made if row.pk is not None])
         return made
 
+    def _bulk_create_on_nodes(
+        self, rows: list["UsageMetric"], batch_size: int | None = None, **options: Any
+    ) -> Any:
+        overwrites = bool(options.get("update_conflicts"))
+        is_plain = not (overwrites or options.get("ignore_conflicts"))
+        distributed.give_identities_and_keys(rows, with_keys=is_plain)
+        made = super().bulk_create(rows, 1 if overwrites else batch_size, **options)
+        if is_plain:
+            distributed.read_defaults(made)
+        return made
+
+    def select_for_update(self, *args: Any, **kwargs: Any) -> Self:
+        """Citus locks chosen rows of one node only; there a change itself locks what it changes."""
+        return (
+            self.all() if engines.is_distributed() else super().select_for_update(*args, **kwargs)
+        )
+
     def update(self, **values: Any) -> int:
+        if "event_id" in values and engines.is_distributed():
+            raise distributed.IdentityIsFixed
         values |= live_keys.changes(values)
         with transaction.atomic():
             ids = list(self.order_by("pk").values_list("pk", flat=True))
@@ -213,11 +236,25 @@ class UsageMetric(models.Model):
     def save(self, *args: Any, **kwargs: Any) -> None:
         self.take_keys_out()
         with transaction.atomic():
+            distributed.give_identity(self)
             if self.pk is not None:
                 keeping.take_out_rows([self.pk])
             self.is_summed = None
             super().save(*args, **kwargs)
             keeping.add_rows([self.pk])
+
+    def _do_update(self, base_qs: Any, using: Any, pk_val: Any, values: Any, *rest: Any) -> bool:
+        """Django's own step of `save`, which sets all columns: Citus lets none set event_id."""
+        kept = {field.attname: value for field, _, value in values}.get("event_id")
+        if kept is None or not engines.is_distributed():
+            return super()._do_update(base_qs, using, pk_val, values, *rest)
+        others = [each for each in values if each[0].attname != "event_id"]
+        on_its_node = base_qs.filter(event_id=kept)
+        if super()._do_update(on_its_node, using, pk_val, others, *rest):
+            return True
+        if base_qs.filter(pk=pk_val).exists():
+            raise distributed.IdentityIsFixed
+        return False
 
     def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
         with transaction.atomic():

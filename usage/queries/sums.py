@@ -164,12 +164,8 @@ def _scanned(given: Sql, series: Series) -> Sql:
 def _looked_up(given: Sql, numbers: Sequence[int]) -> Sql:
     """Each bucket of each series on its own: the primary key's series come behind the bucket."""
     wanted = table_of({"id": "bigint"}, [(number,) for number in numbers])
-    names = ", ".join(_GIVEN)
     each_bucket_and_series = (
-        f"(WITH RECURSIVE bucket({names}) AS (SELECT {names} FROM {given[0]} UNION ALL"
-        " SELECT number, since + width, until, first, step, width FROM bucket"
-        " WHERE since + width < until) SELECT * FROM bucket) AS given"
-        f" CROSS JOIN (SELECT id FROM {wanted[0]}) AS wanted"
+        f"({_each_bucket(given[0])}) AS given CROSS JOIN (SELECT id FROM {wanted[0]}) AS wanted"
     )
     conditions = (
         "usage_rollups.rollup = given.number AND usage_rollups.bucket = given.since"
@@ -177,6 +173,22 @@ def _looked_up(given: Sql, numbers: Sequence[int]) -> Sql:
     )
     source = each_of(each_bucket_and_series, "usage_rollups", conditions)
     return source, [*given[1], *wanted[1]]
+
+
+def _each_bucket(given: str) -> str:
+    """The stretches in SQL, cut into the sums' own buckets, of which each begins at `since`."""
+    if connection.vendor == "sqlite":
+        names = ", ".join(_GIVEN)
+        return (
+            f"WITH RECURSIVE bucket({names}) AS (SELECT {names} FROM {given} UNION ALL"
+            " SELECT number, since + width, until, first, step, width FROM bucket"
+            " WHERE since + width < until) SELECT * FROM bucket"
+        )
+    # Citus refuses to join with what is recursive.
+    return (
+        "SELECT number, bucket AS since, until, first, step, width"
+        f" FROM {given}, generate_series(since, until - 1, width) AS bucket"
+    )
 
 
 def _are_buckets(stretches: Sequence[Stretch]) -> bool:

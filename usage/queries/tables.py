@@ -41,6 +41,8 @@ def each_of(given: str, table: str, conditions: str, index: str = "") -> str:
     """
     if connection.vendor == "sqlite":
         return f"FROM {given} CROSS JOIN {table} {by_index(index)} WHERE {conditions}"
+    if engines.is_distributed():  # which takes a LATERAL with OFFSET apart, and then refuses it
+        return f"FROM {given} CROSS JOIN {table} WHERE {conditions}"
     # PostgreSQL takes every range for a large part of the table. OFFSET keeps it from reading
     # all of that instead of looking up each.
     rows = f"SELECT * FROM {table} WHERE {conditions} OFFSET 0"

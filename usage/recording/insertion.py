@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from django.db import connection
+from django.db import IntegrityError, InternalError, connection
 
+from usage import engines
 from usage.records import UsageRecord
 from usage.rollups.many import execute_for_each
 
@@ -35,6 +36,13 @@ def insert_rows(records: Sequence[UsageRecord]) -> int:
     IntegrityError where it takes `insert_and_tell` to find that out.
     """
     if connection.vendor == "postgresql" and len(records) >= _COPIED_FROM:
+        _copy(records)
+        return len(records)
+    return execute_for_each(_VALUES, _rows(records))
+
+
+def _copy(records: Sequence[UsageRecord]) -> None:
+    try:
         with (
             connection.cursor() as cursor,
             connection.wrap_database_errors,
@@ -42,8 +50,12 @@ def insert_rows(records: Sequence[UsageRecord]) -> int:
         ):
             for row in _rows(records):
                 copy.write_row(row)
-        return len(records)
-    return execute_for_each(_VALUES, _rows(records))
+    except InternalError as error:
+        # What a node of Citus refuses in COPY, such as a second copy of an event, is all the same
+        # to the coordinator. Whether it was that, the slower statement finds out.
+        if not engines.is_distributed():
+            raise
+        raise IntegrityError("a node refused the rows") from error
 
 
 def insert_and_tell(records: Sequence[UsageRecord]) -> list[UsageRecord]:

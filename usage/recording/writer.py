@@ -1,7 +1,6 @@
 """Stores usage: rows, and what they add to the sums, in one transaction, an event at most once."""
 
 import datetime as dt
-import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
@@ -11,6 +10,7 @@ import msgspec
 from django.db import IntegrityError, transaction
 
 from usage import engines
+from usage.identity import made_up_identity
 from usage.recording.cross_source import judge
 from usage.recording.insertion import insert_and_tell, insert_rows
 from usage.records import FieldError, InvalidRow, UsageRecord, record_from, without_keys
@@ -67,7 +67,7 @@ def _with_identity(record: UsageRecord) -> UsageRecord:
     """Citus distributes rows by their event_id, so each of them must have one."""
     if record.event_id is not None:
         return record
-    return msgspec.structs.replace(record, event_id=secrets.randbits(63))
+    return msgspec.structs.replace(record, event_id=made_up_identity())
 
 
 def _store_step(step: list[UsageRecord]) -> int:

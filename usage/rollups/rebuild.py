@@ -122,7 +122,6 @@ def _mark_summed(day: int) -> None:
     keeping.keep_times(unsummed, _ends(day))
     with connection.cursor() as cursor:
         cursor.execute(
-            f"UPDATE usage_metrics SET is_summed = {keeping.counted_at()} IS NOT NULL"
-            f" WHERE {unsummed}",
+            f"UPDATE usage_metrics SET is_summed = {keeping.is_counted()} WHERE {unsummed}",
             _ends(day),
         )

@@ -18,6 +18,7 @@ SHARDS_A_NODE = 2
 _MADE_UP = (
     "('x0' || substr(md5(random()::text || clock_timestamp()::text), 1, 15))::bit(64)::bigint"
 )
+_IN_TURN = "citus.multi_shard_modify_mode=sequential"
 ADVICE = (
     "Helps on the coordinator, but holds for the whole server, so it is yours to set:\n"
     "  ALTER SYSTEM SET citus.max_cached_conns_per_worker = 8;  SELECT pg_reload_conf();\n"
@@ -36,10 +37,32 @@ def conversion(shards: int | None) -> Conversion:
     return Conversion(
         (
             *([] if is_created(CITUS) else [extension]),
+            *_connections(),
             *_sums(count),
             *([] if engines.is_distributed() else _metrics(count)),
         )
     )
+
+
+def _connections() -> Iterator[Step]:
+    """For the sessions of all portals, which connect anew when they start."""
+    if _IN_TURN in _settings_of_database():
+        return
+    name, _, value = _IN_TURN.partition("=")
+    database = connection.ops.quote_name(str(connection.settings_dict["NAME"]))
+    yield Step(
+        "one connection to a node in a transaction, so that it may read what it has written",
+        f"ALTER DATABASE {database} SET {name} = '{value}'",
+    )
+
+
+def _settings_of_database() -> list[str]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT unnest(setconfig) FROM pg_db_role_setting WHERE setrole = 0 AND setdatabase = "
+            "(SELECT oid FROM pg_database WHERE datname = current_database())"
+        )
+        return [setting for (setting,) in cursor.fetchall()]
 
 
 def _sums(shards: int) -> Iterator[Step]:

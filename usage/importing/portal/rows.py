@@ -4,6 +4,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
+from usage import engines
 from usage.importing.portal.figures import ByDay, by_day, columns_of_rows
 from usage.importing.portal.row import COLUMNS, Event, Moved, event
 from usage.rollups import tables
@@ -49,6 +50,8 @@ def _from_both() -> str:
     """SQL that looks each of the few rows up, whatever the planner believes of the tables."""
     if connection.vendor == "sqlite":  # which begins with the first table of a CROSS JOIN
         return f"FROM moving_rows CROSS JOIN usage_metrics WHERE {_IS_SAME}"
+    if engines.is_distributed():  # which takes a LATERAL with OFFSET apart, and then refuses it
+        return f"FROM moving_rows JOIN usage_metrics ON {_IS_SAME}"
     # PostgreSQL takes the inside of a LATERAL with OFFSET as it is, for one row after the other.
     return (
         f"FROM moving_rows CROSS JOIN LATERAL (SELECT * FROM usage_metrics WHERE {_IS_SAME} "

@@ -12,6 +12,7 @@ _FRAMING = re.compile(
     re.IGNORECASE,
 )
 _NO_QUESTION = (b"POST ", b"GET /_qs/health", b"HEAD /_qs/health")
+_HEALTH = re.compile(rb"[\r\n]*(GET|HEAD) /_qs/health[ ?/]")
 _HEX = re.compile(rb"[0-9a-fA-F]{1,15}")
 
 
@@ -54,6 +55,10 @@ class Arrival:
     def is_question(self) -> bool:
         """Neither a post nor a look at the portal's health."""
         return not self.data.lstrip(b"\r\n").startswith(_NO_QUESTION)
+
+    @property
+    def is_for_health(self) -> bool:
+        return _HEALTH.match(self.data) is not None
 
     @property
     def is_large(self) -> bool:

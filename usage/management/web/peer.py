@@ -54,6 +54,7 @@ class Peer(TConn):  # type: ignore[misc]
         self.arrival = Arrival()
         self.is_leaving = False
         self.lane: Lane | None = None
+        self.is_for_health = False  # it came to the thread that answers nothing else
         self._ignored = 0
         self._rate: least_rate.LeastRate | None = None
         self._seen = time.monotonic()

@@ -7,6 +7,7 @@ import selectors
 import signal
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
@@ -46,6 +47,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         share = Share(max(1, self.cfg.threads - 1))  # one is always for posts and health
         self._questions = Lane(share.begin, share.end, _MOST_QUESTIONS)
         self._large = Lane(places.begin_large_body, places.end_large_body, _MOST_LARGE)
+        self._health = ThreadPoolExecutor(1, "health")
         self._blocked: list[Peer] = []  # who ask again without reading what they were answered
         self._stalls = Stalls(places)
 
@@ -205,6 +207,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             lane = self._large
         elif peer.arrival.is_question:
             lane = self._questions
+        elif peer.arrival.is_for_health:
+            self._submit_for_health(peer)
+            return
         else:
             self._submit(peer)
             return
@@ -225,8 +230,16 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         served = self.tpool.submit(self._serve_next)
         served.add_done_callback(lambda done: self.method_queue.defer(self._served, done))
 
+    def _submit_for_health(self, peer: Peer) -> None:
+        """Posts may hold all other threads while the database lets them wait."""
+        peer.is_for_health = True
+        served = self._health.submit(self._answer, peer)
+        served.add_done_callback(lambda done: self.method_queue.defer(self._served, done))
+
     def _serve_next(self) -> tuple[Peer, bool]:
-        peer = self._ready.take()
+        return self._answer(self._ready.take())
+
+    def _answer(self, peer: Peer) -> tuple[Peer, bool]:
         peer.hand_over()
         try:
             return peer, self.handle(peer)
@@ -236,6 +249,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def _served(self, done: Any) -> None:
         peer, is_kept = done.result()
+        peer.is_for_health = False
         if peer.lane is not None:
             peer.lane.leave(peer)
         self._begin_waiting()  # also where an export made way
@@ -266,7 +280,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     def _asks_again(self, peer: Peer) -> bool:
         """Whether a whole request is there; what there is of one is kept."""
         peer.take_back()
-        if not self.alive or len(self._ready) or peer.lane is self._large:
+        if not self.alive or len(self._ready) or peer.lane is self._large or peer.is_for_health:
             return False
         if peer.arrival.has_begun:
             if peer.has_much_unread:

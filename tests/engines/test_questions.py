@@ -1,0 +1,137 @@
+"""Whatever is asked of an engine: the answer is the one plain Python makes of the rows."""
+
+import datetime as dt
+import itertools
+import random
+
+import pytest
+from django.db import connection
+from django.test import Client
+
+from tests.factory import NOON
+from tests.test_exactness import (
+    all_rows,
+    ask,
+    assert_answered,
+    bulk_create,
+    insert_in_plain_sql,
+    purge,
+    record,
+)
+from tests.test_usage_rows import pages
+from usage import queries
+from usage.models import UsageMetric
+from usage.purge_horizon import purged_before
+
+pytestmark = pytest.mark.django_db(transaction=True)
+CHOICE = random.Random(12)
+MODELS = ("a", "b", "ü")
+
+
+def random_row():
+    tokens = CHOICE.choice([0, 7, 1000, 2**32, 2**53])
+    return {
+        "timestamp": NOON + dt.timedelta(seconds=CHOICE.randrange(-144_000, 144_000)),
+        "model": CHOICE.choice(MODELS),
+        "provider": CHOICE.choice([None, "openai", "azure"]),
+        "status": CHOICE.choice([None, "200", "404", "429", "500", "ok", "error"]),
+        "api_key_hash": CHOICE.choice([None, "k1", "k2"]),
+        "total_tokens": tokens,
+        "prompt_tokens": tokens // 2,
+        "completion_tokens": tokens - tokens // 2,
+        "cached_tokens": CHOICE.choice([None, 3]),
+        "cache_write_tokens": None,
+        "reasoning_tokens": CHOICE.choice([None, 1]),
+        "latency_ms": CHOICE.choice([None, 12.5, 4000.125]),
+        "ttft_ms": CHOICE.choice([None, 2.25]),
+        "cost_usd": CHOICE.choice([None, 0.25, 1.5]),
+    }  # fmt: skip
+
+
+def questions():
+    """Every parameter beside every range, not each with each."""
+    sets = itertools.cycle(
+        [
+            {"group_by": "model"},
+            {"group_by": "api_key", "model": ["a"]},
+            {"group_by": "provider", "api_key_hash": ["k1", "k3"], "interval": "day"},
+            {"group_by": "status", "status": ["4xx", "ok"], "tz": "Asia/Kathmandu"},
+            {"group_by": "model", "provider": ["openai"], "interval": "15m", "fill": True},
+            {"group_by": "api_key", "model": ["ü"], "api_key_hash": ["k2"], "interval": "week"},
+            {"group_by": "status", "status": ["error"], "provider": ["azure"], "interval": "month"},
+        ]
+    )
+    moments = [None, NOON, NOON - dt.timedelta(hours=30), NOON + dt.timedelta(minutes=17)]
+    for start, end in itertools.product(moments, repeat=2):
+        if start and end and start > end:
+            continue
+        for _ in range(2):
+            yield {
+                "from": start, "to": end, "model": [], "provider": [], "api_key_hash": [],
+                "status": [], "interval": "hour", "tz": "Europe/Prague", "fill": False,
+                "compare": bool(start and end), **next(sets),
+            }  # fmt: skip
+
+
+def ask_all(gone=()):
+    kept = [*gone, *all_rows()]
+    rows = [row for row in kept if row.get("excluded_as") is None]
+    for question in questions():
+        assert_answered(ask(question), question, rows, purged_before())
+
+
+def test_questions_are_answered_from_sums():
+    record([random_row() for _ in range(60)])
+    ask_all()
+
+
+def test_questions_are_answered_where_sums_do_not_hold_the_rows_yet():
+    record([random_row() for _ in range(20)])
+    bulk_create([random_row() for _ in range(20)])
+    insert_in_plain_sql([random_row() for _ in range(20)])
+    ask_all()
+    assert not UsageMetric.objects.filter(is_summed=None).exists()
+
+
+def test_questions_are_answered_after_a_purge():
+    record([random_row() for _ in range(60)])
+    gone = purge(NOON - dt.timedelta(hours=10))
+    assert gone
+    ask_all(gone)
+
+
+def test_lists_and_counts():
+    record([random_row() for _ in range(30)])
+    rows = all_rows()
+    times = [row["timestamp"] for row in rows]
+    assert queries.model_names() == sorted({row["model"] for row in rows})
+    assert queries.oldest_and_newest() == (min(times), max(times))
+    assert queries.records_persisted() == 30
+    counters = queries.usage_counters()
+    assert sum(each.requests for each in counters.by_model.values()) == 30
+    assert sum(sum(bins.values()) for bins in counters.latencies.values()) == len(
+        [row for row in rows if row["latency_ms"] is not None]
+    )
+
+
+def test_raw_rows_come_in_pages_and_as_exports():
+    record([random_row() for _ in range(25)])
+    found = pages(Client(), limit=10)
+    assert [len(page) for page in found] == [10, 10, 5]
+    order = [row["timestamp"] for page in found for row in page]
+    assert order == sorted(order, reverse=True)
+    for kind in ("csv", "ndjson"):
+        answer = Client().get(f"/_qs/usage?format={kind}")
+        lines = b"".join(answer).decode().splitlines()
+        assert len(lines) == 25 + (kind == "csv")
+
+
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has no nodes")
+def test_a_question_within_a_transaction_is_answered():
+    from django.db import transaction
+
+    record([random_row() for _ in range(5)])
+    with transaction.atomic():
+        assert queries.records_persisted() == 5
+        record([random_row() for _ in range(5)])
+        assert queries.records_persisted() == 10
