@@ -87,15 +87,15 @@ def test_a_go_ahead_is_awaited_when_asked_for(head, awaits):
 
 
 @pytest.mark.parametrize(
-    ("data", "is_question"),
+    ("data", "kind"),
     [
-        (b"POST /_qs/usage HTTP/1.1\r\n", False),
-        (b"\r\nPOST /v1/traces HTTP/1.1\r\n", False),
-        (b"GET /_qs/health HTTP/1.1\r\n", False),
-        (b"HEAD /_qs/health HTTP/1.1\r\n", False),
-        (b"GET /_qs/usage?format=csv HTTP/1.1\r\n", True),
-        (b"GET / HTTP/1.1\r\n", True),
+        (b"POST /_qs/usage HTTP/1.1\r\n", "post"),
+        (b"\r\nPOST /v1/traces HTTP/1.1\r\n", "post"),
+        (b"GET /_qs/health HTTP/1.1\r\n", "health"),
+        (b"HEAD //_qs/health HTTP/1.1\r\n", "health"),
+        (b"GET /_qs/usage?format=csv HTTP/1.1\r\n", "question"),
+        (b"GET / HTTP/1.1\r\n", "question"),
     ],
 )
-def test_questions_are_told_from_posts_and_health(data, is_question):
-    assert Arrival(data).is_question == is_question
+def test_posts_looks_at_health_and_questions_are_told_apart(data, kind):
+    assert Arrival(data).kind == kind

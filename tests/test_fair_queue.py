@@ -15,8 +15,16 @@ def test_senders_take_turns_whatever_each_has_waiting():
     queue.put("two", "t1")
     order = [queue.take() for _ in range(len(queue))]
     assert order == ["f0", "o", "t0", "f1", "t1", "f2", "f3"]
-    with pytest.raises(IndexError):
-        queue.take()
+    assert queue.take() is None
+
+
+def test_whoever_may_have_nothing_is_passed_over_and_keeps_his_turn():
+    queue: FairQueue[str] = FairQueue()
+    for sender in ("a", "b", "a"):
+        queue.put(sender, sender)
+    assert queue.take(lambda sender: sender != "a") == "b"
+    assert queue.take(lambda sender: sender != "a") is None
+    assert [queue.take(), queue.take(), queue.take()] == ["a", "a", None]
 
 
 def test_when_too_many_wait_the_newest_of_the_largest_sender_goes():

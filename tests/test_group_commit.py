@@ -175,6 +175,39 @@ def test_large_batches_do_not_wait_for_each_other_to_end(commits):
     assert len(commits) == 3
 
 
+def test_a_sender_with_many_batches_waiting_does_not_hold_up_another(monkeypatch):
+    stored: list[str] = []
+    real = group_commit.store
+
+    def store(records: Any) -> RecordingResult:
+        stored.append(records[0].model)
+        return real(records)
+
+    monkeypatch.setattr(group_commit, "store", store)
+    with Crowd() as crowd:
+        for n in range(5):
+            large = rows(*(f"{n}-{row}" for row in range(1500)), model="flood")
+            crowd.call(str(n), lambda large=large: record_batch(large, sender="flood"))
+        for name in ("one", "two"):
+            large = rows(*(f"{name}-{row}" for row in range(1500)), model=name)
+            crowd.call(name, lambda n=name, large=large: record_batch(large, sender=n))
+    assert set(crowd.outcomes.values()) == {RecordingResult(1500, 0)}
+    assert stored == ["flood", "one", "two", "flood", "flood", "flood", "flood"]
+    assert_sums_equal_rows()
+
+
+def test_small_batches_of_others_go_along_with_a_large_one(commits):
+    with Crowd() as crowd:
+        for n in range(3):
+            large = rows(*(f"{n}-{row}" for row in range(1500)))
+            crowd.call(str(n), lambda large=large: record_batch(large, sender="flood"))
+        for name in ("a", "b", "c"):
+            crowd.call(name, lambda n=name: record_batch(rows(n), sender=n))
+    assert len(crowd.outcomes) == 6
+    assert len(commits) == 3
+    assert_sums_equal_rows()
+
+
 def test_whoever_waits_too_long_for_a_turn_is_told_that_the_database_is_busy(monkeypatch):
     monkeypatch.setattr(group_commit, "_LONGEST_WAIT", 0.05)
     with busy_queue(), pytest.raises(OperationalError, match="locked"):

@@ -85,6 +85,11 @@ def require_writer(request: HttpRequest, *, basic_tokens: bool = False) -> str:
     )
 
 
+def sender_of(request: HttpRequest, writer: str) -> str:
+    """Who takes turns with others in the writer's queue: a token, or an address without one."""
+    return writer if writer.startswith("token:") else f"{writer} {request.META['REMOTE_ADDR']}"
+
+
 def _presented_token(request: HttpRequest, *, basic_tokens: bool) -> str | None:
     scheme, _, credentials = _authorization(request).partition(" ")
     if scheme.lower() == "bearer":

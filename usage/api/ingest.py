@@ -5,7 +5,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 
-from usage.access import require_writer
+from usage.access import require_writer, sender_of
 from usage.api import errors, parameters
 from usage.api.errors import ApiError
 from usage.api.parsers import BodyDigest, parse, require_enabled, require_length, room
@@ -23,19 +23,21 @@ def ingest(request: HttpRequest) -> HttpResponse:
     require_enabled()
     require_length(request)
     key = _idempotency_key(request)
+    sender = sender_of(request, writer)
     with room.share() as share:
         if key is None:
             rows = _storable(parse(request, share), partial)
-            return errors.json_answer(_answer(rows, record_checked(rows.records), partial), 201)
+            result = record_checked(rows.records, sender=sender)
+            return errors.json_answer(_answer(rows, result, partial), 201)
         digest = BodyDigest()
         rows = _storable(parse(request, share, digest), partial)
-        return _answer_once(Post(writer, key, str(digest)), rows, partial)
+        return _answer_once(Post(writer, key, str(digest)), rows, partial, sender)
 
 
-def _answer_once(post: Post, rows: ParsedRows, partial: bool) -> HttpResponse:
+def _answer_once(post: Post, rows: ParsedRows, partial: bool, sender: str) -> HttpResponse:
     try:
         answer, replayed = record_once(
-            post, rows.records, lambda result: _answer(rows, result, partial)
+            post, rows.records, lambda result: _answer(rows, result, partial), sender=sender
         )
     except KeyReused:
         raise ApiError(

@@ -8,7 +8,7 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from usage.access import require_writer
+from usage.access import require_writer, sender_of
 from usage.api import errors
 from usage.api.errors import ApiError
 from usage.api.ingest import named_faults
@@ -27,7 +27,7 @@ class LiteLLMView(APIView):
         """Store what can be stored: LiteLLM sends a batch once, so one bad record must not
         cost the others."""
         posted = request._request
-        require_writer(posted)
+        sender = sender_of(posted, require_writer(posted))
         require_enabled()
         if posted.content_type != "application/json":
             raise ApiError(415, "send the body with Content-Type application/json, as LiteLLM does")
@@ -41,7 +41,7 @@ class LiteLLMView(APIView):
                     errors=named_faults(rows),
                     bad_rows=rows.bad_rows,
                 )
-            result = record_checked(rows.records)
+            result = record_checked(rows.records, sender=sender)
         answer = {"accepted": result.accepted, "duplicates": result.duplicates}
         rejected = {"rejected": rows.bad_rows, "errors": named_faults(rows)}
         return errors.json_answer(answer | (rejected if rows.bad_rows else {}), 201)

@@ -10,7 +10,7 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from usage.access import require_writer
+from usage.access import require_writer, sender_of
 from usage.api import errors
 from usage.api.errors import ApiError
 from usage.api.parsers import parse_with, require_enabled, room
@@ -38,7 +38,9 @@ class _TelemetryView(APIView):
     content_negotiation_class = _AsAsked
     takes_basic_tokens = False
 
-    def _answer(self, request: Request, take: Callable[[HttpRequest, Any], bytes]) -> HttpResponse:
+    def _answer(
+        self, request: Request, take: Callable[[HttpRequest, Any, str], bytes]
+    ) -> HttpResponse:
         posted = request._request
         media_type = posted.content_type or ""
         encoding = _ENCODINGS.get(media_type)
@@ -47,8 +49,8 @@ class _TelemetryView(APIView):
 
         @errors.answered
         def answered(posted: HttpRequest) -> HttpResponse:
-            require_writer(posted, basic_tokens=self.takes_basic_tokens)
-            return HttpResponse(take(posted, encoding), media_type)
+            writer = require_writer(posted, basic_tokens=self.takes_basic_tokens)
+            return HttpResponse(take(posted, encoding, sender_of(posted, writer)), media_type)
 
         response = answered(posted)
         return _as_status(response, encoding) if response.status_code >= 400 else response
@@ -74,7 +76,7 @@ class DroppedView(_TelemetryView):
         return self._answer(request, _drop)
 
 
-def _take_traces(posted: HttpRequest, encoding: Any) -> bytes:
+def _take_traces(posted: HttpRequest, encoding: Any, sender: str) -> bytes:
     require_enabled()
     with room.share() as share:
         rows = parse_with(
@@ -82,7 +84,7 @@ def _take_traces(posted: HttpRequest, encoding: Any) -> bytes:
             posted,
             share,
         )
-        record_checked(rows.records)
+        record_checked(rows.records, sender=sender)
     answer: bytes = encoding.answer(rows.bad_rows, _first_fault(rows))
     return answer
 
@@ -93,7 +95,7 @@ def _first_fault(rows: ParsedRows) -> str:
     return str(InvalidRow([FieldError(fault.field, fault.error) for fault in faults]))
 
 
-def _drop(posted: HttpRequest, encoding: Any) -> bytes:
+def _drop(posted: HttpRequest, encoding: Any, sender: str) -> bytes:
     with room.share() as share:
         parse_with(
             # Of what is dropped, only the beginning of each piece is held.

@@ -1,7 +1,7 @@
 """Batches that wait at the same time share one transaction, and the price of its commit."""
 
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -40,6 +40,7 @@ class Submission:
     records: Sequence[UsageRecord]
     post: Post | None = None
     answer: Callable[[RecordingResult], dict[str, Any]] = _no_answer
+    sender: str = ""  # whose turn it takes
 
     result: RecordingResult | None = None
     first_answer: dict[str, Any] | None = None
@@ -70,12 +71,17 @@ def commit(submission: Submission) -> Submission:
 
 
 class _Queue:
-    """One thread at a time leads: it stores what waits, then wakes the next one to lead."""
+    """One thread at a time leads: it stores what waits, then wakes the next one to lead.
+
+    Senders take turns: one with many batches waiting holds nobody up for more than one of them.
+    """
 
     def __init__(self) -> None:
         self._mutex = threading.Lock()
         self._waiting: deque[Submission] = deque()
         self._has_leader = False
+        self._last_turns: dict[str, int] = {}  # by sender, for as long as anybody waits
+        self._turn = 0
 
     def commit(self, submission: Submission) -> None:
         with self._mutex:
@@ -84,10 +90,10 @@ class _Queue:
         if not leads:
             self._wait(submission)
         if not submission.is_done:
-            self._lead()
+            self._lead(submission)
 
     def _wait(self, submission: Submission) -> None:
-        """Until it is done, or first in the queue and nobody leads."""
+        """Until it is done, or its turn has come and nobody leads."""
         if submission.woken.acquire(timeout=_LONGEST_WAIT):
             return
         with self._mutex:
@@ -98,9 +104,9 @@ class _Queue:
                 raise OperationalError("database is locked: earlier writes take too long")
         submission.woken.acquire()  # somebody is storing it just now
 
-    def _lead(self) -> None:
+    def _lead(self, first: Submission) -> None:
         with self._mutex:
-            chosen = self._next()
+            chosen = self._chosen_with(first)
         try:
             _store_all(chosen)
         except BaseException:
@@ -109,20 +115,38 @@ class _Queue:
             raise
         finally:
             with self._mutex:
-                self._has_leader = bool(self._waiting)
-                if self._waiting:
-                    self._waiting[0].woken.release()
+                self._hand_on()
             for each in chosen:
                 each.woken.release()
 
-    def _next(self) -> list[Submission]:
-        """The oldest, and those behind it that fit into a transaction with it."""
-        chosen = [self._waiting.popleft()]
-        rows = len(chosen[0].records)
-        while self._waiting and rows + len(self._waiting[0].records) <= _MOST_ROWS:
-            chosen.append(self._waiting.popleft())
-            rows += len(chosen[-1].records)
+    def _hand_on(self) -> None:
+        self._has_leader = bool(self._waiting)
+        if self._waiting:
+            self._in_turns()[0].woken.release()
+        else:
+            self._last_turns.clear()
+
+    def _chosen_with(self, first: Submission) -> list[Submission]:
+        """The leader's own, and others that fit into a transaction with it."""
+        self._waiting.remove(first)
+        chosen, rows = [first], len(first.records)
+        for each in self._in_turns():
+            if rows + len(each.records) <= _MOST_ROWS:
+                chosen.append(each)
+                rows += len(each.records)
+                self._waiting.remove(each)
+        self._turn += 1
+        self._last_turns.update((each.sender, self._turn) for each in chosen)
         return chosen
+
+    def _in_turns(self) -> list[Submission]:
+        """One of each sender, then a second one of each; first whose turn is longest ago."""
+        seen: Counter[str] = Counter()
+        ranks = []
+        for place, each in enumerate(self._waiting):
+            ranks.append((seen[each.sender], self._last_turns.get(each.sender, 0), place, each))
+            seen[each.sender] += 1
+        return [each for *_, each in sorted(ranks, key=lambda rank: rank[:3])]
 
 
 _queue = _Queue()

@@ -11,20 +11,24 @@ from usage.recording.writer import RecordingResult, as_records
 from usage.records import UsageRecord, record_from
 
 
-def record_batch(rows: Iterable[UsageRecord | Mapping[str, Any]]) -> RecordingResult:
+def record_batch(
+    rows: Iterable[UsageRecord | Mapping[str, Any]], *, sender: str = ""
+) -> RecordingResult:
     """Store all rows in one transaction, or none; they are durable when this returns.
+
+    Where many batches wait, senders take turns.
 
     Rows are records, or mappings of the contract's row fields. InvalidRow names every fault,
     the row's place in front; a DatabaseError means that nothing was stored.
     """
-    return record_checked(as_records(rows))
+    return record_checked(as_records(rows), sender=sender)
 
 
-def record_checked(records: Sequence[UsageRecord]) -> RecordingResult:
+def record_checked(records: Sequence[UsageRecord], *, sender: str = "") -> RecordingResult:
     """The same for records that intake has made, which hold no key."""
     if not records:
         return RecordingResult(0, 0)
-    result = commit(Submission(priced(records))).result
+    result = commit(Submission(priced(records), sender=sender)).result
     assert result is not None
     return result
 
@@ -42,11 +46,13 @@ def record_once(
     post: Post,
     records: Sequence[UsageRecord],
     answer: Callable[[RecordingResult], dict[str, Any]],
+    *,
+    sender: str = "",
 ) -> tuple[dict[str, Any], bool]:
     """Store the records unless the post was stored before; what it was answered, and whether
     this is a repetition. KeyReused when the key belongs to another body.
 
     Two copies at the same time wait for each other at the claim.
     """
-    done = commit(Submission(priced(records), post, answer))
+    done = commit(Submission(priced(records), post, answer, sender))
     return done.first_answer or {}, done.is_repetition

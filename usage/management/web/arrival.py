@@ -11,8 +11,7 @@ _FRAMING = re.compile(
     rb"\r\n(content-length|transfer-encoding|expect|authorization)[ \t]*:[ \t]*([^\r\n]*)",
     re.IGNORECASE,
 )
-_NO_QUESTION = (b"POST ", b"GET /_qs/health", b"HEAD /_qs/health")
-_HEALTH = re.compile(rb"[\r\n]*(GET|HEAD) /_qs/health[ ?/]")
+_HEALTH = re.compile(rb"(?:GET|HEAD) /+_qs/+health(?:[ ?/]|$)")
 _HEX = re.compile(rb"[0-9a-fA-F]{1,15}")
 
 
@@ -52,13 +51,12 @@ class Arrival:
         return bool(self.data) and self.data[0] < 0x20 and self.data[:1] not in b"\r\n"
 
     @property
-    def is_question(self) -> bool:
-        """Neither a post nor a look at the portal's health."""
-        return not self.data.lstrip(b"\r\n").startswith(_NO_QUESTION)
-
-    @property
-    def is_for_health(self) -> bool:
-        return _HEALTH.match(self.data) is not None
+    def kind(self) -> str:
+        """A post, a look at the portal's health, or a question."""
+        start = self.data[:32].lstrip(b"\r\n/ ")
+        if start.startswith(b"POST "):
+            return "post"
+        return "health" if _HEALTH.match(start) else "question"
 
     @property
     def is_large(self) -> bool:

@@ -2,6 +2,7 @@
 
 import threading
 from collections import deque
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
@@ -23,12 +24,12 @@ class FairQueue(Generic[Item]):
             self._queues.setdefault(sender, deque()).append(item)
             self._count += 1
 
-    def take(self) -> Item:
-        """The oldest of the sender whose turn it is; IndexError when nothing waits."""
+    def take(self, may_have: Callable[[str], bool] = lambda _: True) -> Item | None:
+        """The oldest of the next sender who may have something; None when nobody may."""
         with self._mutex:
-            if not self._queues:
-                raise IndexError
-            sender = next(iter(self._queues))
+            sender = next(filter(may_have, self._queues), None)
+            if sender is None:
+                return None
             queue = self._queues.pop(sender)
             item = queue.popleft()
             if queue:

@@ -1,53 +1,44 @@
-"""Requests of one kind that wait for a thread, since their kind holds as many as it may."""
+"""Requests of one kind that wait for a thread: their kind, or sender, holds as many as may be."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from usage.management.web.fair_queue import FairQueue
 from usage.management.web.peer import Peer
+from usage.management.web.share import Share
 
 
 class Lane:
-    """`begin` tells whether one more may hold a thread, and counts it; `end` counts it out.
+    """Only the main thread comes here. At most `most` wait, with `most_bytes` altogether."""
 
-    Only the main thread comes here.
-    """
-
-    def __init__(self, begin: Callable[[], bool], end: Callable[[], None], most: int) -> None:
-        self._begin, self._end = begin, end
-        self._most = most
+    def __init__(self, share: Share, *, most: int, most_bytes: int) -> None:
+        self._share = share
+        self._most, self._most_bytes = most, most_bytes
         self._waiting: FairQueue[Peer] = FairQueue()
+        self._bytes = 0
 
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def put(self, peer: Peer) -> Peer | None:
-        """Who must go instead when too many wait: the newest of the sender with the most."""
+    def put(self, peer: Peer) -> list[Peer]:
+        """Who must go because too many wait: the newest of the senders with the most."""
         self._waiting.put(peer.sender, peer)
-        return self._waiting.take_from_largest() if len(self._waiting) > self._most else None
+        self._bytes += len(peer.arrival.data)
+        surplus = []
+        while len(self._waiting) > self._most or self._bytes > self._most_bytes:
+            surplus.append(self._waiting.take_from_largest())
+            self._bytes -= len(surplus[-1].arrival.data)
+        return surplus
 
     def begun(self) -> Iterator[Peer]:
         """Those who may have a thread now, in turns between senders."""
-        while len(self._waiting) and self._begin():
-            peer = self._waiting.take()
-            peer.lane = self
+        while len(self._waiting):
+            peer = self._waiting.take(self._share.begin)
+            if peer is None:
+                return
+            self._bytes -= len(peer.arrival.data)
+            peer.lane, peer.counted_for = self, peer.sender
             yield peer
 
     def leave(self, peer: Peer) -> None:
         peer.lane = None
-        self._end()
-
-
-class Share:
-    """At most `most` at a time."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._count = 0
-
-    def begin(self) -> bool:
-        may_begin = self._count < self._most
-        self._count += may_begin
-        return may_begin
-
-    def end(self) -> None:
-        self._count -= 1
+        self._share.end(peer.counted_for)

@@ -44,7 +44,7 @@ class _Parser(RequestParser):  # type: ignore[misc]
 
 
 class Peer(TConn):  # type: ignore[misc]
-    """`lane` is the one by which it came to its thread, if by any."""
+    """`lane` is the one by which it came to its thread, and `counted_for` whom it counts there."""
 
     def __init__(self, cfg: Any, sock: PeerSocket, client: Any, server: Any) -> None:
         super().__init__(cfg, sock, client, server)
@@ -55,6 +55,7 @@ class Peer(TConn):  # type: ignore[misc]
         self.is_leaving = False
         self.lane: Lane | None = None
         self.is_for_health = False  # it came to the thread that answers nothing else
+        self.counted_for = ""
         self._ignored = 0
         self._rate: least_rate.LeastRate | None = None
         self._seen = time.monotonic()
@@ -62,7 +63,7 @@ class Peer(TConn):  # type: ignore[misc]
     @property
     def sender(self) -> str:
         """Whom its turns are counted for: an address and a token, posts apart from questions."""
-        return f"{self._address} {self.arrival.is_question} {self.arrival.authorization!r}"
+        return f"{self._address} {self.arrival.kind} {self.arrival.authorization!r}"
 
     @property
     def has_much_unread(self) -> bool:

@@ -19,19 +19,24 @@ from usage import long_requests, pricing
 from usage.long_requests import places
 from usage.management.web import refusals
 from usage.management.web.fair_queue import FairQueue
-from usage.management.web.lane import Lane, Share
+from usage.management.web.lane import Lane
 from usage.management.web.peer import Peer
 from usage.management.web.peer_socket import PeerSocket
+from usage.management.web.share import Allowed, Both, Halves, Most, Share
 from usage.management.web.stalls import Stalls
 from usage.management.web.waiting_room import WaitingRoom, raise_file_limit
 
 _PAUSE_MS = 5
 _ACCEPTED_AT_ONCE = 64
-_MOST_LARGE = 256  # that wait for a thread, each with 64 KiB
-_MOST_QUESTIONS = 2048
+_MOST_WAITING = 2048  # for a thread, of each kind of request
+_MOST_BYTES = 16 * 2**20  # of what has come of them
 _SECONDS_AT_THE_END = 2.0  # for who is connected and has said nothing yet
 _BYTES_AT_ONCE = 131_072  # of a body, held for each client: gunicorn's own megabyte adds up
 _OBJECTS_BETWEEN_COLLECTIONS = 20_000
+
+
+def _lane(share: Share) -> Lane:
+    return Lane(share, most=_MOST_WAITING, most_bytes=_MOST_BYTES)
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
@@ -44,9 +49,13 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         self._most_peers = raise_file_limit()
         self._room = WaitingRoom()
         self._ready: FairQueue[Peer] = FairQueue()  # for a thread
-        share = Share(max(1, self.cfg.threads - 1))  # one is always for posts and health
-        self._questions = Lane(share.begin, share.end, _MOST_QUESTIONS)
-        self._large = Lane(places.begin_large_body, places.end_large_body, _MOST_LARGE)
+        threads, senders = self.cfg.threads, Halves(self.cfg.threads)
+        bodies = Allowed(places.begin_large_body, places.end_large_body)
+        self._large = _lane(Both(senders, bodies))
+        self._lanes = {
+            "post": _lane(senders),
+            "question": _lane(Most(threads - 1)),  # the last is for posts and health
+        }
         self._health = ThreadPoolExecutor(1, "health")
         self._blocked: list[Peer] = []  # who ask again without reading what they were answered
         self._stalls = Stalls(places)
@@ -203,24 +212,19 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def _serve(self, peer: Peer) -> None:
         self._forget(peer)
-        if peer.arrival.is_large:
-            lane = self._large
-        elif peer.arrival.is_question:
-            lane = self._questions
-        elif peer.arrival.is_for_health:
+        if peer.arrival.kind == "health":
             self._submit_for_health(peer)
             return
-        else:
-            self._submit(peer)
-            return
-        surplus = lane.put(peer)
-        self._begin_waiting()
-        if surplus is not None:
+        for surplus in self._lane_of(peer).put(peer):
             surplus.sock.say(refusals.TOO_MANY)
             self._part_from(surplus)
+        self._begin_waiting()
+
+    def _lane_of(self, peer: Peer) -> Lane:
+        return self._large if peer.arrival.is_large else self._lanes[peer.arrival.kind]
 
     def _begin_waiting(self) -> None:
-        for lane in (self._large, self._questions):
+        for lane in (*self._lanes.values(), self._large):
             for peer in lane.begun():
                 self._submit(peer)
 
@@ -237,7 +241,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         served.add_done_callback(lambda done: self.method_queue.defer(self._served, done))
 
     def _serve_next(self) -> tuple[Peer, bool]:
-        return self._answer(self._ready.take())
+        peer = self._ready.take()
+        assert peer is not None
+        return self._answer(peer)
 
     def _answer(self, peer: Peer) -> tuple[Peer, bool]:
         peer.hand_over()
@@ -280,7 +286,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     def _asks_again(self, peer: Peer) -> bool:
         """Whether a whole request is there; what there is of one is kept."""
         peer.take_back()
-        if not self.alive or len(self._ready) or peer.lane is self._large or peer.is_for_health:
+        others_wait = len(self._ready) or len(self._lanes["post"])
+        if not self.alive or others_wait or peer.lane is self._large or peer.is_for_health:
             return False
         if peer.arrival.has_begun:
             if peer.has_much_unread:
@@ -290,8 +297,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             pause.register(peer.sock, select.POLLIN)
             if pause.poll(_PAUSE_MS) and (data := peer.sock.receive()):
                 peer.arrival.add(data)
-        is_of_the_same_lane = peer.arrival.is_question == (peer.lane is self._questions)
-        return peer.arrival.is_whole and is_of_the_same_lane
+        return peer.arrival.is_whole and peer.sender == peer.counted_for
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         if isinstance(exc, errors.ParseException):
