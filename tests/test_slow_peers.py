@@ -230,6 +230,26 @@ def test_requests_may_come_in_pieces(portal, pieces):
     assert answers.count(b"HTTP/1.1 201 ") == expected
 
 
+def test_large_bodies_beyond_what_is_held_are_refused_and_others_served(portal):
+    """Those who go and those who come in one round of the main loop do not trip it."""
+    worker = portal.workers()
+    with ExitStack() as stack:
+        peers = [stack.enter_context(connect(portal)) for _ in range(400)]
+        for peer in peers:
+            peer.sendall(LARGE)
+        refused = 0
+        while refused < 100:
+            ready, _, _ = select.select(peers, [], [], 20)
+            assert ready
+            for peer in ready:
+                assert read_all(peer).startswith((b"HTTP/1.1 503 ", b"HTTP/1.1 408 "))
+                refused += 1
+            peers = [peer for peer in peers if peer not in ready]
+        assert_serves(portal)
+    assert portal.workers() == worker
+    assert "Traceback" not in portal.output
+
+
 def test_a_large_body_that_flows_is_stored(portal):
     body = b"\n".join([ROW] * 20_000)
     with connect(portal) as peer:

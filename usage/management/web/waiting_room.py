@@ -35,6 +35,9 @@ class WaitingRoom:
     def __len__(self) -> int:
         return len(self._peers)
 
+    def __contains__(self, peer: Peer) -> bool:
+        return peer in self._peers
+
     def __iter__(self) -> Iterator[Peer]:
         return iter(list(self._peers))
 

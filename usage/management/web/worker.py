@@ -142,6 +142,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         self.poller.register(peer.sock, selectors.EVENT_READ, partial(self._take, peer))
 
     def _take(self, peer: Peer, _: Any) -> None:
+        if peer not in self._room:
+            return  # made room for another one of the same round
         data = peer.sock.receive()
         if data is None:
             return
