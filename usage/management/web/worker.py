@@ -116,11 +116,11 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             try:
                 accepted, client = listener.accept()
             except BlockingIOError:
-                return
+                break
             except OSError as error:
                 if error.errno in (errno.EMFILE, errno.ENFILE):
                     self._make_room()
-                    return
+                    break
                 if error.errno != errno.ECONNABORTED:
                     raise
                 continue
