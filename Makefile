@@ -1,14 +1,15 @@
-# make serve | demo | test | check | fix | bench | live     Everything sets itself up in .venv first.
+# make serve | demo | test | check | fix | bench | live | requirements     Everything sets itself up first.
 
 PYTHON ?= python3
 VENV := .venv
 LIVE := .venv-live
+COMPILER := .venv-requirements
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 SOURCES := manage.py qsmetrics usage dashboards tests benchmarks clients
 TEMPLATES := $(shell find templates -name '*.html')
 
-.PHONY: serve demo test check fix bench live clean
+.PHONY: serve demo test check fix bench live requirements clean
 
 serve: $(VENV)/.ready
 	$(BIN)/python manage.py serve
@@ -39,8 +40,11 @@ bench: $(VENV)/.ready-bench
 live: $(VENV)/.ready $(LIVE)/.ready
 	QSMETRICS_LIVE_MUST_RUN=1 $(BIN)/python -m pytest -q -n 3 --dist loadfile tests/live
 
+requirements: $(COMPILER)/bin/uv
+	.ci/compile_requirements $< $(UPGRADE)
+
 clean:
-	rm -rf $(VENV) $(LIVE) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(LIVE) $(COMPILER) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(VENV)/.ready: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -69,3 +73,7 @@ $(LIVE)/.ready: requirements-live.txt tests/live/package.json tests/live/package
 	@cp tests/live/package.json tests/live/package-lock.json $(LIVE)
 	@cd $(LIVE) && npm ci --silent --ignore-scripts --no-audit --no-fund
 	@touch $@
+
+$(COMPILER)/bin/uv:
+	@$(PYTHON) -m venv $(COMPILER)
+	@$(COMPILER)/bin/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
