@@ -7,7 +7,7 @@ from dashboards import numbers
 from dashboards.charts import Step, label
 from dashboards.numbers import Number
 from dashboards.ranges import Selection
-from usage.queries import Bucket, Figures, Part, UsageReport
+from usage.queries import OTHER, Bucket, Figures, Part, UsageReport
 
 MOST_MODELS = 100
 MOST_TIMES = 100
@@ -24,7 +24,7 @@ class Card:
 
 @dataclass(frozen=True)
 class ModelRow:
-    """`url` shows this model alone; the row that sums up the rest has none."""
+    """`url` shows this model alone; what sums up others has none."""
 
     name: str
     url: str
@@ -79,7 +79,12 @@ def model_rows(report: UsageReport, selection: Selection) -> list[ModelRow]:
     shown, rest = report.by_model[:MOST_MODELS], report.by_model[MOST_MODELS:]
     tokens = report.totals.tokens
     rows = [
-        _model_row(part.name, selection.url(models=[part.name]), part.figures, tokens)
+        _model_row(
+            part.name,
+            "" if part.name == OTHER else selection.url(models=[part.name]),
+            part.figures,
+            tokens,
+        )
         for part in shown
     ]
     if rest:

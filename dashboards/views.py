@@ -17,6 +17,7 @@ from dashboards.errors import respond
 from dashboards.ranges import selection_from
 from usage.access import AccessDenied, require_reader
 from usage.api.errors import ApiError
+from usage.queries import TooManyRowsOfOthers
 
 
 @csrf_exempt  # it changes nothing, and a POST deserves its 405
@@ -36,7 +37,11 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     except ApiError as error:
         context = pages.refused_context(request.GET, error.message)
         return _page(request, "dashboards/dashboard.html", context, status=error.status)
-    figures = pages.figures_context(request, selection, now)
+    try:
+        figures = pages.figures_context(request, selection, now)
+    except TooManyRowsOfOthers as error:
+        context = pages.refused_context(request.GET, str(error))
+        return _page(request, "dashboards/dashboard.html", context, status=400)
     if _is_refresh(request):
         return _page(request, "dashboards/_figures.html", figures)
     context = pages.form_context(selection) | figures

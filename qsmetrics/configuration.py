@@ -97,6 +97,12 @@ SETTINGS = (
         "",
         "Count a call that two sources report once, from the first of these: litellm,otel.",
     ),
+    Setting(
+        "METRICS_MAX_NAMES",
+        "10000",
+        "Most models, keys, … that figures tell apart, of each kind; others count as (other).",
+    ),
+    Setting("METRICS_MAX_NEW_NAMES", "1000", "Most of them that may be new on one UTC day."),
     Setting("METRICS_THREADS", "8", "Request threads in each worker process."),
     Setting("METRICS_WORKERS", "2", "Worker processes on PostgreSQL; SQLite always has one."),
     Setting("METRICS_DEBUG", "false", "Django's debug mode, for developing qsmetrics itself."),

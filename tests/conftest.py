@@ -20,7 +20,7 @@ from tests.old_files import old_database
 from usage import engines, pricing
 from usage.login_attempts import counting
 from usage.models import UsageMetric
-from usage.rollups import series
+from usage.rollups import names
 
 # How long an example takes says something of the machine, nothing of the claim.
 hypothesis_settings.register_profile(
@@ -62,9 +62,9 @@ def _forget_failed_logins() -> None:
 
 
 @pytest.fixture(autouse=True)
-def _forget_series() -> None:
-    """Each test has other ids for them than the test before."""
-    series.forget()
+def _forget_names() -> None:
+    """Each test has other ids for them, and for series, than the test before."""
+    names.forget()
 
 
 @pytest.fixture(autouse=True)
@@ -103,7 +103,7 @@ def _made_portal(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def portal(_made_portal: Path, tmp_path: Path) -> Path:
     """The SQLite file of another portal, to be imported."""
-    series.forget()  # which other tests rolled back
+    names.forget()  # which other tests rolled back
     return Path(shutil.copy(_made_portal, tmp_path))
 
 

@@ -1,8 +1,10 @@
 """What `GET /_qs/metrics` must answer, computed the slow and simple way from all rows."""
 
 import datetime as dt
+import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -47,22 +49,51 @@ def percentile(rows: Sequence[Row], column: str, share: float) -> float | None:
     return low + (high - low) * (rank - int(rank))
 
 
-def matches(row: Row, question: dict[str, Any]) -> bool:
-    """Whether a row is among those that the filters of a question leave."""
-    start, end = question.get("from"), question.get("to")
-    return (
-        (start is None or row["timestamp"] >= start)
-        and (end is None or row["timestamp"] <= end)
-        and all(
-            row[name] in question[name]
-            for name in ("model", "provider", "api_key_hash")
-            if question.get(name)
+OTHER = "(other)"
+FILTERS = ("model", "provider", "api_key_hash", "status")
+
+
+@dataclass(frozen=True)
+class Names:
+    """What each name counts as: from when on (Unix seconds) it counts under itself, by dimension
+    and name; those that are missing always do."""
+
+    counts_from: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    def is_other(self, row: Row, dimension: str) -> bool:
+        at = self.counts_from.get((dimension, row[dimension] or ""))
+        return at is not None and math.floor(row["timestamp"].timestamp()) < at
+
+    def shown(self, row: Row, dimension: str, question: dict[str, Any]) -> str:
+        """A name that is asked for shows, whatever it counts as; so does what has no name."""
+        asked = question.get(dimension) or []
+        is_asked = OTHER not in asked and (row[dimension] or "") in asked
+        is_other = self.is_other(row, dimension) and not is_asked
+        return OTHER if is_other else row[dimension] or ""
+
+    def is_told_by_rows(self, row: Row, question: dict[str, Any]) -> bool:
+        """Whether a question names what no sums tell apart."""
+        return any(
+            self.is_other(row, name)
+            for name in FILTERS
+            if question.get(name) and OTHER not in question[name]
         )
-        and (
-            not question.get("status")
-            or any(is_status(row["status"] or "", wanted) for wanted in question["status"])
+
+    def matches(self, row: Row, question: dict[str, Any]) -> bool:
+        """Whether a row is among those that the filters of a question leave."""
+        start, end = question.get("from"), question.get("to")
+        return (
+            (start is None or row["timestamp"] >= start)
+            and (end is None or row["timestamp"] <= end)
+            and all(self._has(row, name, question[name]) for name in FILTERS if question.get(name))
         )
-    )
+
+    def _has(self, row: Row, dimension: str, wanted: list[str]) -> bool:
+        if OTHER in wanted and self.is_other(row, dimension):
+            return True
+        if dimension == "status":
+            return any(is_status(row["status"] or "", each) for each in wanted)
+        return row[dimension] in wanted
 
 
 def is_status(status: str, wanted: str) -> bool:
@@ -80,9 +111,9 @@ def grouped(rows: Sequence[Row], key: Callable[[Row], Any]) -> dict[Any, list[Ro
     return dict(groups)
 
 
-def parts(rows: Sequence[Row], column: str) -> list[tuple[str | None, list[Row]]]:
-    """By the values of a column, in the order of the answer; None and "" are the same."""
-    groups = grouped(rows, lambda row: row[column] or "")
+def parts(rows: Sequence[Row], name: Callable[[Row], str]) -> list[tuple[str | None, list[Row]]]:
+    """By name, in the order of the answer; None and "" are the same."""
+    groups = grouped(rows, name)
     by_tokens = sorted(groups.items(), key=lambda group: (-figures(group[1])["tokens"], group[0]))
     return [(name or None, group) for name, group in by_tokens]
 

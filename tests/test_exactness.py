@@ -11,21 +11,22 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection, transaction
-from django.test import Client
+from django.test import Client, override_settings
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests import plain_python
 from tests.factory import NOON
-from tests.plain_python import DAY, MICROSECOND, Row
+from tests.plain_python import DAY, MICROSECOND, OTHER, Names, Row
 from tests.read_only import read_only
 from usage.filters import UsageFilter
-from usage.models import UsageMetric
+from usage.models import UsageMetric, UsageName
 from usage.periods import Period, rfc3339
 from usage.purge_horizon import purged_before
 from usage.queries import Breakdown, Figures, usage_report
@@ -90,14 +91,26 @@ optional_tokens = st.none() | tokens
 milliseconds = st.none() | st.integers(0, 4_000_000).map(lambda n: n / 8)
 
 
-def rows(era: dt.datetime) -> st.SearchStrategy[Row]:
+FEW_NAMES: dict[str, list[str]] = {
+    "model": ["a", "b", "ü"],
+    "provider": ["openai", "azure"],
+    "status": ["200", "404", "429", "500", "ok", "error"],
+    "api_key_hash": ["k1", "k2"],
+}
+MANY_NAMES = {
+    dimension: [*names, OTHER, *(f"{names[0]}{number}" for number in range(60))]
+    for dimension, names in FEW_NAMES.items()
+}
+
+
+def rows(era: dt.datetime, names: dict[str, list[str]]) -> st.SearchStrategy[Row]:
     return st.fixed_dictionaries(
         {
             "timestamp": moments(era),
-            "model": st.sampled_from(["a", "b", "ü"]),
-            "provider": st.sampled_from([None, "openai", "azure"]),
-            "status": st.sampled_from([None, "200", "404", "429", "500", "ok", "error"]),
-            "api_key_hash": st.sampled_from([None, "k1", "k2"]),
+            "model": st.sampled_from(names["model"]),
+            "provider": st.sampled_from([None, *names["provider"]]),
+            "status": st.sampled_from([None, *names["status"]]),
+            "api_key_hash": st.sampled_from([None, *names["api_key_hash"]]),
             "total_tokens": tokens,
             "prompt_tokens": tokens,
             "completion_tokens": tokens,
@@ -190,8 +203,20 @@ def some_of(*values: str) -> st.SearchStrategy[list[str]]:
     return st.just([]) | st.lists(st.sampled_from(values), min_size=1, max_size=2, unique=True)
 
 
+def names_in_table() -> Names:
+    """As the portal has decided."""
+    return Names(
+        {
+            (dimension, name): counts_from
+            for dimension, name, counts_from in UsageName.objects.values_list(
+                "dimension", "name", "counts_from"
+            )
+        }
+    )
+
+
 def questions(
-    era: dt.datetime, zone: str, times: list[dt.datetime]
+    era: dt.datetime, zone: str, times: list[dt.datetime], names: dict[str, list[str]]
 ) -> st.SearchStrategy[dict[str, Any]]:
     near = st.builds(
         lambda time, beside: time + beside * MICROSECOND,
@@ -202,10 +227,10 @@ def questions(
     return st.fixed_dictionaries(
         {
             "ends": st.tuples(end, end),
-            "model": some_of("a", "ü"),
-            "provider": some_of("openai", "azure"),
-            "api_key_hash": some_of("k1", "k2", "k3"),
-            "status": some_of("404", "4xx", "2xx", "error", "ok"),
+            "model": some_of(*names["model"]),
+            "provider": some_of(*names["provider"]),
+            "api_key_hash": some_of(*names["api_key_hash"], "k3"),
+            "status": some_of(*names["status"], "4xx", "2xx"),
             "interval": st.sampled_from(["15m", "hour", "day", "week", "month"]),
             "tz": st.sampled_from([zone, zone, *ZONES]),
             "group_by": st.sampled_from(["model", "api_key", "provider", "status"]),
@@ -240,29 +265,52 @@ def ask(question: dict[str, Any]) -> dict[str, Any]:
 # --- The comparison ---------------------------------------------------------------------------
 
 
+@dataclass
+class History:
+    """What became of the rows: before when they were purged, which of them, and their names."""
+
+    horizon: dt.datetime | None
+    gone: list[Row]
+    names: Names
+
+    def counted(
+        self, rows: list[Row], question: dict[str, Any], covered: dict[str, Any]
+    ) -> list[Row]:
+        """What a question counts: not what is gone where only rows could tell."""
+        gone = {row["id"] for row in self.gone if self.names.is_told_by_rows(row, question)}
+        return [
+            row
+            for row in rows
+            if row["id"] not in gone and self.names.matches(row, {**question, **covered})
+        ]
+
+    def parts(self, rows: list[Row], column: str, question: dict[str, Any]) -> list[Any]:
+        return plain_python.parts(rows, lambda row: self.names.shown(row, column, question))
+
+
 def assert_answered(
-    answer: dict[str, Any], question: dict[str, Any], rows: list[Row], horizon: dt.datetime | None
+    answer: dict[str, Any], question: dict[str, Any], rows: list[Row], history: History
 ) -> None:
     zone = ZoneInfo(question["tz"])
-    covered = check_periods(answer, question, horizon)
-    found = [row for row in rows if plain_python.matches(row, {**question, **covered})]
-    check_summary(answer, question, found, horizon)
+    covered = check_periods(answer, question, history.horizon)
+    found = history.counted(rows, question, covered)
+    check_summary(answer, question, found, history)
     column = {"api_key": "api_key_hash"}.get(question["group_by"], question["group_by"])
     if column != "model":
         parts = [
             {column: name, **plain_python.figures(part)}
-            for name, part in plain_python.parts(found, column)
+            for name, part in history.parts(found, column, question)
         ]
         got = answer[f"by_{question['group_by']}"]
         assert [without_percentiles(part) for part in got] == parts
-    assert answer["timeseries"] == expected_series(question, covered, found, zone, horizon)
+    assert answer["timeseries"] == expected_series(question, covered, found, zone, history)
     if question["compare"]:
         length = question["to"] - question["from"]
         end = question["from"] - MICROSECOND
         earlier = {**question, "from": end - length, "to": end}
-        covered = check_periods(answer["previous"], earlier, horizon)
-        found = [row for row in rows if plain_python.matches(row, {**question, **covered})]
-        check_summary(answer["previous"], earlier, found, horizon)
+        covered = check_periods(answer["previous"], earlier, history.horizon)
+        found = history.counted(rows, question, covered)
+        check_summary(answer["previous"], earlier, found, history)
 
 
 def check_periods(
@@ -293,18 +341,18 @@ def check_summary(
     answer: dict[str, Any],
     question: dict[str, Any],
     found: list[Row],
-    horizon: dt.datetime | None,
+    history: History,
 ) -> None:
     figures = plain_python.figures(found)
     names = {"total_tokens": figures["tokens"], "total_requests": figures["requests"]}
     assert without_percentiles(answer["totals"]) == {**names, **figures}
-    check_percentiles(answer["totals"], question, found, horizon)
-    by_model = plain_python.parts(found, "model")
+    check_percentiles(answer["totals"], question, found, history.horizon)
+    by_model = history.parts(found, "model", question)
     assert [without_percentiles(part) for part in answer["by_model"]] == [
-        {"model": name, **plain_python.figures(part)} for name, part in by_model
+        {"model": name or "", **plain_python.figures(part)} for name, part in by_model
     ]
     for got, (_, part) in zip(answer["by_model"], by_model, strict=True):
-        check_percentiles(got, question, part, horizon)
+        check_percentiles(got, question, part, history.horizon)
 
 
 def without_percentiles(part: dict[str, Any]) -> dict[str, Any]:
@@ -332,7 +380,7 @@ def expected_series(
     covered: dict[str, Any],
     found: list[Row],
     zone: ZoneInfo,
-    horizon: dt.datetime | None,
+    history: History,
 ) -> list[dict[str, Any]]:
     interval = question["interval"]
     grain = series_grain(question)
@@ -341,7 +389,8 @@ def expected_series(
         """Where rows were purged, a sum that lies in two buckets counts where it begins."""
         moment = row["timestamp"]
         whole = dt.datetime.fromtimestamp(moment.timestamp() // grain * grain, dt.UTC)
-        is_purged = horizon is not None and whole < horizon
+        is_purged = history.horizon is not None and whole < history.horizon
+        is_purged = is_purged and not history.names.is_told_by_rows(row, question)
         return plain_python.bucket_of(whole if is_purged else moment, interval, zone)
 
     series = plain_python.grouped(found, place)
@@ -376,23 +425,41 @@ def series_grain(question: dict[str, Any]) -> int:
 )
 @given(data=st.data())
 def test_answers_are_those_that_plain_python_makes_of_the_rows(data: st.DataObject):
+    check_any_history(data, FEW_NAMES, most_rows=12)
+
+
+@pytest.mark.parametrize("bound", [20, 1])
+@settings(
+    max_examples=CASES,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+@given(data=st.data())
+def test_they_are_so_where_more_names_come_than_are_told_apart(data: st.DataObject, bound: int):
+    with override_settings(METRICS_MAX_NAMES=bound):
+        check_any_history(data, MANY_NAMES, most_rows=30)
+
+
+def check_any_history(data: st.DataObject, names: dict[str, list[str]], most_rows: int) -> None:
     zone = data.draw(st.sampled_from(ZONES), label="zone")
     era = ERAS[zone]
     with transaction.atomic():
         for _ in range(data.draw(st.integers(1, 4), label="steps")):
             way = data.draw(st.sampled_from(WAYS), label="way")
-            way(data.draw(st.lists(rows(era), max_size=12), label="rows"))
+            way(data.draw(st.lists(rows(era, names), max_size=most_rows), label="rows"))
         gone: list[Row] = []
         if data.draw(st.booleans(), label="purge"):
             gone = purge(data.draw(moments(era), label="purged before"))
-            record(data.draw(st.lists(rows(era), max_size=3), label="late rows"))
+            record(data.draw(st.lists(rows(era, names), max_size=3), label="late rows"))
         there = [*gone, *all_rows()]
         times = [row["timestamp"] for row in there] or [era.replace(tzinfo=dt.UTC)]
         for _ in range(3):
-            question = data.draw(questions(era, zone, times), label="question")
+            question = data.draw(questions(era, zone, times, names), label="question")
             with read_only(really=data.draw(st.booleans(), label="read-only")):
                 answer = ask(question)
-            assert_answered(answer, question, there, purged_before())
+                # Within, since a question that may write decides on names of plain SQL.
+                history = History(purged_before(), gone, names_in_table())
+            assert_answered(answer, question, there, history)
             count(question, len(there), gone)
         transaction.set_rollback(True)
 

@@ -1,12 +1,12 @@
 """What a question about usage is restricted to; the same for every surface that answers it."""
 
 from dataclasses import dataclass, field
-from typing import cast
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
-from usage.models import UsageMetric, UsageMetricQuerySet, UsageSeries
+from usage.models import UsageMetric, UsageMetricQuerySet, UsageSeries, status_condition
 from usage.periods import Period
+from usage.rollups.aggregation import OTHER
 
 
 @dataclass(frozen=True)
@@ -21,8 +21,9 @@ class UsageFilter:
     users: tuple[str, ...] = ()  # of raw rows only: no sum knows them
 
     @property
-    def dimensions(self) -> set[str]:
-        """The columns that are restricted, beside the time."""
+    def values(self) -> dict[str, tuple[str, ...]]:
+        """What the columns are restricted to, beside the time; `(other)` is what the sums have
+        under that name."""
         restricted = {
             "model": self.models,
             "api_key_hash": self.api_key_hashes,
@@ -30,7 +31,12 @@ class UsageFilter:
             "status": self.statuses,
             "user": self.users,
         }
-        return {column for column, values in restricted.items() if values}
+        return {column: values for column, values in restricted.items() if values}
+
+    @property
+    def dimensions(self) -> set[str]:
+        """The columns that are restricted, beside the time."""
+        return set(self.values)
 
     def rows(self) -> UsageMetricQuerySet:
         """Those of which the figures are made."""
@@ -44,8 +50,19 @@ class UsageFilter:
         return self._matching(UsageMetric.objects.all())
 
     def series(self) -> QuerySet[UsageSeries]:
-        """The same on usage_series, whose columns have the same names, and "" in place of NULL."""
-        return cast("QuerySet[UsageSeries]", self._matching(UsageMetricQuerySet(UsageSeries)))
+        """The same on usage_series, whose columns have the same names, and "" in place of NULL.
+
+        What counts as (other) is in no series of its own: the rows have to tell.
+        """
+        found = UsageSeries.objects.all()
+        for column, values in self.values.items():
+            if column != "status":
+                found = found.filter(**{f"{column}__in": values})
+        if not self.statuses:
+            return found
+        is_other = Q(status=OTHER)
+        wanted = status_condition(self.statuses) & ~is_other
+        return found.filter(wanted | is_other if OTHER in self.statuses else wanted)
 
     def _matching(self, rows: UsageMetricQuerySet) -> UsageMetricQuerySet:
         return (

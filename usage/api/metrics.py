@@ -33,6 +33,7 @@ from usage.queries import (
     Summary,
     TooManyBuckets,
     TooManyRows,
+    TooManyRowsOfOthers,
     Turn,
     UsageReport,
     report_in_portions,
@@ -154,6 +155,8 @@ def _report(usage: UsageFilter, breakdown: Breakdown, turn: Turn, *, fill: bool)
         interval, zone = breakdown.interval, breakdown.zone
         series = without_gaps(report.timeseries, report.covered, interval, zone)
         return replace(report, timeseries=series)
+    except TooManyRowsOfOthers as error:
+        raise ApiError(400, str(error)) from None
     except TooManyRows as error:
         raise ApiError(
             400,

@@ -10,7 +10,13 @@ from usage.models.one_time_password import OneTimePassword
 from usage.models.price_override import PriceOverride
 from usage.models.rollup import PurgeHorizon, UsageHistogram, UsageRollup, UsageSeries
 from usage.models.suppressed_pair import SuppressedPair
-from usage.models.usage_metric import FAILED, UsageMetric, UsageMetricQuerySet
+from usage.models.usage_metric import (
+    FAILED,
+    UsageMetric,
+    UsageMetricQuerySet,
+    status_condition,
+)
+from usage.models.usage_name import NamesVersion, UsageName
 
 __all__ = [
     "FAILED",
@@ -20,6 +26,7 @@ __all__ = [
     "IdempotentPost",
     "ImportedFile",
     "IngestToken",
+    "NamesVersion",
     "OneTimePassword",
     "PriceOverride",
     "ProvenAddress",
@@ -28,6 +35,8 @@ __all__ = [
     "UsageHistogram",
     "UsageMetric",
     "UsageMetricQuerySet",
+    "UsageName",
     "UsageRollup",
     "UsageSeries",
+    "status_condition",
 ]

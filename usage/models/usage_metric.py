@@ -11,17 +11,23 @@ from django.db.models.functions import Now
 from usage import engines, live_keys, records
 from usage.models import distributed
 from usage.models.fields import UtcDateTimeField
+from usage.models.usage_name import counts_as_other
 from usage.periods import Period
 from usage.rollups import keeping
+from usage.rollups.aggregation import OTHER
 from usage.statuses import SUCCESS_WORDS
 
-# Rows without a status count as successes: the client did not report a failure.
-FAILED = (
-    Q(status__isnull=False)
-    & ~Q(status__in=SUCCESS_WORDS)
-    & (Q(status__lt="100") | Q(status__gte="400"))
-)
 
+def has_failed(column: str = "status") -> Q:
+    """Rows without a status count as successes: the client did not report a failure."""
+    return (
+        Q(**{f"{column}__isnull": False})
+        & ~Q(**{f"{column}__in": SUCCESS_WORDS})
+        & (Q(**{f"{column}__lt": "100"}) | Q(**{f"{column}__gte": "400"}))
+    )
+
+
+FAILED = has_failed()
 
 _IDS_AT_ONCE = 500
 
@@ -42,23 +48,21 @@ class UsageMetricQuerySet(models.QuerySet["UsageMetric"]):
         return self.filter(excluded_as=None)
 
     def for_models(self, names: Sequence[str]) -> Self:
-        return self.filter(model__in=names) if names else self
+        return self.filter(_has_name("model", names)) if names else self
 
     def for_keys(self, hashes: Sequence[str]) -> Self:
-        return self.filter(api_key_hash__in=hashes) if hashes else self
+        return self.filter(_has_name("api_key_hash", hashes)) if hashes else self
 
     def for_providers(self, names: Sequence[str]) -> Self:
-        return self.filter(provider__in=names) if names else self
+        return self.filter(_has_name("provider", names)) if names else self
 
     def for_users(self, names: Sequence[str]) -> Self:
         return self.filter(user__in=names) if names else self
 
     def with_status(self, patterns: Sequence[str]) -> Self:
         """Rows that match any pattern: `429`, a class such as `4xx`, or `error`."""
-        wanted = Q()
-        for pattern in patterns:
-            wanted |= _status_condition(pattern)
-        return self.filter(wanted)
+        wanted = status_condition(patterns)
+        return self.filter(wanted | counts_as_other("status") if OTHER in patterns else wanted)
 
     def newest_first(self) -> Self:
         return self.order_by("-timestamp", "-id")
@@ -140,13 +144,23 @@ class UsageMetricQuerySet(models.QuerySet["UsageMetric"]):
         return super().delete()[0]
 
 
-def _status_condition(pattern: str) -> Q:
-    pattern = pattern.lower()
-    if pattern == "error":
-        return FAILED
-    if len(pattern) == 3 and pattern[0].isdigit() and pattern.endswith("xx"):
-        return Q(status__gte=f"{pattern[0]}00", status__lte=f"{pattern[0]}99")
-    return Q(status=pattern)
+def status_condition(patterns: Sequence[str], column: str = "status") -> Q:
+    """What `with_status` means, on any column of statuses."""
+    wanted = Q()
+    for pattern in map(str.lower, patterns):
+        if pattern == "error":
+            wanted |= has_failed(column)
+        elif len(pattern) == 3 and pattern[0].isdigit() and pattern.endswith("xx"):
+            ends = {f"{column}__gte": f"{pattern[0]}00", f"{column}__lte": f"{pattern[0]}99"}
+            wanted |= Q(**ends)
+        else:
+            wanted |= Q(**{column: pattern})
+    return wanted
+
+
+def _has_name(dimension: str, names: Sequence[str]) -> Q:
+    wanted = Q(**{f"{dimension}__in": names})
+    return wanted | counts_as_other(dimension) if OTHER in names else wanted
 
 
 class UsageMetric(models.Model):

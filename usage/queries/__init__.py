@@ -12,8 +12,9 @@ from usage.queries.lists import (
     oldest_and_newest,
     records_persisted,
 )
+from usage.queries.naming import MOST_ROWS_OF_OTHERS
 from usage.queries.newest import MOST_APART, MOST_TOGETHER, NewestRows, Position
-from usage.queries.reach import MOST_ROWS, TooManyRows
+from usage.queries.reach import MOST_ROWS, TooManyRows, TooManyRowsOfOthers
 from usage.queries.report import (
     HOURLY,
     HOURLY_WITH_PERCENTILES,
@@ -24,6 +25,7 @@ from usage.queries.report import (
 )
 from usage.queries.sums import Dimensions
 from usage.queries.turns import Turn
+from usage.rollups.aggregation import OTHER
 
 __all__ = [
     "HOURLY",
@@ -32,7 +34,9 @@ __all__ = [
     "MOST_APART",
     "MOST_BUCKETS",
     "MOST_ROWS",
+    "MOST_ROWS_OF_OTHERS",
     "MOST_TOGETHER",
+    "OTHER",
     "Bins",
     "Breakdown",
     "Bucket",
@@ -46,6 +50,7 @@ __all__ = [
     "Summary",
     "TooManyBuckets",
     "TooManyRows",
+    "TooManyRowsOfOthers",
     "Turn",
     "UsageReport",
     "distinct_values",

@@ -9,9 +9,11 @@ from usage.filters import UsageFilter
 from usage.models import UsageMetric, UsageMetricQuerySet, UsageRollup
 from usage.queries.buckets import SECOND
 from usage.queries.covering import rollups_of, smallest_grouping
+from usage.queries.naming import with_others
 from usage.queries.rows import unsummed_ends
 from usage.queries.scope import FIRST, LAST, moment_of
 from usage.queries.tables import by_index
+from usage.rollups.aggregation import OTHER
 from usage.rollups.declarations import DAY, MODEL, TOTAL
 
 
@@ -21,7 +23,7 @@ def model_names(limit: int = 500) -> list[str]:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT usage_series.model FROM usage_series WHERE id IN"
-            " (SELECT series FROM usage_rollups WHERE rollup = %s) UNION"
+            f" (SELECT series FROM usage_rollups WHERE rollup = %s) AND model <> '{OTHER}' UNION"
             f" SELECT model FROM usage_metrics {by_index('idx_unsummed')}"
             " WHERE is_summed IS NULL ORDER BY 1 LIMIT %s",
             [widest, limit],
@@ -58,9 +60,10 @@ def ends_of(usage: UsageFilter) -> tuple[dt.datetime, dt.datetime] | None:
     Days of the sums: a part of one may have none. None where there is none at all.
     """
     grouping = smallest_grouping(usage.dimensions)
+    series = with_others(usage).series().filter(grouping=grouping.name)
     days = UsageRollup.objects.filter(rollup=rollups_of(grouping)[DAY * SECOND])
     if usage.dimensions:
-        days = days.filter(series__in=usage.series().filter(grouping=grouping.name).values("id"))
+        days = days.filter(series__in=series.values("id"))
     if usage.period.start is not None:
         days = days.filter(bucket__gt=usage.period.start.timestamp() - DAY)
     if usage.period.end is not None:

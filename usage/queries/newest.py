@@ -13,6 +13,7 @@ from django.db.models.functions import Coalesce
 from usage.filters import UsageFilter
 from usage.models import UsageMetric, UsageMetricQuerySet
 from usage.periods import Period
+from usage.rollups.aggregation import OTHER
 
 Row = tuple[Any, ...]
 Position = tuple[dt.datetime, int]  # a row's time and id
@@ -38,15 +39,23 @@ class NewestRows:
     """
 
     def __init__(self, usage: UsageFilter, columns: Sequence[str], *, with_excluded: bool) -> None:
-        self._others = replace(usage, period=Period(), models=(), api_key_hashes=())
-        self._models = usage.models if usage.api_key_hashes else ()
+        # No index leads to what counts as (other).
+        keys = usage.api_key_hashes if OTHER not in usage.api_key_hashes else ()
+        models = usage.models if OTHER not in usage.models else ()
+        self._others = replace(
+            usage,
+            period=Period(),
+            models=() if models else usage.models,
+            api_key_hashes=() if keys else usage.api_key_hashes,
+        )
+        self._models = models if keys else ()
         self._with_excluded = with_excluded
         rows = UsageMetric.objects.within(usage.period)
-        if usage.api_key_hashes:
-            self._parts = [rows.filter(api_key_hash=key) for key in usage.api_key_hashes]
+        if keys:
+            self._parts = [rows.filter(api_key_hash=key) for key in keys]
         else:
-            self._parts = [rows.filter(model=name) for name in usage.models] or [rows]
-        self._is_apart = bool(usage.api_key_hashes or usage.models)
+            self._parts = [rows.filter(model=name) for name in models] or [rows]
+        self._is_apart = bool(keys or models)
         self._columns = tuple(columns)
         self._at, self._id = self._columns.index("timestamp"), self._columns.index("id")
 

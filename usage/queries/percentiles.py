@@ -12,9 +12,11 @@ from django.db import connection
 from usage.queries.buckets import SECOND
 from usage.queries.covering import Stretch
 from usage.queries.figures import Percentiles
+from usage.queries.naming import Naming
 from usage.queries.rows import Rows
 from usage.queries.sums import Dimensions, Series
-from usage.queries.tables import each_of, table_of
+from usage.queries.tables import Sql, each_of, table_of
+from usage.rollups import keeping
 from usage.rollups.bins import CHUNK, bin_sql, middle_of
 from usage.rollups.declarations import HISTOGRAMS, OFFER
 
@@ -79,18 +81,18 @@ class Distributions:
                     if count:
                         column[_middle_of(bin_number)] += times * count
 
-    def add_rows(self, rows: Rows, times: int = 1, *, exactly: bool = False) -> None:
+    def add_rows(
+        self, rows: Rows, naming: Naming, times: int = 1, *, exactly: bool = False
+    ) -> None:
         """What raw rows have, each value for itself or in the histograms' bins."""
         found: defaultdict[Dimensions, list[defaultdict[Any, int]]] = defaultdict(
             lambda: [defaultdict(int) for _ in COLUMNS]
         )
         with connection.chunked_cursor() as cursor:
-            cursor.execute(
-                f"SELECT model, provider, {_values(exactly=exactly)} {rows.source}", rows.parameters
-            )
+            cursor.execute(*_selected(rows, naming, exactly=exactly))
             while some := cursor.fetchmany(_ROWS_AT_ONCE):
                 for model, provider, latency, ttft in some:
-                    latencies, ttfts = found[model, provider or ""]
+                    latencies, ttfts = found[model or "", provider or ""]
                     latencies[latency] += 1
                     ttfts[ttft] += 1
         for offer, columns in found.items():
@@ -108,6 +110,19 @@ def rows_at_most(stretches: Sequence[Stretch]) -> int:
 
 
 _middle_of = lru_cache(maxsize=10_000)(middle_of)
+
+
+def _selected(rows: Rows, naming: Naming, *, exactly: bool) -> Sql:
+    """What the rows count as, and their values."""
+    shown = [naming.shown(name) for name in OFFER.dimensions]
+    offer = ", ".join(OFFER.dimensions)
+    found = f"SELECT {keeping.unix_seconds()}, {offer}, {_values(exactly=exactly)} {rows.source}"
+    select = (
+        f"WITH found(moment, {offer}, latency, ttft) AS ({found})"
+        f" SELECT {', '.join(sql for sql, _ in shown)}, latency, ttft"
+        f" FROM found {naming.joins(OFFER.dimensions)}"
+    )
+    return select, [*rows.parameters, *(value for _, values in shown for value in values)]
 
 
 def _values(*, exactly: bool) -> str:

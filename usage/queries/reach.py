@@ -5,7 +5,10 @@ from collections.abc import Sequence
 from usage.filters import UsageFilter
 from usage.queries.buckets import SECOND, Run, one_bucket
 from usage.queries.covering import cover, rollups_of, widened
+from usage.queries.naming import MOST_ROWS_OF_OTHERS, Naming
+from usage.queries.rows import count, summed_rows
 from usage.queries.sums import count_requests, series_of
+from usage.rollups.aggregation import OTHER
 from usage.rollups.declarations import KEY, MODEL, QUARTER, TOTAL, Grouping
 
 MOST_ROWS = 500_000  # one or two seconds
@@ -16,6 +19,17 @@ _NEVER_PURGED = -(2**62)
 
 class TooManyRows(ValueError):
     """No sums answer the question, and the raw rows are more than can be read meanwhile."""
+
+
+class TooManyRowsOfOthers(ValueError):
+    """The question names what counts as (other), and its rows are too many to be counted."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"a name that this asks for counts as `{OTHER}`, and more than "
+            f"{MOST_ROWS_OF_OTHERS:,} rows would have to be counted for it: narrow `from` and "
+            "`to`, or have an operator release the name (`manage.py fold_names --release`)"
+        )
 
 
 def index_for(runs: Sequence[Run], usage: UsageFilter, most: int = MOST_ROWS) -> tuple[str, int]:
@@ -32,12 +46,32 @@ def index_for(runs: Sequence[Run], usage: UsageFilter, most: int = MOST_ROWS) ->
     return index, count
 
 
+def index_for_others(runs: Sequence[Run], naming: Naming) -> tuple[str, int]:
+    """The same for those rows that count as (other) where the question names them.
+
+    TooManyRowsOfOthers where those exceed MOST_ROWS_OF_OTHERS.
+    """
+    usage = naming.usage_of_others
+    index, grouping, part = _ways(usage)[0]
+    # The sums do not tell the names that it is about, so its rows are counted.
+    if grouping is TOTAL:
+        reached = _count(runs, grouping, part)
+    else:
+        reached = count(summed_rows(runs, part, index), MOST_ROWS)
+    if reached > MOST_ROWS:
+        raise TooManyRowsOfOthers
+    others = summed_rows(runs, usage, index, f"AND {naming.is_other}")
+    if (found := count(others, MOST_ROWS_OF_OTHERS)) > MOST_ROWS_OF_OTHERS:
+        raise TooManyRowsOfOthers
+    return index, found
+
+
 def _ways(usage: UsageFilter) -> list[tuple[str, Grouping, UsageFilter]]:
     """Each index that helps, and the sums that count what it finds."""
     ways = []
-    if usage.api_key_hashes:
+    if usage.api_key_hashes and OTHER not in usage.api_key_hashes:
         ways.append(("idx_api_key", KEY, UsageFilter(api_key_hashes=usage.api_key_hashes)))
-    if usage.models:
+    if usage.models and OTHER not in usage.models:
         ways.append(("idx_model", MODEL, UsageFilter(models=usage.models)))
     return ways or [("idx_timestamp", TOTAL, UsageFilter())]
 

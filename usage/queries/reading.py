@@ -21,9 +21,10 @@ from usage.queries.covering import (
     smallest_grouping,
 )
 from usage.queries.figures import Bucket, Figures, Part, added
+from usage.queries.naming import naming_of
 from usage.queries.occupied import Range
 from usage.queries.percentiles import Distributions
-from usage.queries.reach import MOST_ROWS, TooManyRows, index_for
+from usage.queries.reach import MOST_ROWS, TooManyRows, index_for, index_for_others
 from usage.queries.rows import Rows
 from usage.queries.scope import Holdings, moment_of, scope_of
 from usage.queries.sums import Dimensions, Series, Source, Sums
@@ -72,6 +73,7 @@ class Reading:
         self._usage = usage
         self._held = held
         self._series: dict[Grouping, Series] = {}
+        self._naming = naming_of(usage, held.renamed)
         self._for_all = smallest_grouping(usage.dimensions)
         self._grouping_for = {
             name: smallest_grouping({name, *usage.dimensions}) for name in dimensions
@@ -83,6 +85,7 @@ class Reading:
         # Where rows were purged, all parts begin and end with buckets that each of them has.
         self.scope = scope_of(usage.period, held, max(min(numbers) for numbers in used))
         self._whole = one_bucket(self.scope.begin, self.scope.end)
+        self._others = self._reach_of_others()
         groupings = {*self._grouping_for.values()} or {self._for_all}
         self._parts = {each: self._covered(self._whole, each) for each in groupings}
         self._histograms = self._binned() if with_percentiles and self._has_histograms else []
@@ -133,10 +136,12 @@ class Reading:
             if self._has_histograms:
                 self._read_histograms(found)
             elif max(self.scope.begin, self._held.begin) >= self._held.purged_until:
-                for each, _ in self._summed_rows(self._whole, MOST_ROWS_FOR_PERCENTILES):
-                    found.add_rows(each, exactly=True)
+                others = self._rows_of_others(self._whole)
+                most = MOST_ROWS_FOR_PERCENTILES - sum(count for _, count in others)
+                for each, _ in [*self._summed_rows(self._whole, most), *others]:
+                    found.add_rows(each, self._naming, exactly=True)
                 for each in self._unsummed_rows(self._whole):
-                    found.add_rows(each)
+                    found.add_rows(each, self._naming)
         except TooManyRows:
             return Distributions()
         return found
@@ -147,7 +152,7 @@ class Reading:
         covered = self._parts[grouping]
         found = [sums.by_dimensions(covered.sums, names)]
         found += [
-            rows.by_dimensions(each, names)
+            rows.by_dimensions(each, names, self._naming)
             for each in [*covered.rows, *self._unsummed_rows(self._whole)]
         ]
         return gathered(chain.from_iterable(found))
@@ -155,7 +160,7 @@ class Reading:
     def _covered(self, runs: list[Run], grouping: Grouping) -> Covered:
         covered = cover(runs, rollups_of(grouping), self._held.purged_until)
         source = sums.source_of(covered.sums, self._series_in(grouping))
-        found = self._summed_rows(covered.rows)
+        found = [*self._summed_rows(covered.rows), *self._rows_of_others(runs)]
         cost = source.cost + turns.ROW * sum(count for _, count in found)
         return Covered(runs, source, [each for each, _ in found], cost)
 
@@ -167,11 +172,13 @@ class Reading:
     def _read_histograms(self, found: Distributions) -> None:
         for part in self._histograms:
             for rows_there, _ in self._summed_rows(part.rows):
-                found.add_rows(rows_there, part.times)
+                found.add_rows(rows_there, self._naming, part.times)
+        for rows_there, _ in self._rows_of_others(self._whole):
+            found.add_rows(rows_there, self._naming)
         given = [stretch for part in self._histograms for stretch in part.stretches]
         found.add_histograms(given, self._series_in(OFFER))
         for rows_there in self._unsummed_rows(self._whole):
-            found.add_rows(rows_there)
+            found.add_rows(rows_there, self._naming)
 
     def _binned(self) -> list[Binned]:
         purged_until = self._held.purged_until
@@ -196,7 +203,22 @@ class Reading:
         if not runs:
             return []
         index, count = index_for(runs, self._usage, most)
-        return [(rows.summed_rows(runs, self._usage, index), count)]
+        condition = f"AND NOT {self._naming.is_other}" if self._others else ""
+        return [(rows.summed_rows(runs, self._usage, index, condition), count)]
+
+    def _reach_of_others(self) -> tuple[str, int] | None:
+        """The index that leads to rows which count as (other) where the question names them."""
+        if not (self._naming.apart and self._whole):
+            return None
+        return index_for_others(self._whole, self._naming)
+
+    def _rows_of_others(self, runs: Sequence[Run]) -> list[tuple[Rows, int]]:
+        """And how many there are."""
+        if not (self._others and runs):
+            return []
+        index, count = self._others
+        condition = f"AND {self._naming.is_other}"
+        return [(rows.summed_rows(runs, self._naming.usage_of_others, index, condition), count)]
 
     def _unsummed_rows(self, runs: Sequence[Run]) -> list[Rows]:
         """Those from the first run to the last."""

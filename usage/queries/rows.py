@@ -8,9 +8,10 @@ from django.db import connection
 
 from usage.filters import UsageFilter
 from usage.queries.buckets import SECOND, Places, Run
+from usage.queries.naming import Naming
 from usage.queries.scope import Scope, moment_of
 from usage.queries.sums import Dimensions, Sums
-from usage.queries.tables import by_index, conditions_of, each_of, table_of
+from usage.queries.tables import Sql, by_index, conditions_of, each_of, table_of
 from usage.rollups import keeping
 from usage.rollups.aggregation import COLUMNS
 from usage.rollups.declarations import QUARTER, TOKEN_MEASURES
@@ -39,8 +40,8 @@ class Rows(NamedTuple):
     bucket: str  # in Unix seconds
 
 
-def summed_rows(runs: Sequence[Run], usage: UsageFilter, index: str) -> Rows:
-    """The rows of the runs, as far as the sums hold them too."""
+def summed_rows(runs: Sequence[Run], usage: UsageFilter, index: str, condition: str = "") -> Rows:
+    """The rows of the runs, as far as the sums hold them too, and the condition on them does."""
     adapt = connection.ops.adapt_datetimefield_value
     ends = ((adapt(moment_of(run.begin)), adapt(moment_of(run.end))) for run in runs)
     buckets = ((run.first // SECOND, run.step // SECOND) for run in runs)
@@ -48,7 +49,7 @@ def summed_rows(runs: Sequence[Run], usage: UsageFilter, index: str) -> Rows:
         _GIVEN, [(*end, *bucket) for end, bucket in zip(ends, buckets, strict=True)]
     )
     conditions, values = conditions_of(usage.rows_of_any_time())
-    wanted = f"timestamp >= since AND timestamp < until AND is_summed {conditions}"
+    wanted = f"timestamp >= since AND timestamp < until AND is_summed {conditions} {condition}"
     source = each_of(given, "usage_metrics", wanted, index)
     bucket = "first"
     if not all(run.is_one_bucket for run in runs):
@@ -87,16 +88,29 @@ def unit_of(runs: Sequence[Run]) -> int:
     return gcd(QUARTER, *(moment // SECOND for run in runs for moment in (run.first, run.step)))
 
 
-def by_dimensions(rows: Rows, dimensions: Sequence[str]) -> Iterator[tuple[Dimensions, Sums]]:
+def by_dimensions(
+    rows: Rows, dimensions: Sequence[str], naming: Naming
+) -> Iterator[tuple[Dimensions, Sums]]:
     """Of each combination of the dimensions; add what comes twice."""
-    for values, sums in _read(rows, dimensions):
+    shown = [naming.shown(name) for name in dimensions]
+    for values, sums in _read(rows, shown, naming.joins(dimensions)):
         yield tuple(value or "" for value in values), sums
 
 
 def by_bucket(rows: Rows) -> Iterator[tuple[int, Sums]]:
     """By begin of the bucket in microseconds; add what comes twice."""
-    for (begin,), sums in _read(rows, ["bucket"]):
+    for (begin,), sums in _read(rows, [("bucket", [])]):
         yield begin * SECOND, sums
+
+
+def count(rows: Rows, most: int) -> int:
+    """How many there are, up to `most` and one more."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT COUNT(*) FROM (SELECT 1 {rows.source} LIMIT %s) AS found",
+            [*rows.parameters, most + 1],
+        )
+        return int(cursor.fetchone()[0])
 
 
 def in_buckets(
@@ -107,20 +121,21 @@ def in_buckets(
     return ((places.begin_of_bucket(begin), sums) for begin, sums in by_unit)
 
 
-def _read(rows: Rows, columns: Sequence[str]) -> Iterator[tuple[tuple[Any, ...], Sums]]:
+def _read(
+    rows: Rows, columns: Sequence[Sql], joins: str = ""
+) -> Iterator[tuple[tuple[Any, ...], Sums]]:
     """The columns and sums of each combination of them, and of the status, which sums need."""
-    keys = list(dict.fromkeys([*columns, "status"]))
-    status = keys.index("status")
+    keys = [*columns, ("status", [])]
     with connection.cursor() as cursor:
         cursor.execute(
             f"WITH found(moment, {', '.join(COLUMNS)}, bucket) AS"
             f" (SELECT {keeping.columns()}, {rows.bucket} {rows.source})"
-            f" SELECT {', '.join(keys)}, {_SUMS} FROM found"
+            f" SELECT {', '.join(sql for sql, _ in keys)}, {_SUMS} FROM found {joins}"
             f" GROUP BY {', '.join(str(place + 1) for place in range(len(keys)))}",
-            rows.parameters,
+            [*rows.parameters, *(value for _, values in keys for value in values)],
         )
         for row in cursor.fetchall():
-            yield row[: len(columns)], _as_sums(row[status], *row[len(keys) :])
+            yield row[: len(columns)], _as_sums(*row[len(columns) :])
 
 
 def _as_sums(status: str | None, requests: int, *sums: Any) -> Sums:

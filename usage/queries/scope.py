@@ -11,7 +11,9 @@ from usage.queries.buckets import SECOND
 from usage.queries.covering import rollups_of, widened
 from usage.queries.tables import by_index
 from usage.rollups import keeping
+from usage.rollups.aggregation import DIMENSIONS
 from usage.rollups.declarations import DAY, MONTH, TOTAL
+from usage.rollups.names import ALWAYS
 
 _DAY, _WIDEST = DAY * SECOND, MONTH * SECOND
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -30,6 +32,7 @@ class Holdings:
     purged_until: int
     has_unsummed: bool
     newest: Any  # as the database compares times; None without raw rows
+    renamed: frozenset[str]  # dimensions of which some names count as (other)
 
 
 @dataclass(frozen=True)
@@ -52,10 +55,11 @@ def holdings() -> Holdings:
             " (SELECT MAX(bucket) FROM usage_rollups WHERE rollup = %s),"
             " (SELECT purged_before FROM usage_purgehorizon ORDER BY id LIMIT 1),"
             " (SELECT MAX(timestamp) FROM usage_metrics),"
-            f" EXISTS (SELECT 1 FROM usage_metrics {index} WHERE is_summed IS NULL)",
+            f" EXISTS (SELECT 1 FROM usage_metrics {index} WHERE is_summed IS NULL),"
+            f" {', '.join(map(_is_renamed, DIMENSIONS))}",
             [days, days],
         )
-        first, last, purged_before, newest, has_unsummed = cursor.fetchone()
+        first, last, purged_before, newest, has_unsummed, *renamed = cursor.fetchone()
         moments = [] if first is None else [first, last + DAY]
         if has_unsummed:
             moment = keeping.counted_at()
@@ -72,6 +76,7 @@ def holdings() -> Holdings:
         FIRST if purged_before is None else microseconds(_as_moment(purged_before)),
         bool(has_unsummed),
         newest,
+        frozenset(name for name, is_so in zip(DIMENSIONS, renamed, strict=True) if is_so),
     )
 
 
@@ -113,6 +118,13 @@ def _is_past_newest(period: Period, end: int, held: Holdings) -> bool:
         return period.end is None or end >= held.purged_until
     newest_end = connection.ops.adapt_datetimefield_value(period.end)
     return end >= held.purged_until and newest_end >= held.newest
+
+
+def _is_renamed(dimension: str) -> str:
+    return (
+        "EXISTS (SELECT 1 FROM usage_names"
+        f" WHERE dimension = '{dimension}' AND counts_from > {ALWAYS})"
+    )
 
 
 def _as_moment(value: dt.datetime) -> dt.datetime:

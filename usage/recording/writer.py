@@ -3,7 +3,7 @@
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import Any
 
 import msgspec
@@ -14,8 +14,8 @@ from usage.identity import made_up_identity
 from usage.recording.cross_source import judge
 from usage.recording.insertion import insert_and_tell, insert_rows
 from usage.records import FieldError, InvalidRow, UsageRecord, record_from, without_keys
-from usage.rollups import tables
-from usage.rollups.aggregation import COLUMNS, TimedRow, aggregate
+from usage.rollups import names, tables
+from usage.rollups.aggregation import COLUMNS, DIMENSIONS, Renaming, TimedRow, aggregate
 
 # A transaction takes more rows in several steps, so that memory does not grow with them.
 _ROWS_A_STEP = 5_000
@@ -40,9 +40,10 @@ def store(records: Sequence[UsageRecord]) -> RecordingResult:
         records = list(map(_with_identity, records))
     # One order for all writers: two batches that share events cannot deadlock.
     in_order = sorted(records, key=lambda record: (record.timestamp, record.event_id or 0))
+    renaming = _agree(in_order)
     accepted = 0
     for start in range(0, len(in_order), _ROWS_A_STEP):
-        accepted += _store_step(in_order[start : start + _ROWS_A_STEP])
+        accepted += _store_step(in_order[start : start + _ROWS_A_STEP], renaming)
     return RecordingResult(accepted, len(records) - accepted)
 
 
@@ -70,7 +71,16 @@ def _with_identity(record: UsageRecord) -> UsageRecord:
     return msgspec.structs.replace(record, event_id=made_up_identity())
 
 
-def _store_step(step: list[UsageRecord]) -> int:
+def _agree(in_order: Sequence[UsageRecord]) -> Renaming | None:
+    """Before any row is locked, and for all of them at once: so no two writers deadlock."""
+    counted = [record for record in in_order if record.excluded_as is None]
+    if not counted:
+        return None
+    columns = {name: dict.fromkeys(map(attrgetter(name), counted)) for name in DIMENSIONS}
+    return names.agree(columns, int(counted[-1].timestamp.timestamp()))
+
+
+def _store_step(step: list[UsageRecord], renaming: Renaming | None) -> int:
     judgement = judge(step)
     inserted = records = judgement.records
     try:
@@ -82,7 +92,7 @@ def _store_step(step: list[UsageRecord]) -> int:
     judgement.carry_out(inserted)
     counted = [record for record in inserted if record.excluded_as is None]
     if counted:
-        tables.add(aggregate(_timed(counted)))
+        tables.add(aggregate(_timed(counted), renaming))
     return len(inserted)
 
 

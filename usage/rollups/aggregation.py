@@ -1,7 +1,7 @@
 """Rows to sums, in Python: one pass over a batch, then each wider sum from a narrower one."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from operator import add
 from typing import Any
@@ -39,17 +39,35 @@ _Bins = defaultdict[tuple[int, Dimensions, int], int]
 
 
 # What the sums need of a row of usage_metrics, beside the time at which it was completed.
+DIMENSIONS = ("model", "provider", "status", "api_key_hash")
 COLUMNS = (
-    "model",
-    "provider",
-    "status",
-    "api_key_hash",
+    *DIMENSIONS,
     *TOKEN_MEASURES,
     "latency_ms",
     "ttft_ms",
     "cost_usd",
 )
 TimedRow = tuple[int, tuple[Any, ...]]  # Unix seconds, rounded down; COLUMNS
+OTHER = "(other)"  # what names that are not told apart count as: see `usage.rollups.names`
+
+
+class Renaming:
+    """How rows are counted of which some names are not told apart, or only from a time on."""
+
+    def __init__(self, counts_from: Mapping[str, Mapping[str, int]]) -> None:
+        """By dimension and name, in Unix seconds; names that are missing always count."""
+        self._counts_from = counts_from
+        self._places = [counts_from.get(dimension, {}) for dimension in DIMENSIONS]
+
+    def of(self, at: int, values: Iterable[str | None]) -> list[str | None]:
+        """The values of DIMENSIONS as a row that was completed then counts."""
+        return [
+            OTHER if value and at < later.get(value, at) else value
+            for value, later in zip(values, self._places, strict=True)
+        ]
+
+    def name(self, dimension: str, name: str, at: int) -> str:
+        return OTHER if at < self._counts_from.get(dimension, {}).get(name, at) else name
 
 
 @dataclass
@@ -60,13 +78,13 @@ class Additions:
     histograms: list[tuple[Histogram, Chunks]]
 
 
-def aggregate(rows: Iterable[TimedRow]) -> Additions:
-    """What the rows add to every rollup and histogram."""
-    found = _Pass()
+def aggregate(rows: Iterable[TimedRow], renaming: Renaming | None) -> Additions:
+    """What the rows add to every rollup and histogram; None where each counts under its names."""
+    found = _Pass(renaming)
     found.take(rows)
     additions = Additions(_rollups(found, 0), _histograms(found))
     if found.huge:
-        upper = _Pass()
+        upper = _Pass(renaming)
         upper.take(_upper_halves(row) for row in found.huge)
         additions.rollups += _rollups(upper, _HALF_BITS)
     return additions
@@ -75,7 +93,8 @@ def aggregate(rows: Iterable[TimedRow]) -> Additions:
 class _Pass:
     """Rows sorted into the narrowest groups; all that is done for each row is in here."""
 
-    def __init__(self) -> None:
+    def __init__(self, renaming: Renaming | None) -> None:
+        self._renaming = renaming
         self.by_model: _Parts = defaultdict(list)
         self.by_key: _Parts = defaultdict(list)
         self.by_key_model: _Parts = defaultdict(list)
@@ -85,12 +104,16 @@ class _Pass:
     def take(self, rows: Iterable[TimedRow]) -> None:
         by_model, by_key, by_key_model = self.by_model, self.by_key, self.by_key_model
         latencies, first_tokens = self.bins["latency_ms"], self.bins["ttft_ms"]
+        renamed = self._renaming.of if self._renaming else None
         for row in rows:
             at, (
                 model, provider, status, key,
                 total, prompt, completion, cached, cache_write, reasoning,
                 latency, ttft, cost,
             ) = row  # fmt: skip
+            has_failed = is_failure(status)
+            if renamed:
+                model, provider, status, key = renamed(at, (model, provider, status, key))
             cached, cache_write, reasoning = cached or 0, cache_write or 0, reasoning or 0
             if not 0 <= total | prompt | completion | cached | cache_write | reasoning < _HALF:
                 self.huge.append(row)
@@ -99,7 +122,7 @@ class _Pass:
                 reasoning = reasoning % _HALF
             sums = (
                 1,
-                1 if is_failure(status) else 0,
+                1 if has_failed else 0,
                 total,
                 prompt,
                 completion,

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db import connection
 
+from usage.rollups import names
 from usage.rollups.aggregation import Additions, aggregate
 from usage.rollups.declarations import DAY, HISTOGRAMS, MEASURES, ROLLUPS
 from usage.rollups.folding import WIDE, select_folded, table_of
@@ -40,7 +41,8 @@ def compare_day(day: int) -> list[Difference]:
     expected_histograms: _Table = {}
     with read_snapshot():
         for rows in raw_rows(day):
-            _add_all(expected_rollups, expected_histograms, aggregate(rows))
+            additions = aggregate(rows, names.as_decided(rows))
+            _add_all(expected_rollups, expected_histograms, additions)
         stored_rollups = _stored("usage_rollups", day)
         stored_histograms = _stored("usage_histograms", day)
     return [

@@ -6,7 +6,7 @@ from typing import Any
 from django.db import connection
 
 from usage import engines
-from usage.rollups import tables
+from usage.rollups import names, tables
 from usage.rollups.aggregation import COLUMNS, TimedRow, aggregate
 
 _MOST_IDS = 500  # SQLite takes at most 999 parameters in its older versions
@@ -100,17 +100,19 @@ def add_unsummed(most: int) -> int:
 def add_rows(ids: Sequence[int]) -> None:
     """Add those of the rows that are not in the sums yet."""
     # False where no figure counts the row: it is in no sum, and need not be looked at again.
-    found = _take(ids, "is_summed IS NULL", is_counted())
+    names.hold()
+    found = list(timed(_take(ids, "is_summed IS NULL", is_counted())))
     if found:
-        tables.add(aggregate(timed(found)))
+        tables.add(aggregate(found, names.agree_on(found)))
 
 
 def take_out_rows(ids: Sequence[int]) -> None:
     """Take those of the rows that are in the sums out of them, before they change or go."""
+    names.hold()
     _lock(ids)  # the others too, lest a reader adds them now and they go all the same
-    found = _take(ids, "is_summed IS NOT NULL", "NULL")
+    found = list(timed(_take(ids, "is_summed IS NOT NULL", "NULL")))
     if found:
-        tables.subtract(aggregate(timed(found)))
+        tables.subtract(aggregate(found, names.agree_on(found)))
 
 
 def _take(ids: Sequence[int], condition: str, mark: str) -> list[tuple[Any, ...]]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from usage.rollups import keeping, tables
+from usage.rollups import keeping, names, tables
 from usage.rollups.aggregation import TimedRow, aggregate
 from usage.rollups.declarations import DAY, HISTOGRAMS, ROLLUPS
 from usage.rollups.folding import fold_days
@@ -44,13 +44,14 @@ def rebuild_day(day: int) -> int:
     """
     count = 0
     with transaction.atomic():
+        names.hold()
         tables.keep_writers_out()
         first = first_day(_purged_before())
         if first is not None and day < first:  # a purge has begun since the days were listed
             return 0
         _delete_sums(day)
         for rows in raw_rows(day):
-            tables.add(aggregate(rows))
+            tables.add(aggregate(rows, names.agree_on(rows)))
             count += len(rows)
         _mark_summed(day)
         fold_days(day)

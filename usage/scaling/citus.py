@@ -14,6 +14,7 @@ from usage.scaling.steps import Conversion, Step
 
 CITUS = Extension("citus", "Citus", "the package postgresql-NN-citus of Citus's repository")
 SHARDS_A_NODE = 2
+_ON_EVERY_NODE = {"names of series": "usage_series", "names that are told apart": "usage_names"}
 # 60 random bits, like the identities that the writer makes up for rows that bring none.
 _MADE_UP = (
     "('x0' || substr(md5(random()::text || clock_timestamp()::text), 1, 15))::bit(64)::bigint"
@@ -67,8 +68,9 @@ def _settings_of_database() -> list[str]:
 
 def _sums(shards: int) -> Iterator[Step]:
     done = _distributed_tables()
-    if "usage_series" not in done:
-        yield Step("names of series on every node", "SELECT create_reference_table('usage_series')")
+    for why, table in _ON_EVERY_NODE.items():
+        if table not in done:
+            yield Step(f"{why} on every node", f"SELECT create_reference_table('{table}')")
     if "usage_rollups" not in done:
         yield _distribute("sums to the nodes by series", "usage_rollups", "series", "none", shards)
         yield _without_copy("usage_rollups")

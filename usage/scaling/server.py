@@ -5,7 +5,13 @@ from typing import Any
 
 from django.db import DatabaseError, connection
 
-TABLES = ("usage_metrics", "usage_series", "usage_rollups", "usage_histograms")
+TABLES = (
+    "usage_metrics",
+    "usage_series",
+    "usage_names",
+    "usage_rollups",
+    "usage_histograms",
+)
 _INSUFFICIENT_PRIVILEGE = "42501"
 
 

@@ -9,6 +9,7 @@ from django.db import transaction
 from usage.importing.known_files import Acquaintance, make_acquaintance
 from usage.importing.portal.accounts import Accounts, take_over
 from usage.importing.portal.figures import ByDay, add, held_by_source, held_by_target
+from usage.importing.portal.names import take_over_names
 from usage.importing.portal.prices import add_suppressed_pairs, take_over_prices
 from usage.importing.portal.proof import Circumstances, Proof, counts_of, prove
 from usage.importing.portal.purged_sums import add_purged_sums
@@ -59,6 +60,7 @@ class Move:
     def accounts(self) -> None:
         self.account.accounts = take_over(self._source)
         take_over_prices(self._source)
+        take_over_names(self._source)
 
     def purged_sums(self) -> Iterator[int]:
         """Once for a file, in one transaction with the note that they are here."""

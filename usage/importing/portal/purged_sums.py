@@ -6,6 +6,7 @@ from operator import add, sub
 from typing import Any
 
 from usage import live_keys
+from usage.importing.portal.names import renamed_here, renaming_in
 from usage.importing.portal.row import COLUMNS, BadRow, moved
 from usage.importing.portal.source import PAGE, Source
 from usage.rollups import tables
@@ -36,7 +37,7 @@ def add_purged_sums(source: Source, horizon: dt.datetime) -> Iterator[int]:
                 left = tuple(map(sub, values, explained.pop((kind, key), [0] * len(values))))
                 if any(value for value in left if isinstance(value, int)):
                     rest[key] = left  # of fractions a crumb of rounding may be left
-            tables.add(_additions(kind, rest))
+            tables.add(_additions(kind, _renamed(kind, rest)))
             yield len(rest)
 
 
@@ -50,7 +51,8 @@ def _explained_by_rows(source: Source, end: int) -> _Kept:
         (f"{last:%Y-%m-%d %H:%M:%S}",),
     )
     while page := cursor.fetchmany(PAGE):
-        additions = aggregate(_to_sum(page))
+        rows = list(_to_sum(page))
+        additions = aggregate(rows, renaming_in(source, rows))
         for rollup, shift, groups in additions.rollups:
             for (bucket, dimensions), sums in groups.items():
                 _note(found, rollup, (bucket, dimensions, shift), sums, end)
@@ -108,6 +110,19 @@ def _pages(source: Source, kind: _Kind, end: int, series: _Series) -> Iterator[d
             # Without their keys, two series may have become one.
             page[key] = tuple(map(add, page[key], values)) if key in page else values
         yield page
+
+
+def _renamed(kind: _Kind, sums: dict[_Key, _Values]) -> dict[_Key, _Values]:
+    """By the names that are told apart here."""
+    if not sums or not kind.grouping.dimensions:
+        return sums
+    names = renamed_here(kind.grouping.dimensions, list({key[1] for key in sums}))
+    found: dict[_Key, _Values] = {}
+    for (bucket, dimensions, rest), values in sums.items():
+        key = (bucket, names[dimensions], rest)
+        known = found.get(key)
+        found[key] = values if known is None else tuple(map(add, known, values))
+    return found
 
 
 def _additions(kind: _Kind, sums: dict[_Key, _Values]) -> Additions:

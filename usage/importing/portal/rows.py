@@ -7,7 +7,7 @@ from django.db import connection, transaction
 from usage import engines
 from usage.importing.portal.figures import ByDay, by_day, columns_of_rows
 from usage.importing.portal.row import COLUMNS, Event, Moved, event
-from usage.rollups import tables
+from usage.rollups import names, tables
 from usage.rollups.aggregation import aggregate
 from usage.rollups.declarations import DAY
 from usage.rollups.keeping import unix_seconds
@@ -24,11 +24,13 @@ _INSERT_NEW = (
 def store_page(rows: list[Moved]) -> tuple[int, ByDay]:
     """How many of the rows were new, and what the target now holds of all of them."""
     with transaction.atomic(), connection.cursor() as cursor:
+        renaming = names.agree_on([row.to_sum for row in rows if row.to_sum])
         _fill_temporary_table(cursor, rows)
         cursor.execute(_INSERT_NEW)
         new = {event(*found) for found in cursor.fetchall()}
         if new:
-            tables.add(aggregate([row.to_sum for row in rows if row.to_sum and row.event in new]))
+            to_sum = [row.to_sum for row in rows if row.to_sum and row.event in new]
+            tables.add(aggregate(to_sum, renaming))
         return len(new), _read_back(cursor)
 
 

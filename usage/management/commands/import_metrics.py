@@ -22,6 +22,7 @@ from usage.importing.source import CannotRead, Reading, Source
 from usage.management.mover import Mover, left_out
 from usage.management.portal_command import PortalCommand, breaks_off
 from usage.periods import rfc3339
+from usage.rollups.names import without_daily_bound
 
 
 class Command(PortalCommand):
@@ -55,7 +56,12 @@ class Command(PortalCommand):
         self._account = Account()
         self._mover: Mover | None = None
         try:
-            with breaks_off(self._so_far), opened(path, reading) as found, rejects:
+            with (
+                breaks_off(self._so_far),
+                opened(path, reading) as found,
+                rejects,
+                without_daily_bound(),  # a history has more names than a day brings
+            ):
                 if isinstance(found, sqlite3.Connection):
                     self._mover = Mover(self, path, found, rejects)
                     self._mover.run()

@@ -1,0 +1,273 @@
+"""Which names are told apart; all others count as "(other)". Those who write sums agree on it.
+
+Names come from outside, so their number is bounded: in all, and by the UTC day on which they came.
+The table usage_names has an entry for every name that a summed row has. What it says of a name
+stays so, whatever the bounds do later, because the sums hold its rows accordingly; only
+`usage.rollups.renaming` changes it, and moves the sums in the same transaction.
+"""
+
+import secrets
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from itertools import islice
+from typing import Any, NamedTuple
+
+from django.conf import settings
+from django.db import connection, transaction
+
+from usage.rollups import series
+from usage.rollups.aggregation import DIMENSIONS, OTHER, Renaming, TimedRow
+from usage.rollups.declarations import DAY
+from usage.rollups.many import execute_for_each
+
+ALWAYS, NEVER = -(2**62), 2**62  # from when on rows count under a name
+MOST_REMEMBERED = 50_000  # of each dimension
+_AT_ONCE = 500  # SQLite takes at most 999 parameters in its older versions
+_LOCK_CLASS = 0x71_73_6E  # apart from other users of advisory locks
+_CHANGES, _NEW_NAMES = 0, 1  # locks: of what was decided, and of deciding on new names
+
+Names = Mapping[str, Collection[str | None]]  # by dimension
+_Lists = dict[str, list[str]]
+
+
+class Entry(NamedTuple):
+    """What the table says of a name."""
+
+    row_id: int
+    counts_from: int
+    last_day: int
+
+
+_Entries = dict[str, dict[str, Entry]]  # by dimension and name
+
+
+class _Remembered:
+    """Names that always count under themselves, as this process has seen them."""
+
+    def __init__(self) -> None:
+        self.version: int | None = None
+        self.names: defaultdict[str, dict[str, None]] = defaultdict(dict)
+        self._change = threading.Lock()
+
+    def be_of(self, version: int) -> None:
+        """Drop what another version may contradict. Others go on with the dictionaries they
+        have: their transactions keep that version from changing."""
+        if version != self.version:
+            self.forget()
+            self.version = version
+
+    def forget(self) -> None:
+        self.names = defaultdict(dict)
+        series.forget()
+
+    def add(self, known: dict[str, None], names: Iterable[str]) -> None:
+        with self._change:
+            known.update(dict.fromkeys(names))
+            for name in list(islice(known, max(0, len(known) - MOST_REMEMBERED))):  # the oldest
+                del known[name]
+
+
+_remembered = _Remembered()
+_has_daily_bound: ContextVar[bool] = ContextVar("has_daily_bound", default=True)
+
+
+@contextmanager
+def without_daily_bound() -> Iterator[None]:
+    """For what an operator brings in: the bound by day is against what senders make up."""
+    token = _has_daily_bound.set(False)
+    try:
+        yield
+    finally:
+        _has_daily_bound.reset(token)
+
+
+def forget() -> None:
+    """Look all up anew, after the tables were emptied."""
+    _remembered.forget()
+
+
+def names_of(rows: Sequence[TimedRow]) -> Names:
+    """The values of each dimension, in the order in which they come."""
+    return {
+        dimension: dict.fromkeys(row[1][place] for row in rows)
+        for place, dimension in enumerate(DIMENSIONS)
+    }
+
+
+def agree(names: Names, latest: int) -> Renaming | None:
+    """Decide on names that are new, and tell how the rows that have these are counted.
+
+    To be called early in each transaction that changes sums: all take their locks in this order.
+    `latest` is when the last of the rows was completed, in Unix seconds.
+    """
+    hold()
+    unknown: _Lists = {}
+    for dimension, values in names.items():
+        known = _remembered.names[dimension]
+        if new := [name for name in values if name and name not in known]:
+            unknown[dimension] = new
+    if not unknown:
+        return None
+    found = find(unknown)
+    missing = {d: [name for name in some if name not in found[d]] for d, some in unknown.items()}
+    day = max(latest, int(time.time())) // DAY * DAY
+    if any(missing.values()):
+        _decide(missing, day)
+        for dimension, entries in find(missing).items():
+            found[dimension] |= entries
+    _note_use(found, day)
+    _remember(found)
+    return renaming(found)
+
+
+def agree_on(rows: Sequence[TimedRow]) -> Renaming | None:
+    """`agree` on all that these rows have."""
+    return agree(names_of(rows), max((at for at, _ in rows), default=0))
+
+
+def as_decided(rows: Sequence[TimedRow]) -> Renaming | None:
+    """How the rows are counted as far as it was decided, for one who may not write."""
+    wanted = {d: [name for name in some if name] for d, some in names_of(rows).items()}
+    return renaming(find(wanted))
+
+
+def renaming(found: _Entries) -> Renaming | None:
+    """None where every name counts under itself."""
+    later = {
+        dimension: {
+            name: entry.counts_from for name, entry in entries.items() if entry.counts_from > ALWAYS
+        }
+        for dimension, entries in found.items()
+    }
+    return Renaming(later) if any(later.values()) else None
+
+
+def find(wanted: Mapping[str, Sequence[str]]) -> _Entries:
+    """The entries that there are."""
+    found: _Entries = {dimension: {} for dimension in wanted}
+    with connection.cursor() as cursor:
+        for dimension, names in wanted.items():
+            for start in range(0, len(names), _AT_ONCE):
+                some = names[start : start + _AT_ONCE]
+                cursor.execute(
+                    "SELECT name, id, counts_from, last_day FROM usage_names "
+                    f"WHERE dimension = %s AND name IN ({', '.join(['%s'] * len(some))})",
+                    [dimension, *some],
+                )
+                found[dimension] |= {name: Entry(*rest) for name, *rest in cursor.fetchall()}
+    return found
+
+
+def room(dimension: str) -> int:
+    """How many more names may be told apart now."""
+    today = int(time.time()) // DAY * DAY
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT COUNT(*), COALESCE(SUM(CASE WHEN first_day = %s THEN 1 ELSE 0 END), 0) "
+            f"FROM usage_names WHERE dimension = %s AND counts_from < {NEVER}",
+            [today, dimension],
+        )
+        told, new = cursor.fetchone()
+    left = settings.METRICS_MAX_NAMES - told
+    if _has_daily_bound.get():
+        left = min(left, settings.METRICS_MAX_NEW_NAMES - new)
+    return max(0, int(left))
+
+
+def count_as_other(names: Mapping[str, Mapping[str, bool]]) -> None:
+    """Make entries so for those that have none, by dimension and name: whether an operator has
+    moved it into (other)."""
+    hold()
+    day = int(time.time()) // DAY * DAY
+    _make(
+        (dimension, name, NEVER, 0, day, is_folded)
+        for dimension, some in names.items()
+        for name, is_folded in some.items()
+    )
+
+
+def hold() -> None:
+    """Keep what was decided as it is until the end of the transaction; new names may come."""
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":  # SQLite has one writer at a time
+            cursor.execute("SELECT pg_advisory_xact_lock_shared(%s, %s)", [_LOCK_CLASS, _CHANGES])
+        # A statement of its own: it sees what was committed while the lock was waited for.
+        cursor.execute("SELECT MAX(number) FROM usage_namesversion")
+        _remembered.be_of(cursor.fetchone()[0] or 0)
+
+
+def hold_alone() -> None:
+    """Begin to change what was decided: all writers of sums wait until the end of it."""
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_LOCK_CLASS, _CHANGES])
+        # Not one more than before: the number of a change that was rolled back may be in memory.
+        cursor.execute(
+            "INSERT INTO usage_namesversion (id, number) VALUES (1, %s) "
+            "ON CONFLICT (id) DO UPDATE SET number = excluded.number",
+            [secrets.randbits(62)],
+        )
+
+
+def _decide(new: _Lists, day: int) -> None:
+    """Make entries: told apart are those that come first, as many as there is room for."""
+    rooms = {dimension: room(dimension) for dimension, names in new.items() if names}
+    if connection.vendor == "postgresql" and any(rooms.values()):
+        # Only while there is room must they be counted one after the other.
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_LOCK_CLASS, _NEW_NAMES])
+        found = find(new)
+        new = {d: [name for name in some if name not in found[d]] for d, some in new.items()}
+        rooms = {dimension: room(dimension) for dimension in rooms}
+    came = int(time.time()) // DAY * DAY if _has_daily_bound.get() else 0
+    entries = []
+    for dimension, left in rooms.items():
+        names = [name for name in new[dimension] if name != OTHER]
+        told = dict.fromkeys(names[:left])
+        entries += [
+            (dimension, name, ALWAYS if name in told else NEVER, came, day, False)
+            for name in new[dimension]
+        ]
+    _make(entries)
+
+
+def _make(entries: Iterable[tuple[Any, ...]]) -> None:
+    """In the order that all writers keep, so that two of them cannot wait for each other."""
+    if in_order := sorted(entries):
+        execute_for_each(
+            "INSERT INTO usage_names "
+            "(dimension, name, counts_from, first_day, last_day, is_folded) "
+            "VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+            in_order,
+        )
+
+
+def _note_use(found: _Entries, day: int) -> None:
+    """So that what counts as (other) can be forgotten once its rows are purged."""
+    old = sorted(
+        entry.row_id
+        for entries in found.values()
+        for entry in entries.values()
+        if entry.counts_from > ALWAYS and entry.last_day < day
+    )
+    if old:
+        execute_for_each(
+            "UPDATE usage_names SET last_day = %s WHERE id = %s", [(day, each) for each in old]
+        )
+
+
+def _remember(found: _Entries) -> None:
+    """Once the transaction is committed."""
+    for dimension, entries in found.items():
+        known = _remembered.names[dimension]
+        always = [name for name, entry in entries.items() if entry.counts_from == ALWAYS]
+        remember: Callable[[], Any] = _adding(known, always)
+        transaction.on_commit(remember)
+
+
+def _adding(known: dict[str, None], names: Sequence[str]) -> Callable[[], None]:
+    return lambda: _remembered.add(known, names)
