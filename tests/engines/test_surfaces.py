@@ -27,7 +27,7 @@ def _a_row_of_plain_sql():
 
 @pytest.mark.usefixtures("_a_row_of_plain_sql")
 def test_prometheus_has_all_rows():
-    text = Client().get("/_qs/metrics/prometheus").content.decode()
+    text = Client().get("/_qs/metrics/prometheus").getvalue().decode()
     requests = [line for line in text.splitlines() if line.startswith("qsmetrics_requests_total{")]
     assert [line.rpartition(" ")[2] for line in requests] == ["16"]
     assert "_bucket{" in text

@@ -36,7 +36,7 @@ class Counters:
     ttfts: dict[Dimensions, Bins]
 
 
-def usage_counters(turn: Turn, *, with_keys: bool = True) -> Counters:
+def usage_counters(turn: Turn | None = None, *, with_keys: bool = True) -> Counters:
     """Of one moment. What plain SQL has just written counts as soon as the sums hold it.
 
     NoPlaceFree when it is dear, and others are that take the `turn`.
@@ -44,7 +44,8 @@ def usage_counters(turn: Turn, *, with_keys: bool = True) -> Counters:
     add_waiting_rows()
     with read_snapshot():
         sources = {each: _source(each) for each in ((MODEL, KEY) if with_keys else (MODEL,))}
-        turn.take_for(sum(source.cost for source in sources.values()))
+        if turn is not None:
+            turn.take_for(sum(source.cost for source in sources.values()))
         return Counters(
             by_model=_figures(sources[MODEL], MODEL),
             by_key=_figures(sources[KEY], KEY) if with_keys else {},
