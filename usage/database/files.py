@@ -7,6 +7,9 @@ import stat
 import threading
 import time
 import weakref
+from pathlib import Path
+
+from usage.database import in_use
 
 logger = logging.getLogger(__name__)
 
@@ -18,6 +21,7 @@ _LOG_LOST = (
     "the database's write-ahead log (-wal, -shm) was removed or replaced while the portal ran: "
     "restart the portal; until then nothing is stored"
 )
+_RESTORING = "a backup is being restored: try again shortly"
 _LOOKED_EVERY = 1.0  # seconds, by those who only read
 _Identity = tuple[int, int]  # device and inode
 
@@ -45,6 +49,12 @@ class DatabaseFiles:
         self._connections: weakref.WeakSet[sqlite3.Connection] = weakref.WeakSet()
         self._trouble = ""
         self._looked_at = 0.0
+
+    def before_opening(self) -> None:
+        """FilesMoved where SQLite would make new ones, or where others are about to come."""
+        self.require_in_place()
+        if not in_use.share(Path(self._path).resolve().parent):
+            raise FilesMoved(_RESTORING)
 
     def require_in_place(self) -> None:
         """FilesMoved where another file, or none, is at a path; from then on always."""

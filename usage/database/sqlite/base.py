@@ -47,7 +47,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         if self.is_in_memory_db():
             return super().get_new_connection(conn_params)
         files = files_of(str(self.settings_dict["NAME"]))
-        files.require_in_place()  # SQLite would make new ones
+        files.before_opening()
         connection = super().get_new_connection(conn_params)
         try:
             connection.watch(files)

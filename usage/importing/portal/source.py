@@ -1,7 +1,6 @@
 """The file of another portal, read as it stands at one moment."""
 
 import datetime as dt
-import hashlib
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +9,7 @@ from typing import Any
 from django.db import connection as target
 from django.db.migrations.recorder import MigrationRecorder
 
+from usage.fingerprint import fingerprint
 from usage.importing.metrics_db import CannotRead, explained
 
 PAGE = 10_000  # each is a transaction of the target's
@@ -60,12 +60,7 @@ class Source:
             )
 
     def fingerprint(self) -> str:
-        """The same for every copy of the file at any time: when its tables were made."""
-        made = self.file.execute(
-            "SELECT app, name, applied FROM django_migrations WHERE (app, name) IN "
-            "(VALUES ('contenttypes', '0001_initial'), ('usage', '0001_initial')) ORDER BY app"
-        ).fetchall()
-        return hashlib.sha256(repr(made).encode()).hexdigest()
+        return fingerprint(self.file)
 
     def purged_before(self) -> dt.datetime | None:
         row = self.file.execute("SELECT purged_before FROM usage_purgehorizon").fetchone()
