@@ -60,6 +60,21 @@ def test_no_method_gets_html_on_any_way_in(portal, method):
 
 
 @pytest.mark.parametrize("path", known_paths())
+def test_what_is_refused_is_refused_in_a_json_sentence(portal, path):
+    """Even where the answer is YAML or a page, and OTLP's own, unless they speak protobuf."""
+    for method, headers in (
+        ("DELETE", {}),
+        ("PUT", BROWSER),
+        ("PUT", {"Accept": "application/yaml"}),
+        ("GET", {"Accept": "audio/ogg"}),
+    ):
+        answer = portal.request(method, path, b"{}", headers)
+        if answer.status >= 400:
+            assert media_type(answer) == "application/json"
+            assert answer.json()["error"]
+
+
+@pytest.mark.parametrize("path", known_paths())
 def test_each_spelling_is_answered_like_the_plain_one(portal, path):
     for method, body in (("GET", None), ("POST", b"{"), ("PUT", b"{}")):
         plain = portal.request(method, path, body)

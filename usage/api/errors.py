@@ -10,7 +10,6 @@ import msgspec
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from rest_framework import exceptions
-from rest_framework.response import Response
 
 from usage.access import AccessDenied
 from usage.database_trouble import DATABASE_TROUBLE, RETRY_AFTER_SECONDS, trouble_of
@@ -36,14 +35,15 @@ class _Refusal:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-def handle(exception: Exception, context: dict[str, Any]) -> Response | None:
-    """DRF's exception handler; None lets Django's own 500 take over."""
+def handle(exception: Exception, context: dict[str, Any]) -> HttpResponse | None:
+    """DRF's exception handler; None lets Django's own 500 take over.
+
+    Whatever else the view can answer, such as YAML or a page, this is JSON.
+    """
     refusal = _refusal(exception) or _from_framework(exception, context)
     if refusal is None:
         return None
-    response = Response(refusal.body, status=refusal.status, headers=dict(refusal.headers))
-    response.exception = True
-    return response
+    return json_answer(refusal.body, refusal.status, refusal.headers)
 
 
 def answered(
@@ -103,5 +103,6 @@ def _from_framework(exception: Exception, context: dict[str, Any]) -> _Refusal |
         headers["Allow"] = allowed
         message = f"{context['request'].method} is not possible here: use {allowed}"
     if isinstance(exception, exceptions.NotAcceptable):
-        message = "this answers application/json: send `Accept: application/json` or `*/*`"
+        kind = context["view"].renderer_classes[0].media_type
+        message = f"this answers {kind}: send `Accept: {kind}` or `*/*`"
     return _Refusal(exception.status_code, {"error": message}, headers)
