@@ -122,6 +122,7 @@ AUTH_PASSWORD_VALIDATORS = [
 INSTALLED_APPS = [
     "unfold.apps.BasicAppConfig",  # its widgets and pages, but our own admin site
     "usage.admin_app.PortalAdminConfig",
+    "usage",  # before auth, some of whose commands are ours
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -130,7 +131,6 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
-    "usage",
     "dashboards",
 ]
 MIDDLEWARE = [

@@ -4,12 +4,14 @@ import datetime as dt
 import getpass
 import importlib
 import io
+import re
 
 import pytest
 from django.apps import apps
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import Group, Permission, User
 from django.core.management import call_command
+from django.db import OperationalError, connection
 from django.utils import timezone
 
 from tests.factory import store
@@ -157,6 +159,114 @@ def test_commands_are_in_it_with_who_ran_them():
     assert said[2][4].startswith("2 rows from before ")
     assert said[3][:2] == ("manage.py rebuild_rollups", "rebuilt")
     assert text not in str(trail())
+
+
+OLD = ("purge", "--no-vacuum", "--older-than", "90d")
+ROWS, SUMS = "usage_metrics", "usage_rollups"
+
+
+def seen_by(table, change):
+    """A list that fills with what the trail says when the table is first changed."""
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TEMPORARY TABLE seen (detail text)")
+        cursor.execute(
+            f"CREATE TEMPORARY TRIGGER watch BEFORE {change} ON main.{table} "
+            "BEGIN INSERT INTO seen SELECT detail FROM usage_auditentry; END"
+        )
+
+    def read():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT detail FROM seen ORDER BY rowid LIMIT 1")
+            return [detail for (detail,) in cursor.fetchall()]
+
+    return read
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="the trigger that looks is SQLite's")
+@pytest.mark.parametrize(
+    ("arguments", "table", "change", "plan", "at_the_end"),
+    [
+        (OLD, ROWS, "DELETE", "rows from before 20", "1 row from "),
+        (
+            (*OLD, "--summaries"),
+            SUMS,
+            "DELETE",
+            "sums of days before 20",
+            r"\d+ sums of days before 20",
+        ),
+        (
+            ("purge", "--user", "eve"),
+            ROWS,
+            "UPDATE",
+            "A person's name, of fingerprint ",
+            "A person's name, of fingerprint ",
+        ),
+        (("reprice",), ROWS, "UPDATE", "rows of all models.", r"1 row, \$"),
+        (("rebuild_rollups",), SUMS, "DELETE", "the sums of 1 day.", "The sums of 1 day."),
+    ],
+    ids=["rows", "sums", "a name", "prices", "sums anew"],
+)
+def test_what_a_command_does_is_in_it_before_its_first_change(
+    arguments, table, change, plan, at_the_end
+):
+    """So that it is told even of a command that is killed."""
+    old = timezone.now() - dt.timedelta(days=100)
+    store({"timestamp": old, "model": "gpt-4o", "prompt_tokens": 1_000, "user": "eve"})
+    UsageMetric.objects.update(cost_usd=None, cost_source=None)
+    seen = seen_by(table, change)
+    run(*arguments)
+    (during,) = seen()
+    assert during.startswith(f"Begun: {plan}")
+    assert re.match(at_the_end, trail()[0][5])
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="the trigger that looks is SQLite's")
+def test_an_import_is_in_it_before_its_first_row(tmp_path):
+    path = tmp_path / "rows.ndjson"
+    path.write_text(
+        '{"model": "gpt-4o", "timestamp": "2024-01-15T10:00:00Z", "prompt_tokens": 5}\n'
+    )
+    seen = seen_by(ROWS, "INSERT")
+    run("import_metrics", str(path), "--rejects", str(tmp_path / "rejects"))
+    assert seen() == ["Begun: rows.ndjson."]
+    assert [entry[1:] for entry in trail()] == [
+        ("manage.py import_metrics", "imported", "", "", "1 rows of rows.ndjson.")
+    ]
+
+
+def test_what_broke_off_says_so():
+    with (
+        pytest.raises(KeyboardInterrupt),
+        audit_trail.note_work("purge", "removed", "rows of 2024.", lambda: "5 rows."),
+    ):
+        raise KeyboardInterrupt
+    assert [detail for *_, detail in trail()] == ["rows of 2024. Broken off; until then: 5 rows."]
+
+
+def test_accounts_of_the_command_line_are_in_it(monkeypatch):
+    monkeypatch.setenv("DJANGO_SUPERUSER_PASSWORD", OWN)
+    run("createsuperuser", "--noinput", "--username", "carol", "--email", "c@example.org")
+    monkeypatch.setattr(getpass, "getpass", lambda prompt: NEW)
+    run("changepassword", "carol")
+    me, carol = getpass.getuser(), User.objects.get(username="carol")
+    assert carol.is_superuser
+    assert carol.check_password(NEW)
+    assert trail() == [
+        (me, "manage.py createsuperuser", "added", "auth.user", "carol", "A superuser."),
+        (me, "manage.py changepassword", "changed", "auth.user", "carol", "Password set"),
+    ]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_no_account_is_made_of_which_nothing_can_be_said(monkeypatch):
+    def fail(*args):
+        raise OperationalError("database or disk is full")
+
+    monkeypatch.setattr(audit_trail, "note_command", fail)
+    monkeypatch.setenv("DJANGO_SUPERUSER_PASSWORD", OWN)
+    with pytest.raises(OperationalError):
+        run("createsuperuser", "--noinput", "--username", "carol", "--email", "c@example.org")
+    assert not User.objects.exists()
 
 
 def test_commands_that_change_nothing_are_not_in_it():

@@ -2,9 +2,11 @@
 
 import getpass
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
+from django.db import Error
 from django.db.models import Model, QuerySet
 
 from usage.live_keys import without_keys
@@ -27,6 +29,31 @@ def note_in_admin(user: Any, action: str, objects: Iterable[Model], detail: str 
 def note_command(command: str, action: str, detail: str = "", of: Model | None = None) -> None:
     """What `manage.py COMMAND` did; the actor is the user of this machine."""
     _entry(_machine_user(), f"manage.py {command}", action, of, detail).save()
+
+
+@contextmanager
+def note_work(command: str, action: str, plan: str, done: Callable[[], str]) -> Iterator[None]:
+    """Long work of `manage.py COMMAND`: in the trail before it begins, so that a kill leaves it.
+
+    `done` tells at the end what was changed; where it is nothing, nothing was, and nothing stays.
+    """
+    entry = _entry(_machine_user(), f"manage.py {command}", action, None, f"Begun: {plan}")
+    entry.save()
+    try:
+        yield
+    except BaseException:
+        with suppress(Error):  # what stands there then is true as well
+            _end(entry, f"{plan} Broken off; until then: {done() or 'nothing.'}")
+        raise
+    if said := done():
+        _end(entry, said)
+    else:
+        entry.delete()
+
+
+def _end(entry: AuditEntry, detail: str) -> None:
+    entry.detail = _fitting("detail", detail)
+    entry.save(update_fields=["detail"])
 
 
 def entries_of(model: type[Model], object_id: str) -> QuerySet[AuditEntry]:

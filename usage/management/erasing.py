@@ -29,10 +29,7 @@ class Erasing:
         """Noted in the audit trail, by a fingerprint, however far it came."""
         began = time.monotonic()
         with breaks_off(self._so_far):
-            try:
-                self._erase()
-            finally:
-                self._note()
+            self._erase()
         if self._rows:
             seconds = time.monotonic() - began
             self._say(
@@ -46,16 +43,19 @@ class Erasing:
     def _erase(self) -> None:
         is_shown = self._command.stderr.isatty()
         total = retention.rows_of(self._user).count() if is_shown else None
-        with tqdm(total=total, unit=" rows", unit_scale=True, disable=not is_shown) as bar:
+        name = f"A person's name, of fingerprint {retention.fingerprint(self._user)}"
+        with (
+            audit_trail.note_work(
+                "purge --user",
+                audit_trail.ERASED,
+                f"{name}.",
+                lambda: f"{name}, from {_rows(self._rows)}." if self._rows else "",
+            ),
+            tqdm(total=total, unit=" rows", unit_scale=True, disable=not is_shown) as bar,
+        ):
             for done in retention.erase_user(self._user):
                 self._rows += done
                 bar.update(done)
-
-    def _note(self) -> None:
-        if self._rows:
-            name = retention.fingerprint(self._user)
-            what = f"A person's name, of fingerprint {name}, from {_rows(self._rows)}."
-            audit_trail.note_command("purge --user", audit_trail.ERASED, what)
 
     def _so_far(self) -> str:
         if not self._rows:

@@ -34,9 +34,12 @@ class Mover:
         with self._source.snapshot():
             self._source.require_same_version()
             move = Move(self._source, self._rejects, self._account)
-            move.accounts()
-            self._show(move.purged_sums(), "sums", None)
-            self._show(move.rows(), "rows", self._source.count())
+            with audit_trail.note_work(
+                "import_metrics", audit_trail.IMPORTED, f"{self._path.name}.", self._noted
+            ):
+                move.accounts()
+                self._show(move.purged_sums(), "sums", None)
+                self._show(move.rows(), "rows", self._source.count())
             self._tell(move, time.monotonic() - began)
             self._judge(move, move.proof())
 
@@ -72,16 +75,14 @@ class Mover:
             out.write(f"{self._rejects.path} says what is wrong with each rejected row.")
         if account.accounts is not None:
             out.write(_told(account.accounts))
-        self._note(account)
 
-    def _note(self, account: Account) -> None:
-        accounts = account.accounts
+    def _noted(self) -> str:
+        accounts = self._account.accounts
         tokens, users = (accounts.new_tokens, accounts.new_users) if accounts else (0, 0)
-        if account.new or tokens or users:
-            what = f"{account.new:,} rows, {tokens:,} tokens and {users:,} users"
-            audit_trail.note_command(
-                "import_metrics", audit_trail.IMPORTED, f"{what} of {self._path.name}."
-            )
+        if not (self._account.new or tokens or users):
+            return ""
+        what = f"{self._account.new:,} rows, {tokens:,} tokens and {users:,} users"
+        return f"{what} of {self._path.name}."
 
     def _judge(self, move: Move, proof: Proof) -> None:
         for line in proof.lines():

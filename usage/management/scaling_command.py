@@ -68,12 +68,20 @@ class ScalingCommand(PortalCommand):
         began = time.monotonic()
         while sum_rows_up(_ROWS_AT_ONCE):  # marking them later would rewrite what is moved now
             pass
+        self._steps_begun = 0
+        total = f"{len(conversion.steps)} steps."
+        command = type(self).__module__.rpartition(".")[2]
         try:
-            carry_out(conversion, lambda why: self.stdout.write(f"… {why}"))
+            with audit_trail.note_work(
+                command, audit_trail.CONVERTED, total, lambda: f"{self._steps_begun} of {total}"
+            ):
+                carry_out(conversion, self._tell_step)
         except DatabaseError as error:
             raise explained(self.extension, error) from None
         finally:
             engines.forget()
-        command = type(self).__module__.rpartition(".")[2]
-        audit_trail.note_command(command, audit_trail.CONVERTED)
         self.stdout.write(f"Done in {time.monotonic() - began:.1f} s. {self.afterwards()}")
+
+    def _tell_step(self, why: str) -> None:
+        self._steps_begun += 1
+        self.stdout.write(f"… {why}")

@@ -89,7 +89,15 @@ class Command(PortalCommand):
         account, began = self._account, time.monotonic()
         is_shown = self.stderr.isatty()
         total = source.total() if is_shown else None
-        with tqdm(total=total, unit=source.unit, unit_scale=True, disable=not is_shown) as bar:
+        with (
+            audit_trail.note_work(
+                "import_metrics",
+                audit_trail.IMPORTED,
+                f"{path.name}.",
+                lambda: f"{account.imported:,} rows of {path.name}." if account.imported else "",
+            ),
+            tqdm(total=total, unit=source.unit, unit_scale=True, disable=not is_shown) as bar,
+        ):
             for advanced in import_rows(source, rejects, account):
                 bar.update(advanced)
         what = f", {source.what}," if source.what else ""
@@ -98,10 +106,6 @@ class Command(PortalCommand):
             f"{account.imported:,} imported, {account.duplicates:,} there before, "
             f"{account.rejected:,} rejected."
         )
-        if account.imported:
-            audit_trail.note_command(
-                "import_metrics", audit_trail.IMPORTED, f"{account.imported:,} rows of {path.name}."
-            )
         self._tell(account, rejects.path)
         for remark in source.remarks():
             self.stdout.write(remark)

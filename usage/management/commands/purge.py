@@ -84,8 +84,7 @@ class Command(PortalCommand):
                 return
             if options["summaries"]:
                 self._remove_sums(reach)
-            self._remove(reach)
-            self._note(cutoff)
+            self._remove(reach, cutoff)
             self._tell(self._removed, cutoff, "Removed")
             if not options["no_vacuum"]:
                 self._shrink()
@@ -106,28 +105,42 @@ class Command(PortalCommand):
         is_shown = self.stderr.isatty()
         total = retention.expired_sums(cutoff) if is_shown else None
         count = 0
-        with tqdm(total=total, unit=" sums", unit_scale=True, disable=not is_shown) as bar:
+        what = f"sums of days before {retention.first_day_kept(cutoff):%Y-%m-%d}."
+        with (
+            audit_trail.note_work(
+                "purge --summaries",
+                audit_trail.REMOVED,
+                what,
+                lambda: f"{count:,} {what}" if count else "",
+            ),
+            tqdm(total=total, unit=" sums", unit_scale=True, disable=not is_shown) as bar,
+        ):
             for removed in retention.remove_expired_sums(cutoff):
                 count += removed
                 bar.update(removed)
-        if count:
-            what = f"{count:,} sums of days before {retention.first_day_kept(cutoff):%Y-%m-%d}."
-            audit_trail.note_command("purge --summaries", audit_trail.REMOVED, what)
         self._tell_sums(count, cutoff, "Removed")
 
-    def _remove(self, cutoff: dt.datetime) -> None:
+    def _remove(self, reach: dt.datetime, cutoff: dt.datetime) -> None:
         is_shown = self.stderr.isatty()
-        total = retention.expired_rows(cutoff).rows if is_shown else None
-        with tqdm(total=total, unit=" rows", unit_scale=True, disable=not is_shown) as bar:
-            for batch in retention.remove_expired_rows(cutoff):
+        total = retention.expired_rows(reach).rows if is_shown else None
+        with (
+            audit_trail.note_work(
+                "purge",
+                audit_trail.REMOVED,
+                f"rows from before {rfc3339(cutoff)}.",
+                lambda: self._noted(cutoff),
+            ),
+            tqdm(total=total, unit=" rows", unit_scale=True, disable=not is_shown) as bar,
+        ):
+            for batch in retention.remove_expired_rows(reach):
                 self._removed += batch
                 bar.update(batch.rows)
         retention.forget_old_posts(timezone.now())
 
-    def _note(self, cutoff: dt.datetime) -> None:
-        if self._removed.rows:
-            what = f"{_rows(self._removed.rows)} from before {rfc3339(cutoff)}."
-            audit_trail.note_command("purge", audit_trail.REMOVED, what)
+    def _noted(self, cutoff: dt.datetime) -> str:
+        if not self._removed.rows:
+            return ""
+        return f"{_rows(self._removed.rows)} from before {rfc3339(cutoff)}."
 
     def _shrink(self) -> None:
         before = retention.file_bytes()

@@ -37,8 +37,6 @@ class Command(PortalCommand):
                 self._check(days, first)
             else:
                 self._rebuild(days)
-                what = f"The sums of {_days(len(days))}."
-                audit_trail.note_command("rebuild_rollups", audit_trail.REBUILT, what)
         verb = "agree with" if options["check"] else "were made anew from"
         seconds = time.monotonic() - began
         self.stdout.write(f"The sums of {_days(len(days))} {verb} the raw rows ({seconds:.1f} s).")
@@ -50,7 +48,15 @@ class Command(PortalCommand):
 
     def _rebuild(self, days: list[int]) -> None:
         rows = 0
-        with self._bar(days) as bar:
+        with (
+            audit_trail.note_work(
+                "rebuild_rollups",
+                audit_trail.REBUILT,
+                f"the sums of {_days(len(days))}.",
+                lambda: f"The sums of {_days(self._done)}.",
+            ),
+            self._bar(days) as bar,
+        ):
             for day in bar:
                 rows += rebuild.rebuild_day(day)
                 self._done += 1

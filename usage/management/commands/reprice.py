@@ -4,6 +4,7 @@ import datetime as dt
 import time
 from argparse import ArgumentParser
 from collections import defaultdict
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,19 +60,30 @@ class Command(PortalCommand):
         with breaks_off(self._so_far):
             is_shown = self.stderr.isatty()
             total = rows.count() if is_shown else None
-            with tqdm(total=total, unit=" rows", unit_scale=True, disable=not is_shown) as bar:
+            with (
+                nullcontext() if self._is_dry else self._in_trail(options),
+                tqdm(total=total, unit=" rows", unit_scale=True, disable=not is_shown) as bar,
+            ):
                 for step in steps:
                     bar.update(step.rows)
                     self._note(step)
             horizon = purged_before()
-            if self._total.rows and not self._is_dry:
-                audit_trail.note_command("reprice", audit_trail.REPRICED, f"{_said(self._total)}.")
         self._tell(time.monotonic() - began)
         if horizon is not None:
             self.stdout.write(
                 f"Rows before {rfc3339(horizon)} were purged: their costs stand in the sums as "
                 "they are."
             )
+
+    def _in_trail(self, options: dict[str, Any]) -> AbstractContextManager[None]:
+        of = ", ".join(options["model"]) or "all models"
+        since = f" since {options['since']}" if options["since"] else ""
+        return audit_trail.note_work(
+            "reprice",
+            audit_trail.REPRICED,
+            f"rows of {of}{since}.",
+            lambda: f"{_said(self._total)}." if self._total.rows else "",
+        )
 
     def _note(self, step: repricing.Step) -> None:
         self._looked_at += step.rows
