@@ -167,10 +167,15 @@ def changes(texts: Mapping[str, Any]) -> dict[str, str]:
     found = {}
     for name, value in texts.items():
         if isinstance(value, str) and value:
-            kept = clean_hash(value) if name == "api_key_hash" else without_keys(value)
-            if kept is not value:
-                found[name] = kept
+            clean = kept(name, value)
+            if clean is not value:
+                found[name] = clean
     return found
+
+
+def kept(column: str, text: str) -> str:
+    """A text as that column may keep it."""
+    return clean_hash(text) if column == "api_key_hash" else without_keys(text)
 
 
 def stand_in(key: str) -> str:

@@ -1,4 +1,4 @@
-"""What purge removes, and how the space comes back, while ingest goes on."""
+"""What is taken out of old rows or goes with them, and how the space comes back."""
 
 from usage.retention.erasure import LONGEST_NAME, erase_user, fingerprint, rows_of
 from usage.retention.expiry import (
@@ -12,6 +12,10 @@ from usage.retention.expiry import (
     reachable,
     remove_expired_rows,
 )
+from usage.retention.key_rows import KeyRows, find_key_rows, redact_rows, row_count
+from usage.retention.key_sums import count_key_sums, redact_sums
+from usage.retention.key_texts import files_with_keys, redact_texts
+from usage.retention.overwriting import overwriting
 from usage.retention.space import file_bytes, give_back_space
 from usage.retention.summaries import expired_sums, first_day_kept, remove_expired_sums
 
@@ -20,18 +24,27 @@ __all__ = [
     "LONGEST_NAME",
     "SHORTEST_AGE",
     "Expired",
+    "KeyRows",
     "add_waiting_rows_to_sums",
+    "count_key_sums",
     "cutoff_for",
     "erase_user",
     "expired_rows",
     "expired_sums",
     "file_bytes",
+    "files_with_keys",
+    "find_key_rows",
     "fingerprint",
     "first_day_kept",
     "forget_old_posts",
     "give_back_space",
+    "overwriting",
     "reachable",
+    "redact_rows",
+    "redact_sums",
+    "redact_texts",
     "remove_expired_rows",
     "remove_expired_sums",
+    "row_count",
     "rows_of",
 ]

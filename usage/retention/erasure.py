@@ -3,14 +3,12 @@
 import hashlib
 import hmac
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 from django.conf import settings
-from django.db import connection
 
-from usage import engines
 from usage.models import UsageMetric, UsageMetricQuerySet
 from usage.recording.pace import Pace
+from usage.retention.overwriting import allow_decompression, overwriting
 
 LONGEST_NAME = 255
 _PAGE = 20_000
@@ -28,14 +26,14 @@ def erase_user(user: str) -> Iterator[int]:
     No sum knows users, so that none changes. A row that comes in meanwhile keeps the name.
     """
     pace = Pace(first=_FIRST_STEP, most=_LARGEST_STEP)
-    with _overwriting():
+    with overwriting():
         for ids in _pages(user):
             start = 0
             while start < len(ids):
                 some = ids[start : start + pace.size]
                 start += len(some)
                 with pace.step():
-                    _allow_decompression()
+                    allow_decompression()
                     done = rows_of(user).filter(pk__in=some).update_but_keep_sums(user=None)
                 yield done
 
@@ -51,33 +49,7 @@ def _pages(user: str) -> Iterator[list[int]]:
         last = page[-1] if page else None
 
 
-def _allow_decompression() -> None:
-    """Those rows of a compressed chunk that lie beside the ones to change count against a limit."""
-    if engines.is_hypertable():
-        with connection.cursor() as cursor:
-            cursor.execute("SET LOCAL timescaledb.max_tuples_decompressed_per_dml_transaction = 0")
-
-
 def fingerprint(user: str) -> str:
     """Tells who knows the name that it was meant, and nobody else whose it was."""
     key = settings.SECRET_KEY.encode()
     return hmac.new(key, user.encode(), hashlib.sha256).hexdigest()[:16]
-
-
-@contextmanager
-def _overwriting() -> Iterator[None]:
-    """SQLite leaves what is removed in the file until something else is written over it."""
-    if connection.vendor != "sqlite":
-        yield
-        return
-    with connection.cursor() as cursor:
-        cursor.execute("PRAGMA secure_delete")
-        before = cursor.fetchone()[0]
-        cursor.execute("PRAGMA secure_delete = ON")
-        try:
-            yield
-        finally:
-            cursor.execute(f"PRAGMA secure_delete = {before}")
-            if not connection.in_atomic_block:
-                # The log holds pages from before; where readers are busy, later writes replace it.
-                cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")

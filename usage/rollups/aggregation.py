@@ -1,7 +1,7 @@
 """Rows to sums, in Python: one pass over a batch, then each wider sum from a narrower one."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import add
 from typing import Any
@@ -88,6 +88,20 @@ def aggregate(rows: Iterable[TimedRow], renaming: Renaming | None) -> Additions:
         upper.take(_upper_halves(row) for row in found.huge)
         additions.rollups += _rollups(upper, _HALF_BITS)
     return additions
+
+
+def additions_of(
+    kind: Rollup | Histogram, sums: Mapping[tuple[int, Dimensions, int], Sequence[Any]]
+) -> Additions:
+    """Of sums that were made before: by bucket, dimensions, and token shift or chunk."""
+    if isinstance(kind, Histogram):
+        return Additions([], [(kind, {key: list(counts) for key, counts in sums.items()})])
+    shifts = sorted({shift for _, _, shift in sums})
+    rollups = [
+        (kind, wanted, {key[:2]: tuple(value) for key, value in sums.items() if key[2] == wanted})
+        for wanted in shifts
+    ]
+    return Additions(rollups, [])
 
 
 class _Pass:

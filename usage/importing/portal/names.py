@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 from itertools import islice
-from typing import Any
 
 from django.db import transaction
 
 from usage.importing.portal.source import Source
+from usage.live_keys import kept
 from usage.rollups import names
 from usage.rollups.aggregation import DIMENSIONS, Renaming, TimedRow
-from usage.rollups.names import ALWAYS, NEVER, Entry
+from usage.rollups.names import ALWAYS, Entry
 
 _AT_ONCE = 500
 
@@ -23,7 +23,8 @@ def take_over_names(source: Source) -> None:
             others: dict[str, dict[str, bool]] = {}
             for row in some:
                 kind = told if row["counts_from"] == ALWAYS else others
-                kind.setdefault(row["dimension"], {})[row["name"]] = bool(row["is_folded"])
+                name = kept(row["dimension"], row["name"])
+                kind.setdefault(row["dimension"], {})[name] = bool(row["is_folded"])
             names.count_as_other(others)
             names.agree(told, 0)
 
@@ -43,24 +44,3 @@ def renaming_in(source: Source, rows: Sequence[TimedRow]) -> Renaming | None:
             )
             entries |= {name: Entry(*rest) for name, *rest in cursor}
     return names.renaming(found)
-
-
-def renamed_here(
-    dimensions: Sequence[str], keys: Sequence[tuple[Any, ...]]
-) -> dict[tuple[Any, ...], tuple[Any, ...]]:
-    """What the values of a grouping's dimensions count as here; to be agreed on meanwhile.
-
-    Of sums without rows, so that any time is as good: they never have to agree with rows.
-    """
-    columns = zip(*keys, strict=True)
-    wanted = {name: dict.fromkeys(values) for name, values in zip(dimensions, columns, strict=True)}
-    renaming = names.agree(wanted, 0)
-    if renaming is None:
-        return {key: key for key in keys}
-    return {
-        key: tuple(
-            renaming.name(dimension, value, NEVER - 1)
-            for dimension, value in zip(dimensions, key, strict=True)
-        )
-        for key in keys
-    }

@@ -6,11 +6,12 @@ from operator import add, sub
 from typing import Any
 
 from usage import live_keys
-from usage.importing.portal.names import renamed_here, renaming_in
+from usage.importing.portal.names import renaming_in
 from usage.importing.portal.row import COLUMNS, BadRow, moved
 from usage.importing.portal.source import PAGE, Source
 from usage.rollups import tables
-from usage.rollups.aggregation import Additions, Dimensions, TimedRow, aggregate
+from usage.rollups.aggregation import Dimensions, TimedRow, additions_of, aggregate
+from usage.rollups.agreement import renamed_here
 from usage.rollups.declarations import GROUPINGS, HISTOGRAMS, MONTH, ROLLUPS, Histogram, Rollup
 from usage.rollups.folding import table_of
 
@@ -37,7 +38,7 @@ def add_purged_sums(source: Source, horizon: dt.datetime) -> Iterator[int]:
                 left = tuple(map(sub, values, explained.pop((kind, key), [0] * len(values))))
                 if any(value for value in left if isinstance(value, int)):
                     rest[key] = left  # of fractions a crumb of rounding may be left
-            tables.add(_additions(kind, _renamed(kind, rest)))
+            tables.add(additions_of(kind, _renamed(kind, rest)))
             yield len(rest)
 
 
@@ -123,16 +124,3 @@ def _renamed(kind: _Kind, sums: dict[_Key, _Values]) -> dict[_Key, _Values]:
         known = found.get(key)
         found[key] = values if known is None else tuple(map(add, known, values))
     return found
-
-
-def _additions(kind: _Kind, sums: dict[_Key, _Values]) -> Additions:
-    if isinstance(kind, Histogram):
-        return Additions([], [(kind, {key: list(counts) for key, counts in sums.items()})])
-    shifts = sorted({shift for _, _, shift in sums})
-    return Additions(
-        [
-            (kind, wanted, {key[:2]: value for key, value in sums.items() if key[2] == wanted})
-            for wanted in shifts
-        ],
-        [],
-    )

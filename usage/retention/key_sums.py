@@ -1,0 +1,136 @@
+"""Sums under the names of API keys: moved to the names that their rows have now.
+
+Rows take their sums along when their keys are taken out, so these are of rows that were purged.
+"""
+
+from collections.abc import Iterator, Sequence
+from operator import add
+from typing import Any
+
+from django.db import connection, transaction
+
+from usage import live_keys
+from usage.models import UsageName
+from usage.recording.pace import Pace
+from usage.rollups import names, tables
+from usage.rollups.aggregation import Dimensions, additions_of
+from usage.rollups.agreement import renamed_here
+from usage.rollups.declarations import GROUPINGS, HISTOGRAMS, ROLLUPS, Histogram, Rollup
+from usage.rollups.folding import table_of
+
+_PAGE = 2_000
+_FIRST_STEP, _LARGEST_STEP = 200, 1_000
+_IDS_AT_ONCE = 500
+_BEFORE_ALL = -(2**62)
+
+_Kind = Rollup | Histogram
+# Id, token shift, the dimensions as they are, and without keys.
+_Series = tuple[int, int, Dimensions, Dimensions]
+
+
+def count_key_sums() -> int:
+    """How many combinations of names hold a key."""
+    return sum(1 for _ in _series_with_keys())
+
+
+def redact_sums() -> Iterator[int]:
+    """Move them, a little in each transaction; tells how many combinations were done."""
+    found = list(_series_with_keys())
+    for start in range(0, len(found), _IDS_AT_ONCE):
+        some = found[start : start + _IDS_AT_ONCE]
+        for kind in (*ROLLUPS, *HISTOGRAMS):
+            _move(kind, [each for each, grouping in some if grouping == kind.grouping.name])
+        _forget([each[0] for each, _ in some])
+        yield len(some)
+    _forget_names()
+
+
+def _series_with_keys() -> Iterator[tuple[_Series, str]]:
+    """And the name of each one's grouping."""
+    dimensions = {grouping.name: grouping.dimensions for grouping in GROUPINGS}
+    columns = "api_key_hash, model, provider, status"
+    last = 0
+    while True:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"SELECT id, grouping, token_shift, {columns} FROM usage_series "
+                "WHERE id > %s ORDER BY id LIMIT %s",
+                [last, _PAGE],
+            )
+            page = cursor.fetchall()
+        for number, grouping, shift, *values in page:
+            texts = dict(zip(columns.split(", "), values, strict=True))
+            changes = live_keys.changes(texts)
+            if changes:
+                own = dimensions[grouping]
+                before = tuple(texts[name] for name in own)
+                after = tuple((texts | changes)[name] for name in own)
+                yield (number, shift, before, after), grouping
+        if not page:
+            return
+        last = page[-1][0]
+
+
+def _move(kind: _Kind, some: Sequence[_Series]) -> None:
+    """In the order of the buckets, from where the last step has ended."""
+    if not some:
+        return
+    known = {each[0]: each for each in some}
+    pace = Pace(first=_FIRST_STEP, most=_LARGEST_STEP)
+    begin: int | None = _BEFORE_ALL
+    while begin is not None:
+        with pace.step():
+            names.hold()  # before other locks, as all do
+            tables.keep_writers_out()
+            begin = _move_step(kind, known, begin, pace.size)
+
+
+def _move_step(kind: _Kind, known: dict[int, _Series], begin: int, most: int) -> int | None:
+    """Where the next step begins; None when nothing is left."""
+    table, columns, length = table_of(kind)
+    marks = ", ".join(["%s"] * len(known))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT {', '.join(columns[1:])} FROM {table} WHERE {columns[0]} = %s "
+            f"AND bucket >= %s AND series IN ({marks}) ORDER BY bucket LIMIT %s",
+            [kind.number, begin, *known, most],
+        )
+        rows = cursor.fetchall()
+    if not rows:
+        return None
+    ours = {number: known[number] for _, number, *_ in rows}
+    renamed = renamed_here(kind.grouping.dimensions, list({each[3] for each in ours.values()}))
+    before: dict[Any, tuple[Any, ...]] = {}
+    after: dict[Any, tuple[Any, ...]] = {}
+    for bucket, number, *rest in rows:
+        _, shift, old, new = known[number]
+        extra = shift if isinstance(kind, Rollup) else rest[0]
+        values = tuple(rest[length - 3 :])
+        before[bucket, old, extra] = values
+        key = (bucket, renamed[new], extra)
+        after[key] = tuple(map(add, after[key], values)) if key in after else values
+    tables.subtract(additions_of(kind, before))
+    tables.add(additions_of(kind, after))
+    return int(rows[-1][0])
+
+
+def _forget(ids: list[int]) -> None:
+    """The names themselves, of which no sums are left."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"DELETE FROM usage_series WHERE id IN ({', '.join(['%s'] * len(ids))})", ids
+        )
+
+
+def _forget_names() -> None:
+    """What was decided on names that no row has any more."""
+    entries = UsageName.objects.values_list("pk", "dimension", "name")
+    found = [
+        number
+        for number, dimension, name in entries.iterator()
+        if live_keys.kept(dimension, name) is not name
+    ]
+    for start in range(0, len(found), _IDS_AT_ONCE):
+        with transaction.atomic():
+            names.hold_alone()
+            UsageName.objects.filter(pk__in=found[start : start + _IDS_AT_ONCE]).delete()
