@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from django.db import DataError, IntegrityError, OperationalError, connection
+from django.db import DataError, IntegrityError, connection
 
+from usage.database_trouble import busy
 from usage.recording import idempotency
 from usage.recording.idempotency import Post
 from usage.recording.transactions import in_write_transaction
@@ -101,7 +102,7 @@ class _Queue:
                 return
             if submission in self._waiting:
                 self._waiting.remove(submission)
-                raise OperationalError("database is locked: earlier writes take too long")
+                raise busy("earlier writes take too long")
         submission.woken.acquire()  # somebody is storing it just now
 
     def _lead(self, first: Submission) -> None:
@@ -111,7 +112,7 @@ class _Queue:
             _store_all(chosen)
         except BaseException:
             for each in chosen:
-                each.fail(OperationalError("database is locked: the write was broken off"))
+                each.fail(busy("the write was broken off"))
             raise
         finally:
             with self._mutex:
