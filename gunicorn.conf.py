@@ -1,15 +1,17 @@
-"""What plain `gunicorn qsmetrics.wsgi`, started in this folder, has of `serve`: its worker."""
+"""What plain `gunicorn qsmetrics.wsgi`, started in this folder, reads: the options of `serve`."""
 
 import os
 
 import django
-from django.conf import settings
-from django.utils.module_loading import import_string
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "qsmetrics.settings")
 django.setup()
 
-worker_class = import_string("usage.management.web.worker.Worker")
-threads = settings.METRICS_THREADS
-keepalive = 75
-sendfile = False  # which would wait for its peer as long as it takes
+from django.conf import settings  # noqa: E402
+
+from usage.management.web import options as web  # noqa: E402
+
+globals().update(web.options())
+bind = [str(settings.METRICS_BIND_ADDRESS)]
+on_starting = web.refuse_workers_beside_each_other
+web.prepare_to_fork()

@@ -1,13 +1,19 @@
 """Plain `gunicorn qsmetrics.wsgi`, as in any Django project."""
 
+import json
+import socket
 import sqlite3
+import subprocess
 import sys
+import time
 from contextlib import closing
 
 import pytest
 
-from tests.serving import manage, start, stopped_afterwards
+from tests.serving import PROJECT, environment, manage, start, stopped_afterwards
 
+COMMAND = [sys.executable, "-m", "gunicorn", "qsmetrics.wsgi"]
+COMMAND += ["--bind", "127.0.0.1:0", "--access-logfile", "-"]
 CHUNKED = (
     b"POST /_qs/usage HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
     b"Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -18,9 +24,15 @@ CHUNKED = (
 def portal(tmp_path_factory):
     folder = tmp_path_factory.mktemp("gunicorn")
     assert manage(folder, "migrate", "--verbosity", "0").returncode == 0
-    command = [sys.executable, "-m", "gunicorn", "qsmetrics.wsgi", "--bind", "127.0.0.1:0"]
-    with stopped_afterwards(start(folder, command)) as portal:
+    with stopped_afterwards(start(folder, COMMAND, WEB_CONCURRENCY="3")) as portal:
         yield portal
+
+
+def wait_until(is_so):
+    deadline = time.monotonic() + 20
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def stored(portal):
@@ -63,3 +75,60 @@ def test_pages_and_their_static_files_are_served(portal):
     assert portal.request("GET", "/").status == 200
     assert portal.request("GET", "/static/admin/css/base.css").status == 200
     assert "Traceback" not in portal.output
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (b"nonsense\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\nBad Name: x\r\n\r\n", 400),
+        (b"GET /" + b"x" * 9_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n", 414),
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * 70_000 + b"\r\n\r\n", 431),
+        (b"\x16\x03\x01\x02\x00\x01\x00", 400),
+    ],
+    ids=["nonsense", "a header's name", "a long address", "a long head", "TLS"],
+)
+def test_what_gunicorn_refuses_is_refused_in_json(portal, sent, status):
+    head, _, body = portal.raw(sent).partition(b"\r\n\r\n")
+    assert int(head.split()[1]) == status
+    assert b"content-type: application/json" in head.lower()
+    assert json.loads(body)["error"]
+
+
+def test_sqlite_has_one_worker_however_many_the_machine_usually_has(portal):
+    assert len(portal.workers()) == 1
+
+
+def test_several_workers_on_sqlite_are_refused_in_a_sentence(tmp_path):
+    command = [*COMMAND, "--workers", "2"]
+    done = subprocess.run(
+        command,
+        env=environment(tmp_path),
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("--workers is 2: on SQLite one worker must do")
+
+
+def test_no_line_of_the_access_log_holds_a_key(portal):
+    key = "sk-proj-" + "Ab1" * 20
+    assert portal.request("GET", f"/_qs/metrics?model={key}").status == 200
+    assert portal.request("GET", "/_qs/health?seen").status == 200
+    wait_until(lambda: "/_qs/health?seen" in portal.output)
+    assert "/_qs/metrics?model=sk-…" in portal.output
+    assert key not in portal.output
+
+
+def test_it_listens_where_the_settings_say(tmp_path):
+    assert manage(tmp_path, "migrate", "--verbosity", "0").returncode == 0
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    address = f"127.0.0.1:{port}"
+    command = [sys.executable, "-m", "gunicorn", "qsmetrics.wsgi"]
+    with stopped_afterwards(start(tmp_path, command, METRICS_BIND_ADDRESS=address)) as portal:
+        assert portal.port == port

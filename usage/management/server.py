@@ -1,6 +1,5 @@
 """The web server of `serve`: gunicorn on a socket that is already ours."""
 
-import ctypes
 import errno
 import socket
 from collections.abc import Callable
@@ -10,15 +9,11 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
-from gunicorn.glogging import Logger
 
 from qsmetrics.setting_types import BindAddress
-from usage.log_lines import LineFormatter
-from usage.management.web.worker import Worker
+from usage.management.web.options import BACKLOG, options, prepare_to_fork
 
-_BACKLOG = 1024
 _PATIENCE_AT_THE_END = 20.0
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 
 
 class Beside(Protocol):
@@ -44,44 +39,21 @@ def listen(address: BindAddress) -> socket.socket:
     try:
         listener.bind((address.host, address.port))
         # Two sockets can be bound to one port until the first of them listens.
-        listener.listen(_BACKLOG)
+        listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
         raise CannotListen(_bind_trouble(address, error)) from None
     return listener
 
 
-def run(
-    listener: socket.socket, *, workers: int, threads: int, beside: Beside | None = None
-) -> None:
+def run(listener: socket.socket, *, beside: Beside | None = None) -> None:
     """Serve until SIGTERM or Ctrl-C, then let running requests finish.
 
     What is `beside` runs in each worker.
     """
-    _give_memory_back()
-    _Application(
-        {
-            "bind": [f"fd://{listener.detach()}"],
-            "backlog": _BACKLOG,
-            "workers": workers,
-            "threads": threads,
-            "worker_class": Worker,
-            "sendfile": False,  # which would wait for its peer as long as it takes
-            "keepalive": 75,
-            "graceful_timeout": 30,
-            "timeout": 120,
-            "limit_request_line": 8190,
-            "loglevel": "warning",
-            "logger_class": _Log,
-            "control_socket_disable": True,
-            # Nobody's headers change where a request comes from or goes to: FrontDoor judges.
-            "forwarded_allow_ips": "",
-            "forwarder_headers": "",
-            "secure_scheme_headers": {},
-            "proc_name": "qsmetrics",
-            **_hooks(beside),
-        }
-    ).run()
+    prepare_to_fork()
+    own = {"bind": [f"fd://{listener.detach()}"], "loglevel": "warning"}
+    _Application({**options(), **own, **_hooks(beside)}).run()
 
 
 def _hooks(beside: Beside | None) -> dict[str, Callable[..., None]]:
@@ -91,21 +63,6 @@ def _hooks(beside: Beside | None) -> dict[str, Callable[..., None]]:
         "post_worker_init": lambda worker: beside.start(),
         "worker_exit": lambda arbiter, worker: beside.stop(_PATIENCE_AT_THE_END),
     }
-
-
-def _give_memory_back() -> None:
-    """glibc would keep, for each thread, as much as the largest body that it ever held."""
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # other C libraries have none
-    if mallopt is not None:
-        mallopt(_M_MMAP_THRESHOLD, 1 << 20)
-        mallopt(_M_TRIM_THRESHOLD, 4 << 20)
-
-
-class _Log(Logger):  # type: ignore[misc]
-    """gunicorn's own lines name addresses, which may hold a key."""
-
-    def _set_handler(self, log: Any, output: Any, fmt: Any, stream: Any = None) -> None:
-        super()._set_handler(log, output, LineFormatter(fmt._fmt, fmt.datefmt), stream)
 
 
 class _Arbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types

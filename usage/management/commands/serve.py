@@ -15,7 +15,7 @@ from qsmetrics.setting_types import BindAddress
 from usage import demo, first_admin
 from usage.collecting import Collectors
 from usage.database_trouble import DATABASE_TROUBLE, trouble_of
-from usage.management import connection_pool, server
+from usage.management import server
 from usage.management.portal_command import PortalCommand
 from usage.management.start_lock import only_start
 from usage.models import IngestToken
@@ -48,11 +48,8 @@ class Command(PortalCommand):
                 raise CommandError(f"{_database()}: {trouble_of(error)}") from None
             except OSError as error:
                 raise CommandError(f"{_database()}: {error.strerror}: {error.filename}") from None
-            connection_pool.hand_over_to_workers(settings.METRICS_THREADS)
             server.run(
                 listener,
-                workers=1 if connection.vendor == "sqlite" else settings.METRICS_WORKERS,
-                threads=settings.METRICS_THREADS,
                 beside=Collectors(settings.METRICS_CLIPROXY) if settings.METRICS_CLIPROXY else None,
             )
 
