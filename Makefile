@@ -28,6 +28,7 @@ check: $(VENV)/.ready-dev
 	$(BIN)/lint-imports --no-logo
 	SECRET_KEY=only-for-this-check-0123456789abcdef $(BIN)/python manage.py makemigrations --check --dry-run
 	$(BIN)/python -m pytest -q -n auto --dist loadfile
+	@echo "Left out here, and run by .ci/run: the suite on PostgreSQL, tests/engines on TimescaleDB and Citus, and make live."
 
 fix: $(VENV)/.ready-dev
 	$(BIN)/ruff format --quiet $(SOURCES)

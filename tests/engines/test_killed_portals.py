@@ -65,6 +65,9 @@ def test_what_a_killed_portal_acknowledged_is_stored_once(tmp_path, portal_setti
     server_engine.engine() != "citus" or "ENGINE_FOLDER" not in os.environ,
     reason="needs `.ci/with_engine citus`",
 )
+@pytest.mark.skipif(
+    "PYTEST_XDIST_WORKER" in os.environ, reason="stops a server that other processes use: no -n"
+)
 def test_while_a_node_is_away_clients_are_told_to_come_again(tmp_path, portal_settings):
     with ExitStack() as stack:
         portals = [stack.enter_context(serving(tmp_path, **portal_settings)) for _ in range(2)]
