@@ -99,6 +99,7 @@ class TestCitus:
         assert found == [
             ("usage_histograms", "series", 3),
             ("usage_metrics", "event_id", 3),
+            ("usage_names", "<none>", 1),
             ("usage_rollups", "series", 3),
             ("usage_series", "<none>", 1),
         ]

@@ -10,11 +10,13 @@ from django.test import Client
 
 from tests.factory import NOON
 from tests.test_exactness import (
+    History,
     all_rows,
     ask,
     assert_answered,
     bulk_create,
     insert_in_plain_sql,
+    names_in_table,
     record,
 )
 from tests.test_usage_rows import pages
@@ -78,14 +80,23 @@ def questions():
 
 
 def ask_all(gone=()):
+    history = History(purged_before(), list(gone), names_in_table())
     kept = [*gone, *all_rows()]
     rows = [row for row in kept if row.get("excluded_as") is None]
     for question in questions():
-        assert_answered(ask(question), question, rows, purged_before())
+        assert_answered(ask(question), question, rows, history)
 
 
 def test_questions_are_answered_from_sums():
     record(some_rows(60))
+    ask_all()
+
+
+def test_questions_are_answered_where_names_are_too_many(settings):
+    settings.METRICS_MAX_NAMES = 2
+    record(some_rows(30))
+    bulk_create(some_rows(15))
+    insert_in_plain_sql(some_rows(15))
     ask_all()
 
 
