@@ -95,10 +95,10 @@ def _hints() -> str:
 
 _HINT = re.compile(_hints())
 # How most ids are made, of which none can be a key.
-_PLAIN_ID = re.compile(
-    r"(?:(?:chatcmpl-|cmpl-|resp_|req_|msg_|gen-|call_|run_|batch_)?"
-    rf"(?:[0-9a-f-]*|(?!{'|'.join(_WITHOUT_SEPARATOR)})[A-Za-z0-9]*))\Z"
-)
+_is_plain_id = re.compile(
+    r"(?:[0-9a-f-]*|(?:chatcmpl-|cmpl-|resp_|req_|msg_|gen-|call_|run_|batch_)?"
+    rf"(?!{'|'.join(_WITHOUT_SEPARATOR)})[A-Za-z0-9]*)\Z"
+).match
 _UUID = re.compile("[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _DIGEST = re.compile("[0-9a-f]{64}", re.IGNORECASE)
 _PIECE = re.compile("[A-Za-z0-9]+")
@@ -134,7 +134,7 @@ def may_hold_key(text: str) -> bool:
     """Quickly: False for nearly all texts without keys, such as ids."""
     if len(text) < _SHORTEST:
         return False
-    if _PLAIN_ID.match(text) is not None and "JQQJ9" not in text:
+    if _is_plain_id(text) and "JQQJ9" not in text:
         return False
     return _HINT.search(text) is not None
 
@@ -149,7 +149,9 @@ def clean_name(text: str) -> str:
 
 def clean_id(text: str | None) -> str | None:
     """The same for texts that hardly ever come twice."""
-    if text is not None and may_hold_key(text) and first_key(text) is not None:
+    if text is None or (_is_plain_id(text) and "JQQJ9" not in text):  # as most are
+        return text
+    if first_key(text) is not None:
         raise KeyInText
     return text
 
