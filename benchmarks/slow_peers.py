@@ -25,7 +25,7 @@ _POSTS_A_SECOND = 50.0
 _CLIENTS = 4
 _ROWS_BEFORE = 20_000  # something to export
 _MOST_TIMES_QUIET = 3.0
-_SETTLED = 3.0  # seconds after the last of the peers has come
+_SETTLED = 5.0  # seconds after the last of the peers has come
 _HEAD = ("peers", "posts", "p50, ms", "p99, ms", "p99 of quiet, ms", "ratio", "peak memory, MiB")
 
 

@@ -181,6 +181,26 @@ def test_readers_of_pages_that_stop_do_not_keep_others_from_them(portal):
         assert portal.request("GET", "/").status == 200
 
 
+def test_questions_of_peers_that_have_left_are_not_worked_off(portal):
+    """With one place for exports, hundreds of them would take minutes."""
+    with ExitStack() as stack:
+        reader = stack.enter_context(connect(portal, window=4096))
+        reader.sendall(EXPORT)
+        assert read_answer(reader).startswith(b"HTTP/1.1 200 ")
+        busy = [stack.enter_context(connect(portal)) for _ in range(3)]
+        for peer in busy:
+            peer.sendall(LARGE)  # and the other threads wait for these
+        gone = [connect(portal) for _ in range(300)]
+        for peer in gone:
+            peer.sendall(EXPORT.replace(b"?format", b"?model=m&format"))
+        time.sleep(1.2)
+        for peer in gone:
+            peer.close()
+    assert portal.request("GET", "/_qs/usage?limit=1").status == 200
+    assert_serves(portal)
+    assert "Traceback" not in portal.output
+
+
 def test_a_peer_that_asks_and_never_reads_is_not_answered_for_ever(portal):
     with connect(portal, window=4096) as peer:
         peer.setblocking(False)

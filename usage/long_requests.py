@@ -104,6 +104,7 @@ class WhileSent:
         return next(self._pieces)
 
     def close(self) -> None:
+        self._pieces = iter(())  # what was read ahead need not wait for the garbage collector
         self._place.give_back()
 
     __del__ = close  # of an answer that nobody ever sent

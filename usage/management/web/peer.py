@@ -22,6 +22,7 @@ _LEAVING_SECONDS = 2.0  # for the answer to be read before the connection goes
 _SECONDS_FOR_A_REST = 0.2  # of a body that nobody wanted
 _MOST_IGNORED = 262_144  # bytes of it
 _MUCH_UNREAD = 16_384
+_PATIENT_SECONDS = 1.0
 
 
 class _Request(Request):  # type: ignore[misc]
@@ -64,6 +65,12 @@ class Peer(TConn):  # type: ignore[misc]
     def sender(self) -> str:
         """Whom its turns are counted for: an address and a token, posts apart from questions."""
         return f"{self._address} {self.arrival.kind} {self.arrival.authorization!r}"
+
+    @property
+    def has_given_up(self) -> bool:
+        """Left while its request waited for a thread; who waits shortly may have closed one way."""
+        has_waited = time.monotonic() - self._seen > _PATIENT_SECONDS
+        return has_waited and self.sock.is_at_end
 
     @property
     def has_much_unread(self) -> bool:

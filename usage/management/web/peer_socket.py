@@ -42,6 +42,16 @@ class PeerSocket(socket.socket):
         except OSError:
             return b""
 
+    @property
+    def is_at_end(self) -> bool:
+        """Whether the peer has closed, or hung up."""
+        try:
+            return not super().recv(1, socket.MSG_DONTWAIT | socket.MSG_PEEK)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+
     def recv(self, size: int, flags: int = 0, /) -> bytes:
         while True:
             try:
