@@ -68,6 +68,11 @@ class Arrival:
         )
 
     @property
+    def will_be_large(self) -> bool:
+        """As its head says."""
+        return self.has_all_of_head and self._body.length > FIRST_BODY_BYTES
+
+    @property
     def is_ready(self) -> bool:
         return self.is_whole or self.is_large
 
@@ -101,14 +106,16 @@ class Arrival:
 
 class _Measured:
     def __init__(self, length: int) -> None:
-        self._length = length
+        self.length = length
 
     def is_whole(self, data: bytearray, begins: int) -> bool:
-        return len(data) - begins >= self._length
+        return len(data) - begins >= self.length
 
 
 class _Chunked:
     """Walks from chunk to chunk; what is wrong with one is the parser's to say."""
+
+    length = 0  # is not known
 
     def __init__(self) -> None:
         self._next = 0  # where the next chunk's size begins, from the body's beginning

@@ -5,6 +5,7 @@ from typing import Any
 
 from gunicorn.http.wsgi import FileWrapper
 
+Application = Callable[..., Iterable[bytes]]
 _BYTES = 262_144
 
 
@@ -13,7 +14,7 @@ class FilePieces(FileWrapper):  # type: ignore[misc]
         super().__init__(filelike, max(blksize, _BYTES))
 
 
-def in_large_pieces(application: Callable[..., Iterable[bytes]]) -> Callable[..., Iterable[bytes]]:
+def in_large_pieces(application: Application) -> Application:
     def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         environ["wsgi.file_wrapper"] = FilePieces
         return application(environ, start_response)

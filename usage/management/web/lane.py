@@ -8,10 +8,16 @@ from usage.management.web.share import Share
 
 
 class Lane:
-    """Only the main thread comes here. At most `most` wait, with `most_bytes` altogether."""
+    """Only the main thread comes here. At most `most` wait, with `most_bytes` altogether.
 
-    def __init__(self, share: Share, *, most: int, most_bytes: int) -> None:
+    Where it `is_for_one`, the thread that a peer gets by it is for one request.
+    """
+
+    def __init__(
+        self, share: Share, *, most: int, most_bytes: int, is_for_one: bool = False
+    ) -> None:
         self._share = share
+        self.is_for_one = is_for_one
         self._most, self._most_bytes = most, most_bytes
         self._waiting: FairQueue[Peer] = FairQueue()
         self._bytes = 0

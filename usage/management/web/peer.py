@@ -67,6 +67,11 @@ class Peer(TConn):  # type: ignore[misc]
         return f"{self._address} {self.arrival.kind} {self.arrival.authorization!r}"
 
     @property
+    def may_keep_its_thread(self) -> bool:
+        """For its next request; health's thread and those for large bodies are for that alone."""
+        return not self.is_for_health and not (self.lane is not None and self.lane.is_for_one)
+
+    @property
     def has_given_up(self) -> bool:
         """Left while its request waited for a thread; who waits shortly may have closed one way."""
         has_waited = time.monotonic() - self._seen > _PATIENT_SECONDS

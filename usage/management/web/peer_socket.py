@@ -33,7 +33,7 @@ class PeerSocket(socket.socket):
         self._reading = least_rate.of_a_body()
         self._writing = least_rate.of_an_answer()
 
-    def receive(self, size: int = 65_536) -> bytes | None:
+    def receive(self, size: int = 4096) -> bytes | None:
         """What has come already; None if nothing has, and nothing at all from who has left."""
         try:
             return super().recv(size, socket.MSG_DONTWAIT)
@@ -44,13 +44,10 @@ class PeerSocket(socket.socket):
 
     @property
     def is_at_end(self) -> bool:
-        """Whether the peer has closed, or hung up."""
-        try:
-            return not super().recv(1, socket.MSG_DONTWAIT | socket.MSG_PEEK)
-        except BlockingIOError:
-            return False
-        except OSError:
-            return True
+        """Whether the peer has closed, or hung up, though more may be left to read of it."""
+        poll = select.poll()
+        poll.register(self, getattr(select, "POLLRDHUP", 0))  # Linux's; others tell a reset
+        return bool(poll.poll(0))
 
     def recv(self, size: int, flags: int = 0, /) -> bytes:
         while True:

@@ -2,7 +2,6 @@
 
 import errno
 import gc
-import select
 import selectors
 import signal
 import sys
@@ -11,15 +10,14 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
-from gunicorn.http import errors
 from gunicorn.http.unreader import SocketUnreader
-from gunicorn.workers.gthread import ThreadWorker
 
 from usage import long_requests, pricing
 from usage.long_requests import places
 from usage.management.web import refusals
+from usage.management.web.answering import AnsweringWorker
 from usage.management.web.fair_queue import FairQueue
-from usage.management.web.file_pieces import in_large_pieces
+from usage.management.web.file_pieces import Application, in_large_pieces
 from usage.management.web.lane import Lane
 from usage.management.web.peer import Peer
 from usage.management.web.peer_socket import PeerSocket
@@ -27,10 +25,10 @@ from usage.management.web.share import Allowed, Both, Halves, Most, Share
 from usage.management.web.stalls import Stalls
 from usage.management.web.waiting_room import WaitingRoom, raise_file_limit
 
-_PAUSE_MS = 5
 _ACCEPTED_AT_ONCE = 64
 _MOST_WAITING = 2048  # for a thread, of each kind of request
-_MOST_BYTES = 16 * 2**20  # of what has come of them
+_MOST_BYTES = 24 * 2**20  # of what has come of them
+_CROWD = 32  # of large requests; those who come then wait where they are
 _SECONDS_AT_THE_END = 2.0  # for who is connected and has said nothing yet
 _BYTES_AT_ONCE = 131_072  # of a body, held for each client: gunicorn's own megabyte adds up
 _OBJECTS_BETWEEN_COLLECTIONS = 20_000
@@ -38,11 +36,11 @@ _OBJECTS_BETWEEN_COLLECTIONS = 20_000
 _SECONDS_BETWEEN_SWITCHES = 0.0005
 
 
-def _lane(share: Share) -> Lane:
-    return Lane(share, most=_MOST_WAITING, most_bytes=_MOST_BYTES)
+def _lane(share: Share, *, is_for_one: bool = False) -> Lane:
+    return Lane(share, most=_MOST_WAITING, most_bytes=_MOST_BYTES, is_for_one=is_for_one)
 
 
-class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
+class Worker(AnsweringWorker):
     """The main thread gathers requests, threads answer them; nobody waits for a slow peer."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -54,7 +52,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         self._ready: FairQueue[Peer] = FairQueue()  # for a thread
         threads, senders = self.cfg.threads, Halves(self.cfg.threads)
         bodies = Allowed(places.begin_large_body, places.end_large_body)
-        self._large = _lane(Both(senders, bodies))
+        self._large = _lane(Both(senders, bodies), is_for_one=True)
         self._lanes = {
             "post": _lane(senders),
             "question": _lane(Most(threads - 1)),  # the last is for posts and health
@@ -68,7 +66,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     def load_wsgi(self) -> None:
         """What is loaded stays, so the garbage collector need not look at it with every post."""
         super().load_wsgi()
-        self.wsgi = in_large_pieces(self.wsgi)
+        self.wsgi: Application = in_large_pieces(self.wsgi)
         SocketUnreader.max_body_chunk = _BYTES_AT_ONCE
         places.most = max(1, self.cfg.threads - long_requests.FREE_THREADS)
         pricing.load()
@@ -149,7 +147,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     def _take(self, peer: Peer, _: Any) -> None:
         if peer not in self._room:
             return  # made room for another one of the same round
-        data = peer.sock.receive()
+        # A head is looked at before more of its body is read than must be.
+        data = peer.sock.receive(65_536 if peer.arrival.has_all_of_head else 4096)
         if data is None:
             return
         if peer.is_leaving:
@@ -161,15 +160,18 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             self._room.add(peer)
             self._judge(peer)
         elif peer.arrival.has_all_of_head:
-            self._serve(peer)  # whose body has broken off, and who may wait for the answer
+            # Its body has broken off, and it may wait for the answer.
+            self._serve(peer, self._lanes.get(peer.arrival.kind))
         else:
             self._drop(peer)
 
     def _judge(self, peer: Peer) -> None:
         """Whether what has come is a request, none, or not enough to tell."""
         arrival = peer.arrival
-        if arrival.is_ready:
-            self._serve(peer)
+        if arrival.is_whole:
+            self._serve(peer, self._lanes.get(arrival.kind))
+        elif arrival.is_large or (arrival.will_be_large and len(self._large) > _CROWD):
+            self._serve(peer, self._large)  # and of the rest nothing is read until then
         elif arrival.is_too_long:
             self._refuse(peer, refusals.HEAD_TOO_LONG)
         elif arrival.is_no_request:
@@ -217,18 +219,15 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
 
     # --- The way to a thread and back -----------------------------------------------------------
 
-    def _serve(self, peer: Peer) -> None:
+    def _serve(self, peer: Peer, lane: Lane | None) -> None:
         self._forget(peer)
-        if peer.arrival.kind == "health":
+        if lane is None:
             self._submit_for_health(peer)
             return
-        for surplus in self._lane_of(peer).put(peer):
+        for surplus in lane.put(peer):
             surplus.sock.say(refusals.TOO_MANY)
             self._part_from(surplus)
         self._begin_waiting()
-
-    def _lane_of(self, peer: Peer) -> Lane:
-        return self._large if peer.arrival.is_large else self._lanes[peer.arrival.kind]
 
     def _begin_waiting(self) -> None:
         for lane in (*self._lanes.values(), self._large):
@@ -279,42 +278,5 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             self._let_wait(peer)
             self._judge(peer)
 
-    # --- In a thread ----------------------------------------------------------------------------
-
-    def handle(self, conn: Any) -> bool:
-        """A client that asks again at once keeps its thread, unless others wait for one.
-
-        The way through the main thread and back costs as much as a small request.
-        """
-        if not isinstance(conn, Peer):  # of TLS
-            return bool(super().handle(conn))
-        is_kept = super().handle(conn)
-        while is_kept is True and self._asks_again(conn):
-            conn.hand_over()
-            is_kept = super().handle(conn)
-        return bool(is_kept)
-
-    def _asks_again(self, peer: Peer) -> bool:
-        """Whether a whole request is there; what there is of one is kept."""
-        peer.take_back()
-        others_wait = len(self._ready) or len(self._lanes["post"])
-        if not self.alive or others_wait or peer.lane is self._large or peer.is_for_health:
-            return False
-        if peer.arrival.has_begun:
-            if peer.has_much_unread:
-                return False
-        else:
-            pause = select.poll()
-            pause.register(peer.sock, select.POLLIN)
-            if pause.poll(_PAUSE_MS) and (data := peer.sock.receive()):
-                peer.arrival.add(data)
-        return peer.arrival.is_whole and peer.sender == peer.counted_for
-
-    def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
-        if isinstance(exc, errors.ParseException):
-            said = refusals.of_malformed(exc)
-        else:  # gunicorn's own page would be HTML
-            self.log.error("a request failed outside Django", exc_info=exc)
-            said = refusals.FAILED
-        if isinstance(client, PeerSocket):
-            client.say(said)
+    def others_wait(self) -> bool:
+        return len(self._ready) > 0 or len(self._lanes["post"]) > 0
