@@ -1,5 +1,6 @@
 """More names than figures tell apart: the others count as (other), in sums and rows alike."""
 
+import datetime as dt
 import importlib
 import threading
 from typing import Any
@@ -61,7 +62,8 @@ def test_names_past_the_bound_count_as_other_and_their_rows_keep_them():
 
 
 def test_the_first_of_a_batch_are_told_apart():
-    record_batch([{"model": name, "timestamp": NOON} for name in "zyxwzzz"])
+    times = (NOON + number * dt.timedelta(seconds=1) for number in range(7))
+    record_batch([{"model": m, "timestamp": at} for m, at in zip("zyxwzzz", times, strict=True)])
     assert models() == {"z": 4, "y": 1, "x": 1, "(other)": 1}
 
 

@@ -15,8 +15,11 @@ from usage.models import AuditEntry
 ADMIN = "admin"
 ADDED, CHANGED, DELETED = "added", "changed", "deleted"
 REMOVED, ERASED, IMPORTED, REPRICED = "removed", "erased", "imported", "repriced"
-REBUILT, CONVERTED = "rebuilt", "converted"
-ACTIONS = (*(ADDED, CHANGED, DELETED, REMOVED, ERASED, IMPORTED, REPRICED, REBUILT, CONVERTED),)
+REBUILT, CONVERTED, FOLDED, RELEASED = "rebuilt", "converted", "folded", "released"
+ACTIONS = (
+    *(ADDED, CHANGED, DELETED, REMOVED, ERASED, IMPORTED, REPRICED, REBUILT, CONVERTED),
+    *(FOLDED, RELEASED),
+)
 
 
 def note_in_admin(user: Any, action: str, objects: Iterable[Model], detail: str = "") -> None:

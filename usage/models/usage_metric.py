@@ -13,7 +13,7 @@ from usage.models import distributed
 from usage.models.fields import UtcDateTimeField
 from usage.models.usage_name import counts_as_other
 from usage.periods import Period
-from usage.rollups import keeping
+from usage.rollups import keeping, names
 from usage.rollups.aggregation import OTHER
 from usage.statuses import SUCCESS_WORDS
 
@@ -90,6 +90,7 @@ class UsageMetricQuerySet(models.QuerySet["UsageMetric"]):
             row.is_summed = None
             row.take_keys_out()
         with transaction.atomic():
+            names.agree_early(map(vars, rows))
             if engines.is_distributed():
                 made = self._bulk_create_on_nodes(rows, *args, **kwargs)
             else:
@@ -119,9 +120,14 @@ class UsageMetricQuerySet(models.QuerySet["UsageMetric"]):
             raise distributed.IdentityIsFixed
         values |= live_keys.changes(values)
         with transaction.atomic():
+            names.agree_early([values])
             ids = list(self.order_by("pk").values_list("pk", flat=True))
             keeping.take_out_rows(ids)
-            changed = super().update(**values)
+            changed = 0
+            for start in range(0, len(ids), _IDS_AT_ONCE):
+                # Those alone: a row that came meanwhile would change without its sums.
+                some = self.filter(pk__in=ids[start : start + _IDS_AT_ONCE])
+                changed += models.QuerySet.update(some, **values)
             keeping.add_rows(ids)
         return changed
 
@@ -250,6 +256,7 @@ class UsageMetric(models.Model):
     def save(self, *args: Any, **kwargs: Any) -> None:
         self.take_keys_out()
         with transaction.atomic():
+            names.agree_early([vars(self)])
             distributed.give_identity(self)
             if self.pk is not None:
                 keeping.take_out_rows([self.pk])

@@ -8,7 +8,7 @@ from django.db import connection, transaction
 
 from usage.purge_horizon import move_purge_horizon
 from usage.recording.pace import Pace
-from usage.rollups import tables
+from usage.rollups import names, tables
 from usage.rollups.declarations import HISTOGRAMS, ROLLUPS, Histogram, Rollup
 from usage.rollups.folding import fold_days, table_of
 
@@ -40,6 +40,7 @@ def remove_expired_sums(cutoff: dt.datetime) -> Iterator[int]:
         for kind in _KINDS:
             yield from _remove(kind, day)
     with transaction.atomic():  # also after a run that broke off before this
+        names.hold()
         tables.keep_writers_out()
         fold_days(day)
 
@@ -67,6 +68,7 @@ def _remove(kind: Rollup | Histogram, day: int) -> Iterator[int]:
             edge = cursor.fetchone()
             until = f" AND ({key}) <= ({', '.join(['%s'] * len(edge))})" if edge else ""
             with pace.step():
+                names.hold()  # lest what is deleted be moved to another name meanwhile
                 cursor.execute(
                     f"DELETE FROM {table} WHERE {where}{until}", [*parameters, *(edge or ())]
                 )

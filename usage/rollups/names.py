@@ -124,15 +124,34 @@ def agree(names: Names, latest: int) -> Renaming | None:
     return renaming(found)
 
 
+def agree_early(texts: Iterable[Mapping[str, Any]]) -> None:
+    """`agree` on what rows will be, before any of them is locked or the sums are changed."""
+    wanted: dict[str, dict[str | None, None]] = {dimension: {} for dimension in DIMENSIONS}
+    for values in texts:
+        for dimension, known in wanted.items():
+            if isinstance(name := values.get(dimension), str):
+                known[name] = None
+    agree(wanted, 0)
+
+
 def agree_on(rows: Sequence[TimedRow]) -> Renaming | None:
     """`agree` on all that these rows have."""
     return agree(names_of(rows), max((at for at, _ in rows), default=0))
 
 
-def as_decided(rows: Sequence[TimedRow]) -> Renaming | None:
-    """How the rows are counted as far as it was decided, for one who may not write."""
+def as_decided(
+    rows: Sequence[TimedRow], instead: Mapping[str, Mapping[str, int]] | None = None
+) -> Renaming | None:
+    """How the rows are counted as far as it was decided; `instead` are times from when on names
+    shall count, by dimension."""
     wanted = {d: [name for name in some if name] for d, some in names_of(rows).items()}
-    return renaming(find(wanted))
+    found = find(wanted)
+    for dimension, times in (instead or {}).items():
+        for name in found[dimension].keys() & times.keys():
+            entry = found[dimension][name]
+            counts_from = min(entry.counts_from, times[name])
+            found[dimension][name] = entry._replace(counts_from=counts_from)
+    return renaming(found)
 
 
 def renaming(found: _Entries) -> Renaming | None:
@@ -206,11 +225,13 @@ def hold_alone() -> None:
         if connection.vendor == "postgresql":
             cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_LOCK_CLASS, _CHANGES])
         # Not one more than before: the number of a change that was rolled back may be in memory.
+        version = secrets.randbits(62)
         cursor.execute(
             "INSERT INTO usage_namesversion (id, number) VALUES (1, %s) "
             "ON CONFLICT (id) DO UPDATE SET number = excluded.number",
-            [secrets.randbits(62)],
+            [version],
         )
+    _remembered.be_of(version)
 
 
 def _decide(new: _Lists, day: int) -> None:

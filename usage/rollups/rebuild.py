@@ -8,7 +8,7 @@ from typing import Any
 from django.db import connection, transaction
 
 from usage.rollups import keeping, names, tables
-from usage.rollups.aggregation import TimedRow, aggregate
+from usage.rollups.aggregation import DIMENSIONS, TimedRow, aggregate
 from usage.rollups.declarations import DAY, HISTOGRAMS, ROLLUPS
 from usage.rollups.folding import fold_days
 
@@ -33,7 +33,7 @@ def days_with_usage(first: int | None) -> list[int]:
             f"SELECT DISTINCT bucket FROM usage_rollups WHERE rollup IN ({marks})", _NUMBERS_BY_DAY
         )
         found = {bucket for (bucket,) in cursor.fetchall()}
-    found.update(_days_with_rows())
+    found.update(days_with_rows())
     return sorted(day for day in found if first is None or day >= first)
 
 
@@ -44,7 +44,7 @@ def rebuild_day(day: int) -> int:
     """
     count = 0
     with transaction.atomic():
-        names.hold()
+        names.agree(_unsummed_names(day), day)
         tables.keep_writers_out()
         first = first_day(_purged_before())
         if first is not None and day < first:  # a purge has begun since the days were listed
@@ -64,13 +64,13 @@ def raw_rows(day: int) -> Iterator[list[TimedRow]]:
         cursor.execute(
             f"SELECT {keeping.columns()} FROM usage_metrics "
             "WHERE timestamp >= %s AND timestamp < %s",
-            _ends(day),
+            ends_of(day),
         )
         while rows := cursor.fetchmany(_ROWS_AT_ONCE):
             yield list(keeping.timed(rows))
 
 
-def _days_with_rows() -> Iterator[int]:
+def days_with_rows() -> Iterator[int]:
     """One step through the index on time for each."""
     after = connection.ops.adapt_datetimefield_value(dt.datetime(1, 1, 1, tzinfo=dt.UTC))
     with connection.cursor() as cursor:
@@ -85,7 +85,21 @@ def _days_with_rows() -> Iterator[int]:
                 return
             day = seconds // DAY * DAY
             yield day
-            after = _ends(day)[1]
+            after = ends_of(day)[1]
+
+
+def _unsummed_names(day: int) -> dict[str, list[str]]:
+    """Those of rows that plain SQL has written; all others were agreed on before."""
+    found = {}
+    with connection.cursor() as cursor:
+        for dimension in DIMENSIONS:
+            cursor.execute(
+                f"SELECT DISTINCT usage_metrics.{dimension} FROM usage_metrics "
+                "WHERE is_summed IS NULL AND timestamp >= %s AND timestamp < %s",
+                ends_of(day),
+            )
+            found[dimension] = [name for (name,) in cursor.fetchall()]
+    return found
 
 
 def _purged_before() -> dt.datetime | None:
@@ -97,7 +111,7 @@ def _purged_before() -> dt.datetime | None:
     return None if seconds is None else dt.datetime.fromtimestamp(seconds, dt.UTC)
 
 
-def _ends(day: int) -> list[Any]:
+def ends_of(day: int) -> list[Any]:
     """Its begin and the next one's, as the database compares times."""
     begin = _EPOCH + dt.timedelta(seconds=day)
     adapt = connection.ops.adapt_datetimefield_value
@@ -120,9 +134,9 @@ def _delete_sums(day: int) -> None:
 
 def _mark_summed(day: int) -> None:
     unsummed = "is_summed IS NULL AND timestamp >= %s AND timestamp < %s"
-    keeping.keep_times(unsummed, _ends(day))
+    keeping.keep_times(unsummed, ends_of(day))
     with connection.cursor() as cursor:
         cursor.execute(
             f"UPDATE usage_metrics SET is_summed = {keeping.is_counted()} WHERE {unsummed}",
-            _ends(day),
+            ends_of(day),
         )

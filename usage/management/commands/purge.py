@@ -16,6 +16,7 @@ from usage.management.erasing import Erasing
 from usage.management.portal_command import PortalCommand, breaks_off
 from usage.periods import rfc3339
 from usage.retention import Expired
+from usage.rollups import renaming
 
 
 class Command(PortalCommand):
@@ -85,6 +86,8 @@ class Command(PortalCommand):
             if options["summaries"]:
                 self._remove_sums(reach)
             self._remove(reach, cutoff)
+            if options["summaries"]:
+                renaming.forget_unused()
             self._tell(self._removed, cutoff, "Removed")
             if not options["no_vacuum"]:
                 self._shrink()
@@ -136,6 +139,7 @@ class Command(PortalCommand):
                 self._removed += batch
                 bar.update(batch.rows)
         retention.forget_old_posts(timezone.now())
+        renaming.forget_purged(int(reach.timestamp()))
 
     def _noted(self, cutoff: dt.datetime) -> str:
         if not self._removed.rows:

@@ -1,0 +1,110 @@
+"""Moves what is in the sums from one name to another; whoever calls has decided on the names."""
+
+from collections.abc import Sequence
+from operator import add
+from typing import Any, NamedTuple
+
+from django.db import connection
+
+from usage.rollups import tables
+from usage.rollups.aggregation import OTHER, Dimensions, additions_of
+from usage.rollups.declarations import GROUPINGS, HISTOGRAMS, ROLLUPS, Grouping, Histogram, Rollup
+from usage.rollups.folding import table_of
+
+_AT_ONCE = 500  # SQLite takes at most 999 parameters in its older versions
+
+
+class Series(NamedTuple):
+    """A combination of names, and what it counts as after the move."""
+
+    token_shift: int
+    target: Dimensions
+
+
+Found = dict[str, dict[int, Series]]  # by grouping and id
+
+
+def series_of(dimension: str, names: Sequence[str]) -> Found:
+    """The series of these names, which `to_other` moves."""
+    return {
+        grouping.name: _series_in(grouping, dimension, names)
+        for grouping in GROUPINGS
+        if dimension in grouping.dimensions
+    }
+
+
+def to_other(found: Found, begin: int, end: int) -> int:
+    """Move the sums of buckets that begin in [begin, end); how many there were."""
+    moved = 0
+    for kind in (*ROLLUPS, *HISTOGRAMS):
+        known = found.get(kind.grouping.name, {})
+        ids = sorted(known)
+        for start in range(0, len(ids), _AT_ONCE):
+            some = ids[start : start + _AT_ONCE]
+            moved += _move(kind, {each: known[each] for each in some}, begin, end)
+    return moved
+
+
+def requests_by_name(dimension: str, names: Sequence[str] | None = None) -> dict[str, int]:
+    """How many the sums have of each name, or of those alone; not of names without any."""
+    grouping = next(each for each in GROUPINGS if dimension in each.dimensions)
+    widest = max((each for each in ROLLUPS if each.grouping is grouping), key=lambda r: r.width)
+    found: dict[str, int] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT usage_series.{dimension}, CAST(SUM(requests) AS BIGINT) FROM usage_rollups "
+            "JOIN usage_series ON usage_series.id = usage_rollups.series "
+            f"WHERE rollup = %s GROUP BY usage_series.{dimension}",
+            [widest.number],
+        )
+        found = {name: count for name, count in cursor.fetchall() if name not in {"", OTHER}}
+    return found if names is None else {name: found[name] for name in names if name in found}
+
+
+def delete_series(found: Found) -> None:
+    """Those that no sum has any more. The version of the names must change meanwhile."""
+    ids = [number for each in found.values() for number in each]
+    with connection.cursor() as cursor:
+        for start in range(0, len(ids), _AT_ONCE):
+            some = ids[start : start + _AT_ONCE]
+            marks = ", ".join(["%s"] * len(some))
+            cursor.execute(f"DELETE FROM usage_series WHERE id IN ({marks})", some)
+
+
+def _series_in(grouping: Grouping, dimension: str, names: Sequence[str]) -> dict[int, Series]:
+    place = grouping.dimensions.index(dimension)
+    columns = ", ".join(f"usage_series.{name}" for name in grouping.dimensions)
+    found: dict[int, Series] = {}
+    with connection.cursor() as cursor:
+        for start in range(0, len(names), _AT_ONCE):
+            some = names[start : start + _AT_ONCE]
+            cursor.execute(
+                f"SELECT id, token_shift, {columns} FROM usage_series WHERE grouping = %s "
+                f"AND usage_series.{dimension} IN ({', '.join(['%s'] * len(some))})",
+                [grouping.name, *some],
+            )
+            for number, shift, *values in cursor.fetchall():
+                target = (*values[:place], OTHER, *values[place + 1 :])
+                found[number] = Series(shift, target)
+    return found
+
+
+def _move(kind: Rollup | Histogram, known: dict[int, Series], begin: int, end: int) -> int:
+    table, columns, length = table_of(kind)
+    marks = ", ".join(["%s"] * len(known))
+    where = f"{columns[0]} = %s AND bucket >= %s AND bucket < %s AND series IN ({marks})"
+    parameters = [kind.number, begin, end, *known]
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {', '.join(columns[1:])} FROM {table} WHERE {where}", parameters)
+        rows = cursor.fetchall()
+        if not rows:
+            return 0
+        cursor.execute(f"DELETE FROM {table} WHERE {where}", parameters)
+    merged: dict[Any, tuple[Any, ...]] = {}
+    for bucket, number, *rest in rows:
+        shift, target = known[number]
+        key = (bucket, target, shift if isinstance(kind, Rollup) else rest[0])
+        values = tuple(rest[length - 3 :])
+        merged[key] = tuple(map(add, merged[key], values)) if key in merged else values
+    tables.add(additions_of(kind, merged))
+    return len(rows)
