@@ -58,6 +58,29 @@ KEYS = {
     "elevenlabs": made("sk_", 48, _LOWER_HEX),
     "upstage": made("up_", 29),
     "qsmetrics": made("qsm_", 43, _URLSAFE),
+    "gateway in hexadecimal": made("sk-", 64, _LOWER_HEX),
+    "gateway in base64": made("sk-", 40) + "+" + made("", 9) + "+" + made("", 30) + "==",
+    "lambda": made("secret_", 40) + "." + made("", 32),
+    "chutes": ".".join((made("cpk_", 32, _LOWER_HEX), made("a", 31, _LOWER_HEX), made("", 32))),
+    "sendgrid": made("SG.", 22, _URLSAFE) + "." + made("", 43, _URLSAFE),
+    "volcengine": made("AKLT", 44) + "7",
+    "pinecone": made("pcsk_", 70),
+    "llamacloud": made("llx-", 48),
+    "nomic": made("nk-", 43, _URLSAFE),
+    "weights and biases": made("wandb_v1_", 40),
+    "venice": made("VENICE_INFERENCE_KEY_", 43),
+    "helicone in words": "pk-helicone-eu-abcdefg-hijklmn-opqrstu-vwxyzab",
+    "posthog": made("phc_", 43),
+    "grafana": made("glsa_", 32) + "_" + made("", 8, _LOWER_HEX),
+    "sentry": made("sntryu_", 64, _LOWER_HEX),
+    "cursor": made("crsr_", 64, _LOWER_HEX),
+    "notion": made("ntn_", 46),
+    "atlassian": made("ATATT3xFfGF0", 180, _URLSAFE),
+    "azure application": made("aB3", 0) + "8Q~" + made("", 34),
+    "telegram": "123456789:AA" + made("", 33, _URLSAFE),
+    "private key": "-----BEGIN PRIVATE KEY-----"
+    + made("MIIEvQ", 100)
+    + "-----END PRIVATE KEY-----",
 }
 # With a label alone, which may stand before a secret of any shape.
 LABELLED = {
@@ -71,6 +94,9 @@ LABELS = (
     *('{{"apiKey": "{}"}}', "https://a.example/v1?key={}", "?alt=json&api-key={}&b=c"),
     *("token%3D{}", "Basic {}", "password='{}'", "Ocp-Apim-Subscription-Key: {}"),
 )
+# An address with a user and his password.
+ADDRESSES = ("https://{}@proxy.example/v1", "postgres://{}@db/x: refused", "at redis://{}@h:1")
+USER_AND_PASSWORD = "alice:correct-horse"
 AROUND = (
     *("{}", " {} ", "my key is {}", "my key is {}.", "»{}«", "ключ{}ключ", '"{}"', "'{}',"),
     *("({})", "a/{}?b", "openai/{}", "first\\n{}", "%3D{}", "name@{}", "…{}…", "{}\u200b"),

@@ -11,7 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.api_keys import AROUND, KEYS, LABELLED, LABELS, kept, made
+from tests.api_keys import (
+    ADDRESSES,
+    AROUND,
+    KEYS,
+    LABELLED,
+    LABELS,
+    USER_AND_PASSWORD,
+    kept,
+    made,
+)
 from usage.identity import hash_api_key
 from usage.live_keys import (
     KeyInText,
@@ -40,13 +49,20 @@ def test_a_secret_without_a_shape_is_known_by_its_label(provider: str):
     assert found == [kept(label, secret) for label in LABELS]
 
 
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_a_password_in_an_address_is_replaced_with_its_user(address: str):
+    found = without_keys(address.format(USER_AND_PASSWORD))
+    assert found == kept(address, USER_AND_PASSWORD)
+
+
 @pytest.mark.parametrize("provider", KEYS)
 def test_a_key_cut_off_after_sixteen_characters_is_one_still(provider: str):
     key = KEYS[provider]
-    if provider in ("zhipu", "azure", "aws session"):
+    if provider in ("zhipu", "azure", "aws session", "azure application", "telegram"):
         pytest.skip("known by the whole of its shape")
     beginning = next(
-        (each for each in ("sk-ant-api03-", "sk-proj-", "sk-svcacct-", "github_pat_", "sk_live_")
+        (each for each in ("sk-ant-api03-", "sk-proj-", "sk-svcacct-", "github_pat_", "sk_live_",
+                           "VENICE_INFERENCE_KEY_")
          if key.startswith(each)), key[:9],
     )  # fmt: skip
     assert key[:20] not in without_keys(f"it is {key[: len(beginning) + 20]}")

@@ -14,7 +14,8 @@ from typing import Any
 from usage.identity import WRAPPING, bare_key, hash_api_key
 
 _SHORTEST = 19  # characters of the shortest beginning and of the key behind it
-_BODY = "[A-Za-z0-9_-]{16,}"
+# It goes on in base64, or in further parts of one key.
+_BODY = r"[A-Za-z0-9_-]{16,}(?:[.~/][A-Za-z0-9_-]{16,}|\++[A-Za-z0-9_-]+)*={0,2}"
 
 # Nothing but a key begins so, whatever is before it.
 _CERTAIN = (
@@ -22,6 +23,10 @@ _CERTAIN = (
     *("sk-lf-", "pk-lf-", "tgp_v1_", "github_pat_", "gocspx-", "bedrock-api-key-"),
     *("sk_live_", "sk_test_", "pk_live_", "pk_test_", "rk_live_", "rk_test_"),
     *("xoxa-", "xoxb-", "xoxc-", "xoxe-", "xoxo-", "xoxp-", "xoxr-", "xoxs-", "xapp-"),
+    *("pk-helicone-", "wandb_v1_", "venice_inference_key_", "venice-admin-key-", "sgamp_user_"),
+    *("vercel_blob_rw_", "pscale_tkn_", "sb_secret_", "dckr_pat_", "lin_api_", "sntrys_"),
+    *("sntryu_", "crsr_"),
+    *("xkeysib-", "age-secret-key-1", "pat-na1-", "pat-eu1-", "sq0atp-", "sq0csp-", "rubygems_"),
 )
 # Names begin so, too: what follows must be no words.
 _LIKELY = (
@@ -31,13 +36,18 @@ _LIKELY = (
 _LIKELY_IF_LONG = (
     *("api_org_", "fpk_", "vck_", "cpk_", "up_", "pa-", "jina_", "tvly-", "esecret_", "secret_"),
     *("flp_", "opk_", "lsv2_pt_", "lsv2_sk_", "whsec_", "qsm_", "ghu_", "ghr_", "npm_", "pypi-"),
-    *("dop_v1_", "sg.", "hvs."),
+    *("dop_v1_", "sg.", "hvs.", "hvb.", "cfut_", "cf-aig-", "phc_", "phx_", "glsa_", "glc_"),
+    *("ntn_", "figd_", "shpat_", "pmak-", "luma-", "pb_", "rc_", "psk-", "m0-"),
+    *("glcbt-", "glrt-", "glptt-", "xwfp-", "pul-", "dp.pt.", "sbp_", "napi_", "nfp_", "fm2_"),
+    *("hrku-", "ls__", "tl_", "pcsk_", "nk-", "ak-", "mxb_", "llx-", "e2b_", "glama_"),
+    *("fk-", "sgp_", "auggie_", "sl.u."),
 )
 # Keys that are known by more than how they begin; the first of each pair is in all of them.
 _SHAPES = {
     "AKIA": "AKIA[A-Z0-9]{16,}",  # AWS
     "ASIA": "ASIA(?=[A-Z]*[0-9])[A-Z0-9]{16}(?![A-Za-z0-9])",
     "AKID": "AKID(?=[A-Za-z]*[0-9])[A-Za-z0-9]{16,}",  # Tencent
+    "AKLT": "AKLT(?=[A-Za-z]*[0-9])[A-Za-z0-9]{16,}={0,2}",  # Volcengine
     "LTAI": "LTAI(?=[A-Za-z]*[0-9])[A-Za-z0-9]{16,}",  # Alibaba
     "ALTAK-": "(?:bce-v3/)?ALTAK-[A-Za-z0-9]{16,}(?:/[0-9a-f]{16,})?",  # Baidu
     "ABSK": "ABSK[A-Za-z0-9+/]{16,}={0,2}",  # Amazon Bedrock
@@ -46,6 +56,11 @@ _SHAPES = {
     "dapi": "dapi(?=[a-f]*[0-9])[0-9a-f]{16,}(?:-[0-9])?",  # Databricks
     "JQQJ9": r"(?<![%\\])[A-Za-z0-9]{16,}JQQJ9[9DH][A-Za-z0-9]*",  # Azure
     "//": f"1//{_BODY}",  # Google
+    "://": r"(?<=://)[^\s/:@]{1,64}:[^\s/@]{8,}(?=@)",  # user and password in an address
+    "ATATT3": "ATATT3[A-Za-z0-9_=-]{16,}",  # Atlassian
+    "~": r"[A-Za-z0-9_.-]{3}[0-9]Q~[A-Za-z0-9_~-]{31,}",  # Azure's applications
+    "-----": r"-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----[^-]*(?:-----END [A-Z ]{0,20}-----)?",
+    ":": r"[0-9]{8,10}:AA[A-Za-z0-9_-]{32,}",  # Telegram
     # OpenAI's sessions; other ids of sessions are hexadecimal, or in capitals.
     "sess-": "sess-(?![0-9a-f]+(?![A-Za-z0-9])|[0-9A-Z]+(?![A-Za-z0-9]))[A-Za-z0-9]{16,}",
     ".": r"[0-9a-f]{32}\.[A-Za-z0-9]{16}(?![A-Za-z0-9])",  # Zhipu
@@ -56,8 +71,12 @@ _EDGE = r"(?:(?<![A-Za-z0-9])|(?<=%[0-9A-Fa-f]{2})|(?<=\\[nrt]))"
 
 
 def _any_of(*beginnings: str) -> str:
-    longest_first = sorted(beginnings, key=lambda each: -len(each))
-    return f"(?i:{'|'.join(map(re.escape, longest_first))})"
+    """In whatever case. By first letters, of which all but one are passed over at once."""
+    rests: dict[str, list[str]] = {}
+    for each in sorted(beginnings, key=lambda each: -len(each)):
+        rests.setdefault(each[0].lower(), []).append(re.escape(each[1:]))
+    letters = (f"[{one}{one.upper()}](?i:{'|'.join(some)})" for one, some in rests.items())
+    return f"(?:{'|'.join(letters)})"
 
 
 _KEY = re.compile(
@@ -67,7 +86,8 @@ _KEY = re.compile(
 )
 _LABELLED = re.compile(
     _EDGE + r"(?i:(?:bearer|basic)[ \t]{1,4}"
-    r"|(?:[a-z-]{0,20}(?:key|token)|secret|password|passwd|authorization)"
+    r"|(?:[a-z-]{0,20}(?:key|token)|secret|passw(?:or)?d|pwd|passphrase|authorization|cookie"
+    r"|sig(?:nature)?)"
     r"[\"']?[ \t]{0,4}(?:[:=]|%3[AD])[ \t]{0,4}[\"']?)"
     r"(?P<body>[A-Za-z0-9._~+/-]{16,}={0,2})"
 )
@@ -88,9 +108,8 @@ def _hints() -> str:
         )
         pairs.setdefault(re.escape(beginning[-1]), set()).add("".join(letters))
     found = [f"{end}(?<=(?:{'|'.join(sorted(two))}){end})" for end, two in pairs.items()]
-    return "|".join(
-        [*found, *_WITHOUT_SEPARATOR, "//", r"\.(?=[A-Za-z0-9]{16})", "=", ":", "%3", " ", "\t"]
-    )
+    others = ["//", r"\.(?=[A-Za-z0-9]{16})", "=", ":", "%3", " ", "~", "\t"]
+    return "|".join([*found, *_WITHOUT_SEPARATOR, *others])
 
 
 _HINT = re.compile(_hints())
@@ -194,8 +213,9 @@ def _places(pattern: re.Pattern[str], text: str) -> Iterator[tuple[int, int]]:
     """Begin and end of each key that the pattern finds."""
     for match in pattern.finditer(text):
         body = match["body"]
-        if body is None or _is_random(body):
-            yield match.span("body" if pattern is _LABELLED else 0)
+        is_labelled = pattern is _LABELLED
+        if body is None or _is_random(body) or (_DIGEST.fullmatch(body) and not is_labelled):
+            yield match.span("body" if is_labelled else 0)
 
 
 def _is_random(body: str) -> bool:
