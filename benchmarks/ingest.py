@@ -70,7 +70,7 @@ def measure(
     """`ours` and `limit` are two copies of one database."""
     cells: defaultdict[tuple[int, int], Cell] = defaultdict(Cell)
     result = Ingest(engine, cells, Cell(), defaultdict(list))
-    with limits_of(limit) as limits, served(ours) as portal, _empty_view(scratch, ours) as empty:
+    with limits_of(limit) as limits, served(ours) as portal, empty_view(scratch, ours) as empty:
         for size in (1, 1000):
             _post(clients, portal, size, 8, seconds / 4)  # warm-up
         for turn in range(ROUNDS):
@@ -102,10 +102,11 @@ def _post(
 
 
 @contextmanager
-def _empty_view(folder: Path, store: Store) -> Iterator[Portal]:
-    workers = "2" if "DATABASE_URL" in store.settings else "1"  # as `serve` does by default
-    command = [sys.executable, "-m", "benchmarks.empty_view"]
-    with stopped_afterwards(start(folder, command, WORKERS=workers, THREADS="8")) as portal:
+def empty_view(folder: Path, store: Store) -> Iterator[Portal]:
+    """By plain gunicorn, which reads the options of `serve` and as many workers and threads."""
+    command = [sys.executable, "-m", "gunicorn", "benchmarks.empty_view", "--bind", "127.0.0.1:0"]
+    settings = {"DJANGO_SETTINGS_MODULE": "benchmarks.empty_settings", **store.settings}
+    with stopped_afterwards(start(folder, command, **settings)) as portal:
         yield portal
 
 
