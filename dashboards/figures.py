@@ -65,7 +65,7 @@ def cards(report: UsageReport, last_day: Figures) -> list[Card]:
             numbers.count(last_day.requests),
             f"{numbers.count(last_day.tokens)} tokens",
         ),
-        Card("Models active", numbers.count(len(report.by_model)), _leading(report.by_model)),
+        Card("Models active", numbers.count(_active(report)), _leading(report.by_model)),
         Card("Error rate", numbers.percent(_error_rate(totals)), "of all requests"),
         Card("Average latency", numbers.milliseconds(totals.avg_latency_ms), _measured(totals)),
     ]
@@ -76,7 +76,6 @@ def cards(report: UsageReport, last_day: Figures) -> list[Card]:
 
 def model_rows(report: UsageReport, selection: Selection) -> list[ModelRow]:
     """The largest models, and one row for all the others together."""
-    shown, rest = report.by_model[:MOST_MODELS], report.by_model[MOST_MODELS:]
     tokens = report.totals.tokens
     rows = [
         _model_row(
@@ -85,11 +84,10 @@ def model_rows(report: UsageReport, selection: Selection) -> list[ModelRow]:
             part.figures,
             tokens,
         )
-        for part in shown
+        for part in report.by_model
     ]
-    if rest:
-        others = sum((part.figures for part in rest), Figures())
-        rows.append(_model_row(f"{len(rest):,} other models", "", others, tokens))
+    if others := report.others.get("model"):
+        rows.append(_model_row(f"{others.names:,} other models", "", others.figures, tokens))
     return rows
 
 
@@ -131,8 +129,15 @@ def _error_rate(figures: Figures) -> float | None:
     return figures.failed_requests / figures.requests if figures.requests else None
 
 
+def _active(report: UsageReport) -> int:
+    """All that counts as (other) is one."""
+    others = report.others.get("model")
+    return len(report.by_model) + (others.names if others else 0)
+
+
 def _leading(by_model: Sequence[Part]) -> str:
-    return f"most: {by_model[0].name}" if by_model else ""
+    names = (part.name for part in by_model if part.name != OTHER)
+    return next((f"most: {name}" for name in names), "")
 
 
 def _measured(figures: Figures) -> str:

@@ -48,7 +48,8 @@ def figures_context(request: HttpRequest, selection: Selection, now: dt.datetime
         return context | _without_figures(request, selection)
     step = charts.step_for(found, selection.usage.period, now)
     with Turn() as turn:
-        report = usage_report(selection.usage, Breakdown(step.interval, charts.zone()), turn)
+        breakdown = Breakdown(step.interval, charts.zone(), limit=figures.MOST_MODELS)
+        report = usage_report(selection.usage, breakdown, turn)
     if not report.totals.requests:
         return context | _without_figures(request, selection)
     columns = charts.columns(step, report.timeseries, selection.usage.period, now)

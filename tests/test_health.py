@@ -39,7 +39,9 @@ def test_a_portal_that_can_store_is_well(client):
     record_usage(model="gpt-5")
     answer = client.get("/_qs/health")
     assert answer.status_code == 200
-    assert answer.json() == state(ok=True, total_records_persisted=1)
+    assert answer.json() == state(
+        ok=True, total_records_persisted=1, names_as_other=0, room_for_names=999
+    )
 
 
 def test_disabled_metrics_are_a_valid_state(client, settings):
@@ -47,7 +49,12 @@ def test_disabled_metrics_are_a_valid_state(client, settings):
     answer = client.get("/_qs/health")
     assert answer.status_code == 200
     assert answer.json() == state(
-        ok=True, statistics_enabled=False, persistence_enabled=False, total_records_persisted=0
+        ok=True,
+        statistics_enabled=False,
+        persistence_enabled=False,
+        total_records_persisted=0,
+        names_as_other=0,
+        room_for_names=1000,
     )
 
 

@@ -371,3 +371,40 @@ def test_a_question_adds_the_rows_of_plain_sql_to_the_sums_first(client):
     assert ask(client)["totals"]["requests"] == 1
     assert not UsageMetric.objects.filter(is_summed=None).exists()
     assert statements(client)[1].startswith("SELECT")
+
+
+# --- Long lists -------------------------------------------------------------------------------
+
+
+def test_lists_have_the_largest_parts_and_others_the_rest(client):
+    store(*[{"model": f"m{n}", "total_tokens": 10 - n, "api_key": f"k{n % 3}", "latency_ms": n}
+            for n in range(6)])  # fmt: skip
+    answer = ask(client, limit=2, group_by="api_key")
+    assert [part["model"] for part in answer["by_model"]] == ["m0", "m1"]
+    assert len(answer["by_api_key"]) == 2
+    assert answer["totals"]["requests"] == 6
+    others = answer["others"]
+    assert set(others) == {"by_model", "by_api_key"}
+    assert (others["by_model"]["names"], others["by_api_key"]["names"]) == (4, 1)
+    assert set(others["by_model"]) == {"names", *answer["timeseries"][0]} - {"bucket_start"}
+    for name in ("by_model", "by_api_key"):
+        for figure in ("requests", "tokens"):
+            listed = sum(part[figure] for part in answer[name])
+            assert listed + others[name][figure] == answer["totals"][figure]
+    assert others["by_model"]["avg_latency_ms"] == 3.5
+    assert "p50_latency_ms" in answer["by_model"][0]
+    assert "others" not in ask(client, limit=6, group_by="api_key")
+
+
+def test_an_earlier_period_has_others_of_its_own(client):
+    store(*[{"model": f"m{n}", "timestamp": at("2024-01-15 12:00")} for n in range(3)])
+    answer = ask(
+        client, **{"from": "2024-01-16", "to": "2024-01-18", "compare": "previous", "limit": 1}
+    )
+    assert "others" not in answer
+    assert answer["previous"]["others"]["by_model"]["names"] == 2
+
+
+@pytest.mark.parametrize("limit", ["0", "10001", "-1", "1.5", "many", "１"])
+def test_a_limit_that_cannot_be_is_refused(client, limit):
+    assert refusal(client, limit=limit)["error"] == "`limit` must be a whole number from 1 to 10000"

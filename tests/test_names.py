@@ -207,6 +207,17 @@ def test_prometheus_has_the_others_of_the_sums():
     assert '"d"' not in text
 
 
+@pytest.mark.django_db(transaction=True)
+def test_health_tells_how_many_names_count_as_other_and_what_room_is_left():
+    store_models("a", "b")
+    found = Client().get("/_qs/health").json()
+    assert (found["names_as_other"], found["room_for_names"]) == (0, 1)
+    store_models("c", "secret", "(other)")
+    answer = Client().get("/_qs/health")
+    assert (answer.json()["names_as_other"], answer.json()["room_for_names"]) == (1, 0)
+    assert b"secret" not in answer.content
+
+
 # --- Many writers -----------------------------------------------------------------------------
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
+from usage.api import prometheus
 from usage.models import CollectorState, SuppressedPair
 from usage.queries import turns
 from usage.recording import record_batch
@@ -179,3 +180,43 @@ def test_a_scrape_takes_its_turn_among_dear_questions(client, monkeypatch):
         refused = client.get(PATH)
         assert (refused.status_code, refused["Retry-After"]) == (503, "5")
     assert client.get(PATH).getvalue().endswith(b"\n# EOF\n")
+
+
+# --- Many names -------------------------------------------------------------------------------
+
+
+def test_so_many_label_sets_as_came_first_are_told_apart_and_the_rest_is_added_up(
+    client, monkeypatch
+):
+    monkeypatch.setattr(prometheus, "MOST_LABEL_SETS", 3)
+    record_batch([row(model=f"m{n}", latency_ms=100 * n, api_key=f"k{n}",
+                      timestamp=AT + n * dt.timedelta(seconds=1)) for n in range(6)])  # fmt: skip
+    labels = ("model", "provider", "status_class")
+    found = families(client)
+    assert values(found["qsmetrics_requests"], *labels) == {
+        ("m0", "", "none"): 1,
+        ("m1", "", "none"): 1,
+        ("m2", "", "none"): 1,
+        ("(other)", "(other)", "(other)"): 3,
+    }
+    assert sorted(values(found["qsmetrics_key_requests"], "api_key_hash").values()) == [1, 1, 1, 3]
+    sums = {
+        sample.labels["model"]: sample.value
+        for sample in found["qsmetrics_request_duration_seconds"].samples
+        if sample.name.endswith("_sum")
+    }
+    assert sums == {"m0": 0, "m1": 0.1, "m2": 0.2, "(other)": 1.2}
+    record_batch([row(model="m5", total_tokens=10**9)] * 50)  # the largest by far
+    assert (
+        values(families(client)["qsmetrics_requests"], *labels)["(other)", "(other)", "(other)"]
+        == 53
+    )
+
+
+def test_the_others_of_the_sums_keep_their_labels(client, settings):
+    settings.METRICS_MAX_NAMES = 1
+    record_batch([row(status="500"), row(status="200"), row(model="n", status="500")])
+    labels = ("model", "provider", "status_class")
+    assert sum(values(families(client)["qsmetrics_requests"], *labels).values()) == 3
+    found = values(families(client)["qsmetrics_requests"], *labels)
+    assert found["m", "", "(other)"] == 1

@@ -31,7 +31,7 @@ def test_the_schema_names_every_operation_and_field(client):
     assert sums <= set(parts["ModelUsage"]["properties"])
     assert {p["name"] for p in schema["paths"]["/_qs/metrics"]["get"]["parameters"]} == {
         "from", "to", "model", "api_key_hash", "provider", "status",
-        "interval", "tz", "group_by", "compare", "fill",
+        "interval", "tz", "group_by", "compare", "fill", "limit",
     }  # fmt: skip
 
 

@@ -25,6 +25,7 @@ from usage.queries import (
     INTERVALS,
     MOST_BUCKETS,
     MOST_ROWS,
+    PARTS_LISTED,
     Breakdown,
     Bucket,
     Figures,
@@ -49,7 +50,9 @@ _GROUPS = {
     "status": "status",
 }
 _MILLION, _BILLION = 10**6, 10**9
-_OWN_PARAMETERS = ("interval", "tz", "group_by", "compare", "fill")
+_OWN_PARAMETERS = ("interval", "tz", "group_by", "compare", "fill", "limit")
+_LISTS = {column: f"by_{group}" for group, column in _GROUPS.items()}
+_MOST_PARTS = 10_000
 
 
 class MetricsView(APIView):
@@ -65,6 +68,7 @@ class MetricsView(APIView):
             group_by=_GROUPS[group],
             with_percentiles=True,
             with_previous=bool(parameters.choice(query, "compare", ["previous"])),
+            limit=parameters.whole_number(query, "limit", _MOST_PARTS, PARTS_LISTED),
         )
         fill = parameters.flag(query, "fill")
         if breakdown.with_previous:
@@ -189,6 +193,11 @@ def _summary(summary: Summary) -> dict[str, Any]:
         "by_model": [{"model": part.name, **_part(part)} for part in summary.by_model],
         "query_period": _period(summary.period),
     }
+    if summary.others:
+        answer["others"] = {
+            _LISTS[column]: {"names": others.names, **_figures(others.figures)}
+            for column, others in summary.others.items()
+        }
     if summary.covered != summary.period:
         answer["covered_period"] = _period(summary.covered)
     return answer

@@ -61,6 +61,17 @@ def choice(query: QueryDict, name: str, choices: Sequence[str], default: str = "
     return text or default
 
 
+def whole_number(query: QueryDict, name: str, most: int, default: int) -> int:
+    """From 1 to `most`; the default where none is given."""
+    text = single(query, name)
+    if not text:
+        return default
+    is_number = text.isascii() and text.isdigit() and len(text) <= len(str(most))
+    if not is_number or not 1 <= int(text) <= most:
+        raise ApiError(400, f"`{name}` must be a whole number from 1 to {most}", parameter=name)
+    return int(text)
+
+
 def zone(query: QueryDict, name: str) -> ZoneInfo:
     """A zone by its IANA name; UTC where none is given."""
     # A `+` in a URL arrives as a space, which no zone has in its name.

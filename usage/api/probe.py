@@ -20,12 +20,15 @@ from usage.database_trouble import DATABASE_TROUBLE, RETRY_AFTER_SECONDS, Troubl
 from usage.models import CollectorState, SuppressedPair
 from usage.queries import records_persisted
 from usage.recording import write_transaction
+from usage.rollups import names
+from usage.rollups.aggregation import DIMENSIONS
 
 logger = logging.getLogger(__name__)
 
 LEAST_FREE_BYTES = 16 * 2**20
 LONGEST_WAIT = 1.5  # seconds: probes of load balancers and orchestrators give up after two
 _LOCK_WAIT = 0.5  # seconds, for a lock of this process, and again for one of another
+_MOST_NAMES = 10_000  # are counted
 _MOST_PAIRS = 20  # clients name the sources
 # Of connections that were opened and then fell silent; an unset one of libpq takes two hours.
 _POSTGRESQL_OPTIONS = {
@@ -112,7 +115,11 @@ def _try_writing() -> None:
 
 
 def _figures() -> dict[str, Any]:
-    figures: dict[str, Any] = {"total_records_persisted": records_persisted()}
+    figures: dict[str, Any] = {
+        "total_records_persisted": records_persisted(),
+        "names_as_other": names.count_others(_MOST_NAMES),
+        "room_for_names": min(map(names.room, DIMENSIONS)),
+    }
     if settings.METRICS_CLIPROXY:
         figures["collectors"] = _collectors()
     if settings.METRICS_SOURCE_PRIORITY:
@@ -122,9 +129,9 @@ def _figures() -> dict[str, Any]:
 
 def _collectors() -> list[dict[str, Any]]:
     """Without addresses and errors, which are in admin: health is open to all."""
-    names = [proxy.name for proxy in settings.METRICS_CLIPROXY]
+    proxies = [proxy.name for proxy in settings.METRICS_CLIPROXY]
     shown = ("name", "state", "way", "records", "possible_losses", "last_record_at")
-    return [dict(row) for row in CollectorState.objects.filter(name__in=names).values(*shown)]
+    return [dict(row) for row in CollectorState.objects.filter(name__in=proxies).values(*shown)]
 
 
 def _suppressed() -> list[dict[str, Any]]:

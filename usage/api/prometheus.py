@@ -1,9 +1,10 @@
 """`GET /_qs/metrics/prometheus`: counters and histograms of all time as OpenMetrics text."""
 
 from bisect import bisect_left
-from collections import defaultdict
-from collections.abc import Generator, Iterable, Iterator, Mapping
-from itertools import accumulate
+from collections import Counter, defaultdict
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate, islice
+from typing import Any, TypeVar
 
 from django.http.response import HttpResponseBase
 from rest_framework.request import Request
@@ -16,7 +17,7 @@ from usage.api.schema import PROMETHEUS
 from usage.api.streaming import streamed
 from usage.models import CollectorState, SuppressedPair
 from usage.openmetrics import counter, gauge, histogram_samples, labels
-from usage.queries import Bins, Counters, Dimensions, Figures, Turn, usage_counters
+from usage.queries import OTHER, Bins, Counters, Dimensions, Figures, Turn, usage_counters
 from usage.rollups.bins import GROWTH, SMALLEST
 from usage.statuses import is_failure
 
@@ -38,8 +39,14 @@ _MEASURES_OF_KEYS = (
     ("tokens", "", "Tokens of a key."),
     ("cost_usd", "usd", "Cost of a key's priced requests in US dollars."),
 )
+# Of a family. The first that came stay, so that no counter ever goes back; no ranking could
+# promise that. Those that came later are added up under (other), beside what the sums have so.
+MOST_LABEL_SETS = 1_000
 # Every seventh bound of the logarithmic bins, which count exactly: 3 ms to 16 minutes.
 _BOUNDS = range(84, 224, 7)
+_CLASS = ("model", "provider", "status_class")
+
+_Sum = TypeVar("_Sum", bound=Any)
 
 
 class PrometheusView(APIView):
@@ -60,12 +67,14 @@ def _pieces(*, with_keys: bool) -> Generator[bytes]:
 def _families(counters: Counters) -> Iterator[list[str]]:
     info = [f'qsmetrics_build_info{{version="{__version__}"}} 1']
     yield openmetrics.family("info", "qsmetrics_build", "", "The portal's version.", info)
-    by_class = _by_class(counters.by_model)
+    by_class = _bounded(_by_class(counters.by_model), 3)
     for name, unit, text in _MEASURES:
-        yield counter(f"qsmetrics_{name}", text, _measured(by_class, name), unit)
-    by_key = {labels(("api_key_hash",), key): each for key, each in counters.by_key.items()}
+        yield counter(f"qsmetrics_{name}", text, _measured(by_class, _CLASS, name), unit)
+    by_key = _bounded(counters.by_key, 1)
     for name, unit, text in _MEASURES_OF_KEYS:
-        yield counter(f"qsmetrics_key_{name}", text, _measured(by_key, name), unit)
+        yield counter(
+            f"qsmetrics_key_{name}", text, _measured(by_key, ("api_key_hash",), name), unit
+        )
     offers = _by_offer(counters.by_model)
     seconds = {offer: figures.latency_ms_sum / 1000 for offer, figures in offers.items()}
     yield _histogram("request_duration_seconds", "Whole requests.", counters.latencies, seconds)
@@ -74,13 +83,20 @@ def _families(counters: Counters) -> Iterator[list[str]]:
     yield from _of_the_portal()
 
 
-def _by_class(by_model: Mapping[Dimensions, Figures]) -> dict[str, Figures]:
-    """By labels."""
-    found: defaultdict[str, Figures] = defaultdict(Figures)
+def _by_class(by_model: Mapping[Dimensions, Figures]) -> dict[Dimensions, Figures]:
+    found: defaultdict[Dimensions, Figures] = defaultdict(Figures)
     for (model, provider, status), figures in by_model.items():
-        values = model, provider, _class_of(status)
-        found[labels(("model", "provider", "status_class"), values)] += figures
+        found[model, provider, _class_of(status)] += figures
     return found
+
+
+def _bounded(found: Mapping[Dimensions, _Sum], length: int) -> dict[Dimensions, _Sum]:
+    """By labels of that length; those past the bound together under (other)."""
+    bounded = dict(islice(found.items(), MOST_LABEL_SETS))
+    others = (OTHER,) * length
+    for sums in islice(found.values(), MOST_LABEL_SETS, None):
+        bounded[others] = bounded[others] + sums if others in bounded else sums
+    return bounded
 
 
 def _by_offer(by_model: Mapping[Dimensions, Figures]) -> dict[Dimensions, Figures]:
@@ -91,7 +107,12 @@ def _by_offer(by_model: Mapping[Dimensions, Figures]) -> dict[Dimensions, Figure
 
 
 def _class_of(status: str) -> str:
-    """`2xx` to `5xx`; `error`, `ok` or, without any, `none` where it is no HTTP status."""
+    """`2xx` to `5xx`; `error`, `ok` or, without any, `none` where it is no HTTP status.
+
+    What the sums have as (other) is of any class.
+    """
+    if status == OTHER:
+        return OTHER
     if len(status) == 3 and status.isdecimal() and status.isascii():
         return f"{status[0]}xx"
     if is_failure(status):
@@ -99,18 +120,22 @@ def _class_of(status: str) -> str:
     return "ok" if status else "none"
 
 
-def _measured(figures: Mapping[str, Figures], name: str) -> dict[str, float]:
-    attribute = "cost_usd_sum" if name == "cost_usd" else name
-    return {labelled: getattr(each, attribute) for labelled, each in figures.items()}
+def _measured(
+    figures: Mapping[Dimensions, Figures], names: Sequence[str], measure: str
+) -> dict[str, float]:
+    attribute = "cost_usd_sum" if measure == "cost_usd" else measure
+    return {labels(names, values): getattr(each, attribute) for values, each in figures.items()}
 
 
 def _histogram(
     name: str, text: str, bins: Mapping[Dimensions, Bins], sums: Mapping[Dimensions, float]
 ) -> list[str]:
     name, samples = f"qsmetrics_{name}", []
-    for offer, counts in bins.items():
+    counts = _bounded({offer: Counter(some) for offer, some in bins.items()}, 2)
+    bounded_sums = _bounded({offer: sums.get(offer, 0.0) for offer in bins}, 2)
+    for offer, some in counts.items():
         of_offer = labels(("model", "provider"), offer)
-        samples += histogram_samples(name, of_offer, _cumulative(counts), sums.get(offer, 0.0))
+        samples += histogram_samples(name, of_offer, _cumulative(some), bounded_sums[offer])
     return openmetrics.family("histogram", name, "seconds", text, samples)
 
 
@@ -139,10 +164,12 @@ def _of_the_portal() -> Iterator[list[str]]:
     text = "How often a proxy may have dropped records before they came."
     yield counter("qsmetrics_collector_possible_losses", text, losses)
     names = ("counted_source", "suppressed_source")
-    suppressed = {labels(names, pair): calls for *pair, calls in _suppressed_pairs()}
+    pairs = _bounded({tuple(pair): calls for *pair, calls in _suppressed_pairs()}, len(names))
+    suppressed = {labels(names, pair): calls for pair, calls in pairs.items()}
     text = "Calls that were not counted, since another source reported them too."
     yield counter("qsmetrics_suppressed_duplicates", text, suppressed)
 
 
 def _suppressed_pairs() -> Iterable[tuple[str, str, int]]:
-    return SuppressedPair.objects.values_list("counted_source", "suppressed_source", "calls")
+    pairs = SuppressedPair.objects.order_by("pk")
+    return pairs.values_list("counted_source", "suppressed_source", "calls")

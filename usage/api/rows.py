@@ -48,7 +48,11 @@ def list_or_export(request: Request) -> HttpResponseBase:
         raise ApiError(400, f"`format` must be {', '.join(_FORMATS)}", parameter="format")
     if wanted != "json":
         return export.download(rows.all(), wanted)
-    return _page(rows, _limit(query), parameters.single(query, "cursor"))
+    return _page(
+        rows,
+        parameters.whole_number(query, "limit", MOST_ROWS, DEFAULT_LIMIT),
+        parameters.single(query, "cursor"),
+    )
 
 
 def _accepted_export(request: Request) -> str | None:
@@ -84,15 +88,3 @@ def _position(cursor: str) -> Position:
         raise ApiError(
             400, "`cursor` must be the next_cursor of an earlier answer", parameter="cursor"
         ) from None
-
-
-def _limit(query: Any) -> int:
-    text = parameters.single(query, "limit")
-    if not text:
-        return DEFAULT_LIMIT
-    is_number = text.isascii() and text.isdigit() and len(text) <= len(str(MOST_ROWS))
-    if not is_number or not 1 <= int(text) <= MOST_ROWS:
-        raise ApiError(
-            400, f"`limit` must be a whole number from 1 to {MOST_ROWS}", parameter="limit"
-        )
-    return int(text)

@@ -76,6 +76,11 @@ def _group(name: str, column: str) -> Any:
     )
 
 
+def _others(prefix: str, name: str) -> Any:
+    fields = {"names": _whole(help_text="How many are not listed."), **_figures()}
+    return inline_serializer(f"{prefix}Others_{name}", fields, required=False)
+
+
 def _summary(prefix: str = "") -> _Fields:
     return {
         "totals": inline_serializer(
@@ -84,6 +89,15 @@ def _summary(prefix: str = "") -> _Fields:
         ),
         "by_model": inline_serializer(
             f"{prefix}ModelUsage", {"model": _text(), **_figures(), **_percentiles()}, many=True
+        ),
+        "others": inline_serializer(
+            f"{prefix}Others",
+            {
+                each: _others(prefix, each)
+                for each in ("by_model", "by_provider", "by_status", "by_api_key")
+            },
+            required=False,
+            help_text="What `limit` leaves out of the lists, where that is something.",
         ),
         "query_period": inline_serializer(f"{prefix}QueryPeriod", _period()),
         "covered_period": inline_serializer(
@@ -158,6 +172,11 @@ METRICS = extend_schema(
         _parameter("group_by", "`model` (default), `provider`, `status` or `api_key`."),
         _parameter("compare", "`previous`: also of the equally long period right before."),
         _parameter("fill", "true adds an empty bucket wherever there were no requests."),
+        _parameter(
+            "limit",
+            "Most parts of each list, 1 to 10000; default 1000; `others` sums up the rest.",
+            kind=OpenApiTypes.INT,
+        ),
     ],
     responses={
         200: inline_serializer(
@@ -265,6 +284,12 @@ HEALTH = extend_schema(
                 "statistics_enabled": serializers.BooleanField(),
                 "persistence_enabled": serializers.BooleanField(),
                 "total_records_persisted": _whole(),
+                "names_as_other": _whole(
+                    help_text="How many names count as (other), counted up to 10000."
+                ),
+                "room_for_names": _whole(
+                    help_text="How many more can be told apart now, of the kind with the least."
+                ),
                 "collectors": inline_serializer(
                     "Collector",
                     {

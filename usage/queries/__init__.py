@@ -3,7 +3,7 @@
 from usage.queries.bound import MOST_BUCKETS, TooManyBuckets
 from usage.queries.buckets import INTERVALS
 from usage.queries.counters import Bins, Counters, usage_counters
-from usage.queries.figures import Bucket, Figures, Part, Percentiles, Summary, UsageReport
+from usage.queries.figures import Bucket, Figures, Others, Part, Percentiles, Summary, UsageReport
 from usage.queries.gaps import without_gaps
 from usage.queries.lists import (
     distinct_values,
@@ -18,6 +18,7 @@ from usage.queries.reach import MOST_ROWS, TooManyRows, TooManyRowsOfOthers
 from usage.queries.report import (
     HOURLY,
     HOURLY_WITH_PERCENTILES,
+    PARTS_LISTED,
     Breakdown,
     report_in_portions,
     usage_report,
@@ -37,6 +38,7 @@ __all__ = [
     "MOST_ROWS_OF_OTHERS",
     "MOST_TOGETHER",
     "OTHER",
+    "PARTS_LISTED",
     "Bins",
     "Breakdown",
     "Bucket",
@@ -44,6 +46,7 @@ __all__ = [
     "Dimensions",
     "Figures",
     "NewestRows",
+    "Others",
     "Part",
     "Percentiles",
     "Position",

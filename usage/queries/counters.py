@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from django.db import connection
 
 from usage.filters import UsageFilter
+from usage.models import UsageSeries
 from usage.queries import sums
 from usage.queries.covering import Stretch, histograms_of, rollups_of
 from usage.queries.figures import Figures, added
@@ -28,7 +29,10 @@ Bins = dict[int, int]  # how many requests had a value in that logarithmic bin
 
 @dataclass(frozen=True)
 class Counters:
-    """By model, provider and status; by key; and by model and provider."""
+    """By model, provider and status; by key; and by model and provider.
+
+    In the order in which the combinations first came, which stays as it is.
+    """
 
     by_model: dict[Dimensions, Figures]
     by_key: dict[Dimensions, Figures]
@@ -63,7 +67,13 @@ def _source(grouping: Grouping) -> Source:
 def _figures(source: Source, grouping: Grouping) -> dict[Dimensions, Figures]:
     found = gathered(sums.by_dimensions(source, grouping.dimensions))
     figures = {dimensions: added(parts) for dimensions, parts in found.items()}
-    return {dimensions: each for dimensions, each in figures.items() if each.requests}
+    in_order = (each for each in _first_to_last(grouping) if each in figures)
+    return {each: figures[each] for each in in_order if figures[each].requests}
+
+
+def _first_to_last(grouping: Grouping) -> dict[Dimensions, None]:
+    series = UsageSeries.objects.filter(grouping=grouping.name).order_by("id")
+    return dict.fromkeys(series.values_list(*grouping.dimensions))
 
 
 def _bins(column: str) -> dict[Dimensions, Bins]:
@@ -73,7 +83,7 @@ def _bins(column: str) -> dict[Dimensions, Bins]:
         cursor.execute(
             f"SELECT model, provider, found.* FROM (SELECT series, chunk, {BIN_SUMS}"
             " FROM usage_histograms WHERE histogram = %s GROUP BY series, chunk) AS found"
-            " JOIN usage_series ON usage_series.id = found.series",
+            " JOIN usage_series ON usage_series.id = found.series ORDER BY found.series",
             [widest],
         )
         for model, provider, _, chunk, *counts in cursor.fetchall():

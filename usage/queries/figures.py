@@ -1,7 +1,7 @@
 """What a report is made of: figures that can be added, and the parts that have them."""
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from operator import add
 from typing import Any
@@ -85,10 +85,19 @@ class Bucket(msgspec.Struct, frozen=True, gc=False):
 
 
 @dataclass(frozen=True)
+class Others:
+    """The parts that are not listed, since they have the fewest tokens: how many, and together."""
+
+    names: int
+    figures: Figures
+
+
+@dataclass(frozen=True)
 class Summary:
     """A period's totals and its parts by model, those with the most tokens first.
 
-    `covered` is what was counted: more than the period where its ends need rows that were purged.
+    `others` is what they leave out, by column, where that is something. `covered` is what was
+    counted: more than the period where its ends need rows that were purged.
     """
 
     totals: Figures
@@ -96,6 +105,7 @@ class Summary:
     period: Period
     covered: Period
     percentiles: Percentiles | None = None
+    others: Mapping[str, Others] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from itertools import accumulate
 from typing import Any
@@ -46,12 +46,13 @@ class Distributions:
     def of_all(self) -> Percentiles:
         return _percentiles(list(self._counts.values()))
 
-    def by(self, dimension: str) -> dict[str, Percentiles]:
-        """By the values of one of the offer's dimensions."""
+    def by(self, dimension: str, names: Collection[str]) -> dict[str, Percentiles]:
+        """By these values of one of the offer's dimensions."""
         place = OFFER.dimensions.index(dimension)
         parts: defaultdict[str, list[list[Counts]]] = defaultdict(list)
         for offer, counts in self._counts.items():
-            parts[offer[place]].append(counts)
+            if offer[place] in names:
+                parts[offer[place]].append(counts)
         return {name: _percentiles(part) for name, part in parts.items()}
 
     def add_histograms(self, stretches: Sequence[tuple[Stretch, int, int]], series: Series) -> None:

@@ -7,7 +7,15 @@ from zoneinfo import ZoneInfo
 
 from usage.filters import UsageFilter
 from usage.periods import UTC
-from usage.queries.figures import Bucket, Figures, Part, Percentiles, Summary, UsageReport
+from usage.queries.figures import (
+    Bucket,
+    Figures,
+    Others,
+    Part,
+    Percentiles,
+    Summary,
+    UsageReport,
+)
 from usage.queries.reading import Reading
 from usage.queries.scope import Holdings, holdings
 from usage.queries.turns import Turn
@@ -15,16 +23,20 @@ from usage.queries.waiting import add_waiting_rows
 from usage.rollups.declarations import OFFER
 from usage.snapshots import read_snapshot
 
+PARTS_LISTED = 1_000
+
 
 @dataclass(frozen=True)
 class Breakdown:
-    """What an answer tells apart: `interval` is one of INTERVALS, `group_by` a column."""
+    """What an answer tells apart: `interval` is one of INTERVALS, `group_by` a column, and `limit`
+    how many parts each list has."""
 
     interval: str = "hour"
     zone: ZoneInfo = UTC
     group_by: str = "model"
     with_percentiles: bool = False
     with_previous: bool = False
+    limit: int = PARTS_LISTED
 
 
 HOURLY = Breakdown()
@@ -90,14 +102,20 @@ def _summary(reading: Reading, breakdown: Breakdown) -> tuple[Summary, list[Part
     """And the parts by what else was asked for."""
     parts = reading.by()
     totals = sum((part.figures for part in parts["model"]), Figures())
+    others = {}
+    for name, some in parts.items():
+        if rest := some[breakdown.limit :]:
+            others[name] = Others(len(rest), sum((part.figures for part in rest), Figures()))
+            parts[name] = some[: breakdown.limit]
     percentiles = None
     if breakdown.with_percentiles:
         distributions = reading.distributions()
         percentiles = distributions.of_all()
         for name in parts.keys() & set(OFFER.dimensions):
-            parts[name] = _described(parts[name], distributions.by(name))
+            listed = {part.name for part in parts[name]}
+            parts[name] = _described(parts[name], distributions.by(name, listed))
     scope = reading.scope
-    summary = Summary(totals, parts["model"], scope.period, scope.covered, percentiles)
+    summary = Summary(totals, parts["model"], scope.period, scope.covered, percentiles, others)
     return summary, parts[breakdown.group_by]
 
 

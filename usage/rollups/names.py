@@ -209,6 +209,17 @@ def count_as_other(names: Mapping[str, Mapping[str, bool]]) -> None:
     )
 
 
+def count_others(most: int) -> int:
+    """How many names count as (other), if only in part; no more than `most` are counted."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT COUNT(*) FROM (SELECT 1 FROM usage_names "
+            f"WHERE counts_from > {ALWAYS} AND name <> %s LIMIT %s) AS found",
+            [OTHER, most],
+        )
+        return int(cursor.fetchone()[0])
+
+
 def hold() -> None:
     """Keep what was decided as it is until the end of the transaction; new names may come."""
     with connection.cursor() as cursor:
