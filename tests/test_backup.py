@@ -1,6 +1,7 @@
 """`manage.py backup` and `restore`: whole, private, while the portal runs; back without a loss."""
 
 import datetime as dt
+import getpass
 import re
 import shutil
 import sqlite3
@@ -188,6 +189,42 @@ def test_what_was_here_before_is_kept_aside(folder, target):
     assert names_in(folder / "metrics.db") == []
 
 
+def trail_in(path: Path) -> list[tuple[str, ...]]:
+    asked = "SELECT actor, via, action, detail FROM usage_auditentry ORDER BY id"
+    with closing(sqlite3.connect(path)) as file:
+        return file.execute(asked).fetchall()
+
+
+def test_both_are_in_the_audit_trail_of_the_portal_whose_data_it_is(folder, target):
+    done(folder, "migrate")
+    done(folder, "backup", target)
+    me = getpass.getuser()
+    backed_up = (me, "manage.py backup", "backed up", f"0 rows to {target}.")
+    assert trail_in(folder / "metrics.db") == [backed_up]
+    sqlite(folder / "metrics.db", "DELETE FROM usage_auditentry")
+    done(folder, "restore", target)
+    (aside,) = folder.glob("before-restore-*")
+    restored = (me, "manage.py restore", "restored", f"0 rows from {target}.")
+    assert trail_in(folder / "metrics.db") == [restored]
+    assert (trail_in(aside / "metrics.db"), trail_in(target)) == ([], [])
+    assert {path.name for path in folder.iterdir()} == {
+        *(".in_use", "metrics.db", "secret_key", aside.name)
+    }
+
+
+def test_what_cannot_be_written_is_backed_up_without_a_line_in_its_trail(folder, target):
+    done(folder, "migrate")
+    sqlite(
+        folder / "metrics.db",
+        "CREATE TRIGGER full BEFORE INSERT ON usage_auditentry "
+        "BEGIN SELECT RAISE(ABORT, 'no'); END",
+    )
+    ended = manage(folder, "backup", str(target))
+    assert (ended.returncode, "Backed up 0 rows" in ended.stdout) == (0, True)
+    assert ended.stderr.startswith("The audit trail does not tell of it: ")
+    assert target.exists()
+
+
 def test_a_damaged_database_is_no_hindrance(folder, target):
     done(folder, "migrate")
     done(folder, "backup", target)
@@ -275,7 +312,7 @@ def test_what_is_no_whole_backup_is_refused(folder, target, made, spoil, part):
     before = (folder / "metrics.db").read_bytes()
     spoil(target)
     with pytest.raises(CannotBackUp, match=part):
-        restore(target, folder / "metrics.db", lambda path: None)
+        restore(target, folder / "metrics.db", _nothing, _nothing)
     assert (folder / "metrics.db").read_bytes() == before
 
 
@@ -288,6 +325,10 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
         assert portal.request("POST", "/_qs/usage", rows).status == 201
     back_up(folder / "metrics.db", folder / "backup.db")
     return folder / "metrics.db", folder / "backup.db"
+
+
+def _nothing(*_: object) -> None:
+    """Of what a restore does to the copy that it puts in place."""
 
 
 def sqlite(path: Path, statement: str) -> None:
@@ -355,7 +396,7 @@ def test_a_copy_that_does_not_fit_is_not_begun(folder, target, made, monkeypatch
     with pytest.raises(CannotBackUp, match="free some space"):
         back_up(folder / "metrics.db", target)
     with pytest.raises(CannotBackUp, match="free some space"):
-        restore(target, folder / "metrics.db", lambda path: None)
+        restore(target, folder / "metrics.db", _nothing, _nothing)
     assert sorted(path.name for path in target.parent.iterdir()) == ["portal.db"]
 
 

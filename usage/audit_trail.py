@@ -16,9 +16,10 @@ ADMIN = "admin"
 ADDED, CHANGED, DELETED = "added", "changed", "deleted"
 REMOVED, ERASED, IMPORTED, REPRICED = "removed", "erased", "imported", "repriced"
 REBUILT, CONVERTED, FOLDED, RELEASED = "rebuilt", "converted", "folded", "released"
+BACKED_UP, RESTORED = "backed up", "restored"
 ACTIONS = (
     *(ADDED, CHANGED, DELETED, REMOVED, ERASED, IMPORTED, REPRICED, REBUILT, CONVERTED),
-    *(FOLDED, RELEASED),
+    *(FOLDED, RELEASED, BACKED_UP, RESTORED),
 )
 
 

@@ -36,18 +36,29 @@ class Restored:
     before: Path | None  # the folder with what was here
 
 
-def restore(backup: Path, database: Path, migrate: Callable[[Path], None]) -> Restored:
+def restore(
+    backup: Path,
+    database: Path,
+    migrate: Callable[[Path], None],
+    note: Callable[[Path, int], None],
+) -> Restored:
     """Put the backup in the place of the database. CannotBackUp says why nothing was changed.
 
-    `migrate` brings a file of an older version up to date.
+    `migrate` brings a file of an older version up to date; `note` says in its audit trail that
+    it was restored, with so many rows.
     """
     try:
-        return _restored(backup, database, migrate)
+        return _restored(backup, database, migrate, note)
     except sqlite3.Error as error:
         raise CannotBackUp(str(trouble_of(error))) from None
 
 
-def _restored(backup: Path, database: Path, migrate: Callable[[Path], None]) -> Restored:
+def _restored(
+    backup: Path,
+    database: Path,
+    migrate: Callable[[Path], None],
+    note: Callable[[Path, int], None],
+) -> Restored:
     folder = database.parent
     is_older, rows = _judged(backup)
     if database.exists() and backup.samefile(database):
@@ -63,6 +74,7 @@ def _restored(backup: Path, database: Path, migrate: Callable[[Path], None]) -> 
             parts = _made_ready(backup, copy)
             if is_older:
                 migrate(copy)
+            note(copy, rows)
             with closing(sqlite3.connect(copy, isolation_level=None)) as file:
                 require_whole(file, None)
                 file.execute("PRAGMA journal_mode = DELETE")

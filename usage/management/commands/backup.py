@@ -8,8 +8,9 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from usage import backups
+from usage import audit_trail, backups
 from usage.backups.writing import stamped
+from usage.database_trouble import DATABASE_TROUBLE, trouble_of
 from usage.management.portal_command import PortalCommand
 from usage.management.sqlite_only import database_file, has_own_key, refuse_postgresql
 
@@ -50,8 +51,16 @@ class Command(PortalCommand):
         )
         if not has_own_key(database_file().parent):
             self.stdout.write("SECRET_KEY comes from your settings and is not in it: keep it too.")
+        self._note(f"{manifest.rows:,} rows to {target}.")
         if keep is not None:
             self._remove(backups.older_ones(file, manifest.portal, keep))
+
+    def _note(self, detail: str) -> None:
+        """A portal that cannot be written, as on a full disk, is backed up all the same."""
+        try:
+            audit_trail.note_command("backup", audit_trail.BACKED_UP, detail)
+        except DATABASE_TROUBLE as error:
+            self.stderr.write(f"The audit trail does not tell of it: {trouble_of(error)}")
 
     def _remove(self, older: list[Path]) -> None:
         for each in older:

@@ -3,6 +3,7 @@
 import time
 from argparse import ArgumentParser
 from collections import Counter
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +30,8 @@ class Command(PortalCommand):
         self._columns: Counter[str] = Counter()
         self._texts: Counter[str] = Counter()
         began = time.monotonic()
-        with breaks_off(self._so_far):
-            try:
-                self._run()
-            finally:
-                self._note()
+        with breaks_off(self._so_far), self._in_trail():
+            self._run()
         self._tell(time.monotonic() - began)
 
     def _run(self) -> None:
@@ -60,10 +58,17 @@ class Command(PortalCommand):
                 self._columns += step.columns
                 bar.update(step.looked_at)
 
-    def _note(self) -> None:
-        if not self._is_dry and (self._rows or self._sums or self._texts):
-            what = f"API keys in clear, from {self._found()}."
-            audit_trail.note_command("redact_keys", audit_trail.ERASED, what)
+    def _in_trail(self) -> AbstractContextManager[None]:
+        if self._is_dry:
+            return nullcontext()
+        return audit_trail.note_work(
+            "redact_keys", audit_trail.ERASED, "API keys in clear.", self._noted
+        )
+
+    def _noted(self) -> str:
+        if self._rows or self._sums or self._texts:
+            return f"API keys in clear, from {self._found()}."
+        return ""
 
     def _found(self) -> str:
         columns = ", ".join(f"{name} {count:,}" for name, count in sorted(self._columns.items()))

@@ -1,6 +1,8 @@
 """`manage.py restore FILE`: puts a backup in the place of the portal's data."""
 
 from argparse import ArgumentParser
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +10,7 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import connection
 
-from usage import backups
+from usage import audit_trail, backups
 from usage.management.portal_command import PortalCommand
 from usage.management.sqlite_only import database_file, has_own_key, refuse_postgresql
 
@@ -26,7 +28,7 @@ class Command(PortalCommand):
         backup = options["file"].expanduser().absolute()
         is_given = not has_own_key(database_file().parent)
         try:
-            done = backups.restore(backup, database_file(), _migrate)
+            done = backups.restore(backup, database_file(), _migrate, _note_in(backup))
         except backups.CannotBackUp as fault:
             raise CommandError(f"nothing was restored: {fault}") from None
         except OSError as error:
@@ -48,11 +50,28 @@ class Command(PortalCommand):
 
 
 def _migrate(path: Path) -> None:
+    with _connected_to(path):
+        call_command("migrate", verbosity=0, interactive=False)
+
+
+def _note_in(backup: Path) -> Callable[[Path, int], None]:
+    """The line belongs to what was restored: it takes its place together with it."""
+
+    def note(path: Path, rows: int) -> None:
+        with _connected_to(path):
+            detail = f"{rows:,} rows from {backup}."
+            audit_trail.note_command("restore", audit_trail.RESTORED, detail)
+
+    return note
+
+
+@contextmanager
+def _connected_to(path: Path) -> Iterator[None]:
     usual = connection.settings_dict["NAME"]
     connection.close()
     connection.settings_dict["NAME"] = str(path)
     try:
-        call_command("migrate", verbosity=0, interactive=False)
+        yield
     finally:
         connection.close()
         connection.settings_dict["NAME"] = usual
