@@ -30,10 +30,13 @@ CREATE TABLE timescaledb_information.hypertables (
     hypertable_schema name, hypertable_name name, compression_enabled boolean);
 CREATE TABLE timescaledb_information.jobs (
     proc_name name, hypertable_schema name, hypertable_name name);
+CREATE TABLE timescaledb_information.compression_settings (hypertable_schema name,
+    hypertable_name name, attname name, segmentby_column_index integer);
 CREATE TABLE stub_chunk_width (width interval);
 CREATE VIEW timescaledb_information.chunks AS
     SELECT DISTINCT current_schema() AS hypertable_schema, 'usage_metrics'::name AS hypertable_name,
-        b AS range_start, b + width AS range_end
+        b AS range_start, b + width AS range_end, false AS is_compressed,
+        current_schema() AS chunk_schema, 'usage_metrics'::name AS chunk_name
     FROM usage_metrics, stub_chunk_width, date_bin(width, timestamp, 'epoch') AS b;
 CREATE FUNCTION create_hypertable(
     relation regclass, time_column_name name, partitioning_column name = NULL,

@@ -4,15 +4,18 @@ import datetime as dt
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, NamedTuple
 
 from django.db.models import Q
 
-from usage.models import UsageMetric, UsageMetricQuerySet
+from usage.compression import OpenChunk, without_bound
+from usage.models import UsageMetric, UsageMetricQuerySet, chunked
 from usage.pricing import GENAI_PRICES, OVERRIDE, TokenCounts, current_prices
 from usage.recording.pace import Pace
 from usage.rollups import keeping
 from usage.rollups.many import execute_for_each
+from usage.rollups.places import Place
 
 _PAGE = 5_000
 _FIRST_STEP, _LARGEST_STEP = 200, 2_000
@@ -20,7 +23,16 @@ _PRECISION = 1e-9
 _NEVER_REPORTED = Q(cost_source__in=(OVERRIDE, GENAI_PRICES)) | Q(cost_source=None, cost_usd=None)
 _SET_COST = "UPDATE usage_metrics SET cost_usd = %s, cost_source = %s WHERE id = %s"
 _COLUMNS = (
-    *("id", "timestamp", "model", "provider", "status", "prompt_tokens", "completion_tokens"),
+    *(
+        "id",
+        "timestamp",
+        "api_key_hash",
+        "model",
+        "provider",
+        "status",
+        "prompt_tokens",
+        "completion_tokens",
+    ),
     *("cached_tokens", "cache_write_tokens", "reasoning_tokens", "cost_usd", "cost_source"),
 )
 
@@ -29,6 +41,8 @@ class Change(NamedTuple):
     """A row whose cost is another now; None is unknown."""
 
     row_id: int
+    at: dt.datetime
+    key: str | None
     model: str
     before_usd: float | None
     after_usd: float | None
@@ -58,34 +72,45 @@ def changes(rows: UsageMetricQuerySet) -> Iterator[Step]:
 def reprice(rows: UsageMetricQuerySet) -> Iterator[Step]:
     """Write what changes, a little in each transaction, and tell what was written."""
     pace = Pace(first=_FIRST_STEP, most=_LARGEST_STEP)
-    for step in changes(rows):
-        written: list[Change] = []
-        ids = [change.row_id for change in step.changes]
-        while ids:
-            some, ids = ids[: pace.size], ids[pace.size :]
-            with pace.step():
-                written += _write(rows, some)
-        yield Step(step.rows, written)
+    opened = OpenChunk()
+    try:
+        for step in changes(rows):
+            page = [(change.row_id, change.at, change.key) for change in step.changes]
+            written: list[Change] = []
+            for part in chain.from_iterable(chunked.steps_of(page, opened)):
+                ids = part.ids
+                while ids:
+                    some, ids = ids[: pace.size], ids[pace.size :]
+                    with pace.step():
+                        part.begin()
+                        written += _write(rows, some, part.place)
+            yield Step(step.rows, written)
+    finally:
+        opened.close()
 
 
-def _write(rows: UsageMetricQuerySet, ids: list[int]) -> list[Change]:
+def _write(rows: UsageMetricQuerySet, ids: Sequence[int], place: Place | None) -> list[Change]:
     """Reckoned again once the rows are ours: somebody may have changed or removed some."""
-    keeping.take_out_rows(ids)
-    found = _changes(list(rows.filter(pk__in=ids).values_list(*_COLUMNS)))
-    execute_for_each(
-        _SET_COST, [(change.after_usd, change.source, change.row_id) for change in found]
-    )
-    keeping.add_rows(ids)
+    keeping.take_out_rows(ids, place)
+    those = rows.filter(pk__in=ids) if place is None else place.of(rows.filter(pk__in=ids))
+    found = _changes(list(those.values_list(*_COLUMNS)))
+    there, parameters = ("", []) if place is None else place.condition()
+    with without_bound():
+        execute_for_each(
+            _SET_COST + there,
+            [(change.after_usd, change.source, change.row_id, *parameters) for change in found],
+        )
+    keeping.add_rows(ids, place)
     return found
 
 
 def _changes(page: list[tuple[Any, ...]]) -> list[Change]:
     found, prices = [], current_prices()
-    for row_id, at, model, provider, status, *tokens, before, source_before in page:
+    for row_id, at, key, model, provider, status, *tokens, before, source_before in page:
         counts = TokenCounts(*(count or 0 for count in tokens))
         after, source = prices.cost_of(model, provider, at, status, counts)
         if source != source_before or not _is_same(before, after):
-            found.append(Change(row_id, model, before, after, source))
+            found.append(Change(row_id, at, key, model, before, after, source))
     return found
 
 

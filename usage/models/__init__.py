@@ -10,13 +10,9 @@ from usage.models.one_time_password import OneTimePassword
 from usage.models.price_override import PriceOverride
 from usage.models.rollup import PurgeHorizon, UsageHistogram, UsageRollup, UsageSeries
 from usage.models.suppressed_pair import SuppressedPair
-from usage.models.usage_metric import (
-    FAILED,
-    UsageMetric,
-    UsageMetricQuerySet,
-    status_condition,
-)
+from usage.models.usage_metric import UsageMetric
 from usage.models.usage_name import NamesVersion, UsageName
+from usage.models.usage_rows import FAILED, UsageMetricQuerySet, status_condition
 
 __all__ = [
     "FAILED",

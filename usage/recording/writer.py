@@ -10,6 +10,7 @@ import msgspec
 from django.db import IntegrityError, transaction
 
 from usage import engines
+from usage.compression import without_bound
 from usage.identity import made_up_identity
 from usage.recording.cross_source import judge
 from usage.recording.insertion import insert_and_tell, insert_rows
@@ -84,11 +85,12 @@ def _store_step(step: list[UsageRecord], renaming: Renaming | None) -> int:
     judgement = judge(step)
     inserted = records = judgement.records
     try:
-        with transaction.atomic():
+        with transaction.atomic(), without_bound():
             if insert_rows(records) < len(records):
                 raise _SomeAreKnown
     except (_SomeAreKnown, IntegrityError):
-        inserted = insert_and_tell(records)
+        with without_bound():
+            inserted = insert_and_tell(records)
     judgement.carry_out(inserted)
     counted = [record for record in inserted if record.excluded_as is None]
     if counted:

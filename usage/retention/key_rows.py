@@ -1,24 +1,26 @@
 """Rows that an older version stored with API keys in clear: found, and the keys taken out."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
-from usage import live_keys
-from usage.models import UsageMetric
+from usage import engines, live_keys
+from usage.compression import OpenChunk, without_bound
+from usage.models import UsageMetric, chunked
 from usage.recording.pace import Pace
 from usage.records import STORED_TEXTS
-from usage.retention.overwriting import allow_decompression
 from usage.rollups import keeping
 from usage.rollups.many import execute_for_each
+from usage.rollups.places import Place
 
 _PAGE = 5_000
 _FIRST_STEP, _LARGEST_STEP = 200, 2_000
 _COLUMNS = ", ".join(f'"{name}" = %s' for name in STORED_TEXTS)
 _REWRITE = f"UPDATE usage_metrics SET {_COLUMNS} WHERE id = %s"
 
-_Row = tuple[Any, ...]  # id, then STORED_TEXTS
+_Row = tuple[Any, ...]  # id, on a hypertable time and key, else None; then STORED_TEXTS
 
 
 @dataclass(frozen=True)
@@ -43,51 +45,69 @@ def find_key_rows() -> Iterator[KeyRows]:
 def redact_rows() -> Iterator[KeyRows]:
     """Take the keys out, a little in each transaction, and the sums of the rows along."""
     pace = Pace(first=_FIRST_STEP, most=_LARGEST_STEP)
-    for page in _pages():
-        done: list[dict[str, str]] = []
-        ids = [row_id for row_id, _ in _with_keys(page)]
-        while ids:
-            some, ids = ids[: pace.size], ids[pace.size :]
-            with pace.step():
-                allow_decompression()
-                done += _rewrite(some)
-        yield _counted(len(page), list(enumerate(done)))
+    opened = OpenChunk()
+    try:
+        for page in _pages():
+            done: list[dict[str, str]] = []
+            wanted = dict(_with_keys(page))
+            where = [(row[0], row[1], row[2]) for row in page if row[0] in wanted]
+            for part in chain.from_iterable(chunked.steps_of(where, opened)):
+                ids = part.ids
+                while ids:
+                    some, ids = ids[: pace.size], ids[pace.size :]
+                    with pace.step():
+                        part.begin()
+                        done += _rewrite(some, part.place)
+            yield _counted(len(page), list(enumerate(done)))
+    finally:
+        opened.close()
 
 
 def _pages() -> Iterator[list[_Row]]:
     """In the order of ids, so that the table is read once. As far as it goes now: what comes
     later is stored without keys."""
+    if engines.is_hypertable():
+        yield from UsageMetric.objects.pages(
+            ("id", "timestamp", "api_key_hash", *STORED_TEXTS), _PAGE
+        )
+        return
     ids = UsageMetric.objects.order_by("pk").values_list("pk", flat=True)
     first, last = ids.first(), ids.last()
     if first is None:
         return
-    rows = UsageMetric.objects.filter(pk__lte=last).order_by("pk")
-    page = list(rows.filter(pk__gte=first).values_list("pk", *STORED_TEXTS)[:_PAGE])
+    rows = UsageMetric.objects.filter(pk__lte=last).order_by("pk").values_list("pk", *STORED_TEXTS)
+    page = list(rows.filter(pk__gte=first)[:_PAGE])
     while page:
-        yield page
-        page = list(rows.filter(pk__gt=page[-1][0]).values_list("pk", *STORED_TEXTS)[:_PAGE])
+        yield [(row_id, None, None, *texts) for row_id, *texts in page]
+        page = list(rows.filter(pk__gt=page[-1][0])[:_PAGE])
 
 
 def _with_keys(page: list[_Row]) -> list[tuple[int, dict[str, str]]]:
     found = []
-    for row_id, *texts in page:
+    for row_id, _, _, *texts in page:
         changes = live_keys.changes(dict(zip(STORED_TEXTS, texts, strict=True)))
         if changes:
             found.append((row_id, changes))
     return found
 
 
-def _rewrite(ids: list[int]) -> list[dict[str, str]]:
+def _rewrite(ids: Sequence[int], place: Place | None) -> list[dict[str, str]]:
     """Read again once the rows are ours: somebody may have changed or removed some."""
-    keeping.take_out_rows(ids)
-    rows = UsageMetric.objects.filter(pk__in=ids).values_list("pk", *STORED_TEXTS)
+    keeping.take_out_rows(ids, place)
+    those = UsageMetric.objects.filter(pk__in=ids)
+    rows = (those if place is None else place.of(those)).values_list("pk", *STORED_TEXTS)
     texts = {row_id: dict(zip(STORED_TEXTS, rest, strict=True)) for row_id, *rest in rows}
     found = {row_id: live_keys.changes(each) for row_id, each in texts.items()}
-    execute_for_each(
-        _REWRITE,
-        [(*(texts[row_id] | changes).values(), row_id) for row_id, changes in found.items()],
-    )
-    keeping.add_rows(ids)
+    there, parameters = ("", []) if place is None else place.condition()
+    with without_bound():
+        execute_for_each(
+            _REWRITE + there,
+            [
+                (*(texts[row_id] | changes).values(), row_id, *parameters)
+                for row_id, changes in found.items()
+            ],
+        )
+    keeping.add_rows(ids, place and place.of_any_key())
     return [changes for changes in found.values() if changes]
 
 

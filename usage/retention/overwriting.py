@@ -5,15 +5,6 @@ from contextlib import contextmanager
 
 from django.db import connection
 
-from usage import engines
-
-
-def allow_decompression() -> None:
-    """Those rows of a compressed chunk that lie beside the ones to change count against a limit."""
-    if engines.is_hypertable():
-        with connection.cursor() as cursor:
-            cursor.execute("SET LOCAL timescaledb.max_tuples_decompressed_per_dml_transaction = 0")
-
 
 @contextmanager
 def overwriting() -> Iterator[None]:

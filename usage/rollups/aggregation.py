@@ -104,6 +104,27 @@ def additions_of(
     return Additions(rollups, [])
 
 
+def added_up(parts: Iterable[Additions]) -> Additions:
+    """What all of them add, in one."""
+    rollups: dict[tuple[Rollup, int], Groups] = {}
+    histograms: dict[Histogram, Chunks] = {}
+    for part in parts:
+        for rollup, shift, groups in part.rollups:
+            sums = rollups.setdefault((rollup, shift), {})
+            for key, more in groups.items():
+                known = sums.get(key)
+                sums[key] = more if known is None else tuple(map(add, known, more))
+        for histogram, chunks in part.histograms:
+            counts = histograms.setdefault(histogram, {})
+            for place, bins in chunks.items():
+                others = counts.get(place)
+                counts[place] = bins if others is None else list(map(add, others, bins))
+    return Additions(
+        [(rollup, shift, groups) for (rollup, shift), groups in rollups.items()],
+        list(histograms.items()),
+    )
+
+
 class _Pass:
     """Rows sorted into the narrowest groups; all that is done for each row is in here."""
 

@@ -6,8 +6,12 @@ from typing import Any
 from django.db import connection
 
 from usage import engines
+from usage.compression import without_bound
 from usage.rollups import names, tables
 from usage.rollups.aggregation import COLUMNS, TimedRow, aggregate
+from usage.rollups.places import Place, which
+
+Portion = tuple[Sequence[int], Place | None]  # ids of rows, and where those are
 
 _MOST_IDS = 500  # SQLite takes at most 999 parameters in its older versions
 
@@ -97,64 +101,88 @@ def add_unsummed(most: int) -> int:
     return len(ids)
 
 
-def add_rows(ids: Sequence[int]) -> None:
+def add_rows(ids: Sequence[int], place: Place | None = None) -> None:
     """Add those of the rows that are not in the sums yet."""
+    add_portions([(ids, place)])
+
+
+def take_out_rows(ids: Sequence[int], place: Place | None = None) -> None:
+    """Take those of the rows that are in the sums out of them, before they change or go."""
+    take_out_portions([(ids, place)])
+
+
+def add_portions(portions: Sequence[Portion]) -> None:
     # False where no figure counts the row: it is in no sum, and need not be looked at again.
     names.hold()
-    found = list(timed(_take(ids, "is_summed IS NULL", is_counted())))
+    found = list(timed(_take(portions, "is_summed IS NULL", is_counted())))
     if found:
         tables.add(aggregate(found, names.agree_on(found)))
 
 
-def take_out_rows(ids: Sequence[int]) -> None:
-    """Take those of the rows that are in the sums out of them, before they change or go."""
+def take_out_portions(portions: Sequence[Portion]) -> None:
     names.hold()
-    _lock(ids)  # the others too, lest a reader adds them now and they go all the same
-    found = list(timed(_take(ids, "is_summed IS NOT NULL", "NULL")))
+    _lock(portions)  # the others too, lest a reader adds them now and they go all the same
+    found = list(timed(_take(portions, "is_summed IS NOT NULL", "NULL")))
     if found:
         tables.subtract(aggregate(found, names.agree_on(found)))
 
 
-def _take(ids: Sequence[int], condition: str, mark: str) -> list[tuple[Any, ...]]:
+def _take(portions: Sequence[Portion], condition: str, mark: str) -> list[tuple[Any, ...]]:
     """The rows, locked and marked."""
     found: list[tuple[Any, ...]] = []
-    lock = "FOR UPDATE" if _may_lock() else ""
-    with connection.cursor() as cursor:
-        for start in range(0, len(ids), _MOST_IDS):
-            some = sorted(ids[start : start + _MOST_IDS])
-            which = f"id IN ({', '.join(['%s'] * len(some))}) AND {condition}"
-            if engines.is_distributed():
-                found += _marked_on_nodes(which, some, mark)
-                continue
-            cursor.execute(
-                f"SELECT {columns()} FROM usage_metrics WHERE {which} ORDER BY id {lock}", some
-            )
-            found += cursor.fetchall()
-            keep_times(which, some)
-            cursor.execute(f"UPDATE usage_metrics SET is_summed = {mark} WHERE {which}", some)
+    with without_bound():
+        for some, parameters in _each(portions):
+            found += _marked(f"{some} AND {condition}", parameters, mark)
     return found
 
 
-def _lock(ids: Sequence[int]) -> None:
+def _each(portions: Sequence[Portion]) -> Iterator[tuple[str, list[Any]]]:
+    """SQL that chooses some of the rows, and its parameters."""
+    for ids, place in portions:
+        for start in range(0, len(ids), _MOST_IDS):
+            yield which(sorted(ids[start : start + _MOST_IDS]), place)
+
+
+def _marked(which: str, parameters: Sequence[Any], mark: str) -> list[tuple[Any, ...]]:
+    if engines.is_distributed():
+        return _marked_on_nodes(which, parameters, mark)
+    update = f"UPDATE usage_metrics SET is_summed = {mark} WHERE {which}"
+    with connection.cursor() as cursor:
+        if engines.is_hypertable():
+            cursor.execute(f"{update} RETURNING {columns()}", parameters)
+            return list(cursor.fetchall())
+        lock = "FOR UPDATE" if _may_lock() else ""
+        cursor.execute(
+            f"SELECT {columns()} FROM usage_metrics WHERE {which} ORDER BY id {lock}", parameters
+        )
+        found = list(cursor.fetchall())
+        keep_times(which, parameters)
+        cursor.execute(update, parameters)
+    return found
+
+
+def _lock(portions: Sequence[Portion]) -> None:
     if connection.vendor == "sqlite":  # its transaction has the only lock
         return
-    with connection.cursor() as cursor:
-        for start in range(0, len(ids), _MOST_IDS):
-            some = sorted(ids[start : start + _MOST_IDS])
-            those = f"id IN ({', '.join(['%s'] * len(some))})"
+    with without_bound(), connection.cursor() as cursor:
+        for some, parameters in _each(portions):
             if _may_lock():
                 cursor.execute(
-                    f"SELECT id FROM usage_metrics WHERE {those} ORDER BY id FOR UPDATE", some
+                    f"SELECT id FROM usage_metrics WHERE {some} ORDER BY id FOR UPDATE", parameters
                 )
             else:
                 cursor.execute(
-                    f"UPDATE usage_metrics SET is_summed = is_summed WHERE {those}", some
+                    f"UPDATE usage_metrics SET is_summed = is_summed WHERE {some}", parameters
                 )
 
 
 def _may_lock() -> bool:
-    """SQLite has one lock for all; Citus locks rows that are chosen so of one node only."""
-    return connection.vendor != "sqlite" and not engines.is_distributed()
+    """SQLite has one lock for all; Citus locks rows that are chosen so of one node only.
+
+    TimescaleDB locks no compressed rows.
+    """
+    is_plain = not (engines.is_distributed() or engines.is_hypertable())
+    return connection.vendor != "sqlite" and is_plain
 
 
 def _marked_on_nodes(which: str, parameters: Sequence[Any], mark: str) -> list[tuple[Any, ...]]:

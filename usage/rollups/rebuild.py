@@ -7,12 +7,14 @@ from typing import Any
 
 from django.db import connection, transaction
 
+from usage.compression import without_bound
 from usage.rollups import keeping, names, tables
-from usage.rollups.aggregation import DIMENSIONS, TimedRow, aggregate
+from usage.rollups.aggregation import DIMENSIONS, TimedRow, added_up, aggregate
 from usage.rollups.declarations import DAY, HISTOGRAMS, ROLLUPS
 from usage.rollups.folding import fold_days
 
 _ROWS_AT_ONCE = 50_000
+_MOST_ADDITIONS = 4  # of so many rows each that memory holds before they are added up
 _NUMBERS_BY_DAY = tuple(rollup.number for rollup in ROLLUPS if rollup.width == DAY)
 _DAY = dt.timedelta(days=1)
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -50,9 +52,13 @@ def rebuild_day(day: int) -> int:
         if first is not None and day < first:  # a purge has begun since the days were listed
             return 0
         _delete_sums(day)
+        additions = []
         for rows in raw_rows(day):
-            tables.add(aggregate(rows, names.agree_on(rows)))
+            additions.append(aggregate(rows, names.agree_on(rows)))
             count += len(rows)
+            if len(additions) == _MOST_ADDITIONS:
+                additions = [added_up(additions)]
+        tables.add(added_up(additions))
         _mark_summed(day)
         fold_days(day)
     return count
@@ -135,7 +141,7 @@ def _delete_sums(day: int) -> None:
 def _mark_summed(day: int) -> None:
     unsummed = "is_summed IS NULL AND timestamp >= %s AND timestamp < %s"
     keeping.keep_times(unsummed, ends_of(day))
-    with connection.cursor() as cursor:
+    with without_bound(), connection.cursor() as cursor:
         cursor.execute(
             f"UPDATE usage_metrics SET is_summed = {keeping.is_counted()} WHERE {unsummed}",
             ends_of(day),

@@ -5,6 +5,7 @@ from typing import Any
 from django.db import connection, transaction
 
 from usage import engines
+from usage.compression import without_bound
 from usage.importing.portal.figures import ByDay, by_day, columns_of_rows
 from usage.importing.portal.row import COLUMNS, Event, Moved, event
 from usage.rollups import names, tables
@@ -26,7 +27,8 @@ def store_page(rows: list[Moved]) -> tuple[int, ByDay]:
     with transaction.atomic(), connection.cursor() as cursor:
         renaming = names.agree_on([row.to_sum for row in rows if row.to_sum])
         _fill_temporary_table(cursor, rows)
-        cursor.execute(_INSERT_NEW)
+        with without_bound():
+            cursor.execute(_INSERT_NEW)
         new = {event(*found) for found in cursor.fetchall()}
         if new:
             to_sum = [row.to_sum for row in rows if row.to_sum and row.event in new]
