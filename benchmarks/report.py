@@ -39,7 +39,7 @@ def page(title: str, engine: str, lines: Sequence[Line], notes: Sequence[str], c
         [
             f"# {title}",
             "",
-            f"{_machine(engine)}. {met} of {len(targets)} targets met. {_LEGEND}",
+            f"{machine(engine)}. {met} of {len(targets)} targets met. {_LEGEND}",
             "",
             f"![{title}]({chart})",
             "",
@@ -51,7 +51,7 @@ def page(title: str, engine: str, lines: Sequence[Line], notes: Sequence[str], c
     )
 
 
-def _machine(engine: str) -> str:
+def machine(engine: str) -> str:
     return (
         f"qsmetrics {__version__}, {dt.datetime.now(dt.UTC):%Y-%m-%d}, {os.cpu_count()} CPUs, "
         f"Python {platform.python_version()}, {engine}, SQLite {sqlite3.sqlite_version}, "

@@ -63,12 +63,13 @@ def new_database(name: str) -> Iterator[str]:
     """The URL of an empty database, prepared for the engine and dropped afterwards."""
     with _session("postgres") as server:
         server.execute(_named("CREATE DATABASE {}", name))
-        try:
-            prepare(name)
-            yield _url(name)
-        finally:
+    try:
+        prepare(name)
+        yield _url(name)
+    finally:
+        with _session("postgres") as server:  # a test may have restarted the server
             server.execute(_named("DROP DATABASE {} WITH (FORCE)", name))
-            drop_on_workers(name)
+        drop_on_workers(name)
 
 
 def drop_on_workers(name: str) -> None:
