@@ -26,6 +26,8 @@ ACTIVITIES: list[Activity] = [
     *SENDERS,
     questions.ask_questions,
     questions.ask_questions,
+    questions.ask_dear_questions,
+    questions.ask_dear_questions,
     questions.probe_health,
     questions.export,
     upkeep.be_hostile,

@@ -3,6 +3,7 @@
 import itertools
 
 from benchmarks.endurance.stage import Stage
+from benchmarks.rows import KEYS
 
 _QUESTIONS = (
     "/_qs/metrics",
@@ -14,6 +15,14 @@ _QUESTIONS = (
     "/",
     "/_qs/metrics/ui?range=24h",
 )
+_KEYS = "".join(f"&api_key_hash={key}" for key in KEYS[:100])
+_DEAR = (  # too much to be answered, or nearly
+    "/_qs/metrics?interval=15m&fill=true&from=2000-01-01",
+    f"/_qs/metrics?interval=hour&tz=Asia/Kathmandu&group_by=api_key{_KEYS}",
+    "/_qs/metrics?interval=15m&compare=previous&group_by=status&tz=Australia/Lord_Howe",
+    "/_qs/metrics?interval=day&model=no-such-model&fill=true&from=1970-01-02",
+    "/_qs/usage?status=418&limit=1000",
+)
 _EXPORT_EVERY = 20.0
 _PROBE_EVERY = 1.0
 _ASK_EVERY = 0.5
@@ -22,6 +31,14 @@ _ASK_EVERY = 0.5
 def ask_questions(stage: Stage) -> None:
     for path in itertools.cycle(_QUESTIONS):
         stage.ask(path, "questions")
+        stage.rest(_ASK_EVERY)
+        if stage.is_over.is_set():
+            return
+
+
+def ask_dear_questions(stage: Stage) -> None:
+    for path in itertools.cycle(_DEAR):
+        stage.ask(path, "dear questions", may_be_refused=True)
         stage.rest(_ASK_EVERY)
         if stage.is_over.is_set():
             return

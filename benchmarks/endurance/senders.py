@@ -103,6 +103,12 @@ def _foreign(format: Format) -> Any:
     return make
 
 
+def _of_new_models(stage: Stage, name: str) -> Batch:
+    """As the end users of a proxy can make them up."""
+    rows = [row | {"model": row["event_id"]} for row in _made_up(stage, name)]
+    return Batch(name, _OURS, {"Content-Type": "application/json"}, _array(rows))
+
+
 _MAKERS: dict[str, Callable[[Stage, str], Batch]] = {
     "array": _ours("application/json", _array),
     "ndjson": _ours("application/x-ndjson", _lines),
@@ -111,6 +117,7 @@ _MAKERS: dict[str, Callable[[Stage, str], Batch]] = {
     ),
     "idempotent": _idempotent,
     "old": _old,
+    "new names": _of_new_models,
     **{
         format.name: _foreign(format)
         for format in formats()

@@ -70,7 +70,7 @@ class Stage:
         finally:
             connection.close()
 
-    def ask(self, path: str, kind: str) -> Answer | None:
+    def ask(self, path: str, kind: str, *, may_be_refused: bool = False) -> Answer | None:
         """One question on a connection of its own; None while the portal is down."""
         began = time.monotonic()
         try:
@@ -80,7 +80,8 @@ class Stage:
             self.minutes.count(f"{kind} unanswered")
             self.rest(self.rest_after_loss)
             return None
-        self.judge(kind, answer.status, time.monotonic() - began)
+        if not (may_be_refused and answer.status == 400):
+            self.judge(kind, answer.status, time.monotonic() - began)
         return answer
 
     def judge(self, kind: str, status: int, seconds: float) -> bool:
