@@ -127,6 +127,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         ("Usage metrics", "analytics", "usage.view_usagemetric", "usage_usagemetric"),
         ("Prices", "payments", "usage.view_priceoverride", "usage_priceoverride"),
         ("Duplicates", "filter_none", "usage.view_suppressedpair", "usage_suppressedpair"),
+        ("Names", "label", "usage.view_usagename", "usage_usagename"),
         ("Collectors", "downloading", "usage.view_collectorstate", "usage_collectorstate"),
         ("Ingest tokens", "key", "usage.view_ingesttoken", "usage_ingesttoken"),
         ("Audit trail", "history", "usage.view_auditentry", "usage_auditentry"),

@@ -8,6 +8,7 @@ from usage.admin import (
     price_override,
     suppressed_pair,
     usage_metric,
+    usage_name,
 )
 
 __all__ = [
@@ -18,4 +19,5 @@ __all__ = [
     "price_override",
     "suppressed_pair",
     "usage_metric",
+    "usage_name",
 ]
