@@ -90,6 +90,11 @@ class Portal:
         listing = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii")
         return [int(child) for child in listing.split()]
 
+    def wait_until_announced(self) -> None:
+        """Until it has said where it listens; nothing has been asked then."""
+        assert self._is_announced.wait(_PATIENCE), self.output
+        assert self.port, f"the portal did not start:\n{self.output}"
+
     def wait_until_healthy(self) -> None:
         deadline = time.monotonic() + _PATIENCE
         self._is_announced.wait(_PATIENCE)

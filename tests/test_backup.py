@@ -6,6 +6,7 @@ import re
 import shutil
 import sqlite3
 import stat
+import sys
 import threading
 import time
 from contextlib import closing
@@ -14,7 +15,7 @@ from pathlib import Path
 import pytest
 from django.db import connection
 
-from tests.serving import Portal, manage, serving
+from tests.serving import Portal, manage, serving, start
 from usage.backups import CannotBackUp, back_up, restore, restoring, writing
 from usage.collecting.spool import Spool
 from usage.records import UsageRecord
@@ -243,6 +244,20 @@ def test_while_a_portal_runs_nothing_is_restored(folder, target):
         done(folder, "backup", target)
         assert "stop it, then restore" in refused(folder, "restore", target)
         assert portal.request("POST", "/_qs/usage", event("b")).status == 201
+    done(folder, "restore", target)
+
+
+def test_a_portal_of_plain_gunicorn_that_nobody_has_asked_yet_is_one_too(folder, target):
+    done(folder, "migrate")
+    done(folder, "backup", target)
+    command = [sys.executable, "-m", "gunicorn", "qsmetrics.wsgi", "--bind", "127.0.0.1:0"]
+    portal = start(folder, command)
+    try:
+        portal.wait_until_announced()
+        assert "stop it, then restore" in refused(folder, "restore", target)
+    finally:
+        portal.stop()
+        portal.process.stdout.close()
     done(folder, "restore", target)
 
 

@@ -7,7 +7,9 @@ from typing import Any
 from django.conf import settings
 from django.db import connection
 
+from usage.database import in_use
 from usage.management import connection_pool
+from usage.management.sqlite_only import database_file
 from usage.management.web.log import Log
 from usage.management.web.worker import Worker
 
@@ -37,7 +39,13 @@ def options() -> dict[str, Any]:
 
 
 def prepare_to_fork() -> None:
-    """What the workers find: no connection of this process, and an allocator that gives back."""
+    """What the workers find: no connection of this process, and an allocator that gives back.
+
+    They share its lock on the database's folder from now on, which tells a `restore` of a portal
+    that nobody has asked anything yet. While one is under way there is none: they ask again.
+    """
+    if connection.vendor == "sqlite":
+        in_use.share(database_file().parent)
     connection_pool.hand_over_to_workers(settings.METRICS_THREADS)
     _give_memory_back()
 
