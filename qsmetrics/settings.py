@@ -223,11 +223,12 @@ LOGGING: dict[str, Any] = {
             "format": "%(asctime)s %(levelname)s %(name)s: %(message)s",
         }
     },
+    "filters": {"without_503": {"()": "usage.log_lines.WithoutUnavailable"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": "INFO"},
     # 4xx answers are the client's to read; only our own failures are worth a log line.
     "loggers": {
-        "django.request": {"level": "ERROR"},
+        "django.request": {"level": "ERROR", "filters": ["without_503"]},
         "django.security": {"level": "CRITICAL"},
     },
 }

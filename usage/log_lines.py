@@ -29,6 +29,16 @@ class LineFormatter(logging.Formatter):
         return "".join(parts).rstrip()
 
 
+class WithoutUnavailable(logging.Filter):
+    """No line of Django's for a 503: anybody could fill the log by asking too much.
+
+    Whoever turns a request away has decided so, and trouble of the database has its own line.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return getattr(record, "status_code", None) != 503
+
+
 def _chain(error: BaseException | None) -> list[BaseException]:
     chain: list[BaseException] = []
     while error is not None and error not in chain:
