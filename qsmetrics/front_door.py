@@ -3,7 +3,6 @@
 Servers differ in which headers they believe, so nothing that they made of them is taken over.
 """
 
-import json
 import os
 import re
 import ssl
@@ -12,12 +11,14 @@ from typing import Any
 
 from django.conf import settings
 
+from qsmetrics.early_refusals import refusal
+
 # What programs ask for; all of it is answered in JSON, except the pages among it.
 _PROGRAMS_PATH = re.compile(r"/(?:_qs|v1|api)(?:/|$)")
 _SLASHES = re.compile("//+")
 # CGI and gateways have meanings for these that a visitor must not give them.
 _GATEWAY_HEADERS = ("HTTP_SCRIPT_NAME", "HTTP_PATH_INFO", "HTTP_REMOTE_USER", "HTTP_PROXY")
-_WITHOUT_HOST = json.dumps({"error": "the Host header is missing: HTTP/1.1 needs one"}).encode()
+_WITHOUT_HOST = "the Host header is missing: HTTP/1.1 needs one"
 
 
 class FrontDoor:
@@ -38,10 +39,9 @@ class FrontDoor:
         _name_the_client(environ)
         if "HTTP_HOST" not in environ:
             if environ.get("SERVER_PROTOCOL") != "HTTP/1.0":
-                length = str(len(_WITHOUT_HOST))
-                headers = [("Content-Type", "application/json"), ("Content-Length", length)]
+                headers, body = refusal(_WITHOUT_HOST)
                 start_response("400 Bad Request", headers)
-                return [_WITHOUT_HOST]
+                return [body]
             # Load balancers' checks. No browser speaks so, so no name needs to be guarded.
             environ["HTTP_HOST"] = "localhost"
         return self._application(environ, start_response)

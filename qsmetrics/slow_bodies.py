@@ -3,8 +3,9 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
-_ANSWER = b'{"error": "the body came too slowly: send it again, all at once"}'
-_HEADERS = [("Content-Type", "application/json"), ("Content-Length", str(len(_ANSWER)))]
+from qsmetrics.early_refusals import refusal
+
+_HEADERS, _ANSWER = refusal("the body came too slowly: send it again, all at once")
 
 
 class _WatchedInput:

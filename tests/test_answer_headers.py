@@ -66,6 +66,34 @@ def test_posts_and_refusals_carry_the_same(portal):
         assert "no-store" in answer.headers["Cache-Control"]
 
 
+TOO_LONG = b"GET /" + b"x" * 9_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (b"nonsense\r\n\r\n", 400),
+        (b"\x16\x03\x01\x02\x00\x01\x00", 400),
+        (b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n", 400),
+        (TOO_LONG, 414),
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * 70_000 + b"\r\n\r\n", 431),
+    ],
+    ids=["nonsense", "TLS", "no host", "a long address", "a long head"],
+)
+def test_what_is_refused_before_django_runs_nothing_and_is_kept_by_nobody(portal, sent, status):
+    head, _, body = portal.raw(sent).partition(b"\r\n\r\n")
+    first, *lines = head.decode().split("\r\n")
+    headers = dict(line.split(": ", 1) for line in lines)
+    assert int(first.split()[1]) == status
+    assert headers.items() >= {
+        ("Cache-Control", "no-store"),
+        ("Content-Length", str(len(body))),
+        ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
+        ("Content-Type", "application/json"),
+        ("X-Content-Type-Options", "nosniff"),
+    }
+
+
 @pytest.mark.parametrize("path", ["dashboards/icon.svg", "dashboards/page.css"])
 def test_a_static_file_runs_nothing_and_may_be_kept(portal, path):
     headers = portal.request("GET", f"/static/{path}").headers

@@ -1,8 +1,8 @@
 """What peers are told whose request never reaches the application: JSON, like all errors."""
 
-import json
-
 from gunicorn.http import errors
+
+from qsmetrics.early_refusals import refusal
 
 _STATUSES = {
     errors.LimitRequestLine: (414, "the URL is too long"),
@@ -15,12 +15,10 @@ _STATUSES = {
 
 
 def answer(status: int, message: str, *headers: str) -> bytes:
-    body = json.dumps({"error": message})
-    head = (
-        f"HTTP/1.1 {status} Refused", "Connection: close", "Content-Type: application/json",
-        f"Content-Length: {len(body)}", *headers,
-    )  # fmt: skip
-    return ("\r\n".join(head) + "\r\n\r\n" + body).encode()
+    usual, body = refusal(message)
+    lines = [f"{name}: {text}" for name, text in usual]
+    head = (f"HTTP/1.1 {status} Refused", "Connection: close", *lines, *headers)
+    return ("\r\n".join(head) + "\r\n\r\n").encode() + body
 
 
 def of_malformed(fault: errors.ParseException) -> bytes:
