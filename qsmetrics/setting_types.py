@@ -159,6 +159,16 @@ def file_path(base: Path) -> Callable[[str], Path]:
     return parse
 
 
+# Of libpq, which waits for minutes or for ever otherwise; in the URL each can be set otherwise.
+_NOTICE_SILENCE = {
+    "connect_timeout": 10,  # seconds, for each address of the server
+    "keepalives_idle": 30,  # seconds; a server that is gone is noticed a minute after it spoke last
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,  # milliseconds until what was sent must have arrived
+}
+
+
 def postgres_url(text: str) -> dict[str, Any] | None:
     """Django's connection settings for a PostgreSQL URL; None when no URL is given."""
     if not text:
@@ -174,4 +184,5 @@ def postgres_url(text: str) -> dict[str, Any] | None:
         ) from None
     if not connection.get("NAME"):
         raise ValueError("the database's name is missing at the end of the URL.")
+    connection["OPTIONS"] = {**_NOTICE_SILENCE, **connection.get("OPTIONS", {})}
     return connection

@@ -194,7 +194,26 @@ def test_a_postgres_url_becomes_connection_settings():
         "PASSWORD": "p/a#ss",
         "HOST": "db.example",
         "PORT": 6543,
-        "OPTIONS": {"sslmode": "require"},
+        "OPTIONS": {
+            "connect_timeout": 10,
+            "keepalives_idle": 30,
+            "keepalives_interval": 10,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 60_000,
+            "sslmode": "require",
+        },
+    }
+
+
+def test_how_long_a_silent_server_is_waited_for_can_be_said_in_the_url():
+    url = "postgres://db.example/usage?connect_timeout=3&tcp_user_timeout=0"
+    options = types.postgres_url(url)["OPTIONS"]
+    assert {name: str(value) for name, value in options.items()} == {
+        "connect_timeout": "3",
+        "keepalives_idle": "30",
+        "keepalives_interval": "10",
+        "keepalives_count": "3",
+        "tcp_user_timeout": "0",
     }
 
 
