@@ -137,6 +137,38 @@ def test_rows_that_are_deleted_by_hand_are_in_it(client, alice, four_rows):
     assert trail() == [("alice", "admin", "deleted", "usage.usagemetric", name, "")]
 
 
+def forbid(change, table):
+    """For as long as this test lasts."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"CREATE TEMPORARY TRIGGER forbidden BEFORE {change} ON main.{table} "
+            "BEGIN SELECT RAISE(ABORT, 'no'); END"
+        )
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="the trigger that forbids is SQLite's")
+@pytest.mark.parametrize(
+    ("model", "action", "change", "table"),
+    [
+        (PriceOverride, "delete_selected", "DELETE", "usage_priceoverride"),
+        (UsageMetric, "delete_selected", "DELETE", "usage_metrics"),
+        (IngestToken, "revoke_selected", "INSERT", "usage_auditentry"),
+    ],
+)
+def test_an_action_is_done_and_in_it_or_neither(client, alice, model, action, change, table):
+    store({})
+    PriceOverride.objects.create(
+        model_pattern="gpt-4o*", valid_from=timezone.now(), prompt_usd_per_mtok=1,
+        completion_usd_per_mtok=1,
+    )  # fmt: skip
+    IngestToken.objects.issue("Kong")
+    before = list(model.objects.values())
+    forbid(change, table)
+    data = {"action": action, "_selected_action": [before[0]["id"]], "post": "yes"}
+    assert client.post(f"/admin/usage/{model._meta.model_name}/", data).status_code == 503
+    assert (list(model.objects.values()), trail()) == (before, [])
+
+
 def run(command, *arguments):
     out = io.StringIO()
     call_command(command, *arguments, stdout=out, stderr=io.StringIO())

@@ -1,10 +1,12 @@
 """What all our admin pages share."""
 
+from contextlib import nullcontext
 from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import IncorrectLookupParameters
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from unfold.admin import ModelAdmin
@@ -43,7 +45,10 @@ class PortalModelAdmin(Audited, ModelAdmin):  # type: ignore[misc]
         if not all(_is_id(text) for text in chosen):
             messages.error(request, "The selection cannot be read: select the rows again.")
             return None
-        response: HttpResponse | None = super().response_action(request, queryset)
+        # What is confirmed is done and stands in the audit trail, or neither. Django's own pages
+        # do so; a page that only asks, and an export, need not take a writer's turn.
+        with transaction.atomic() if request.POST.get("post") else nullcontext():
+            response: HttpResponse | None = super().response_action(request, queryset)
         return response
 
 
