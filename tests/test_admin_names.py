@@ -44,6 +44,16 @@ def test_names_are_released_where_there_is_room(admin_client, settings):
     assert_sums_equal_rows()
 
 
+def test_names_of_several_kinds_are_released_all_or_none(admin_client, settings):
+    for provider in ("p", "q", "r", "s", "t"):
+        store({"model": "a", "provider": provider})
+    settings.METRICS_MAX_NAMES = 4  # room for the model, and for one of two providers
+    assert "Nothing was released: 2 names would be" in release(admin_client, "d", "s", "t")
+    assert UsageName.objects.get(name="d").counts_from > ALWAYS
+    assert not AuditEntry.objects.exists()
+    assert_sums_equal_rows()
+
+
 def test_names_with_many_rows_are_for_the_command(admin_client, settings, monkeypatch):
     settings.METRICS_MAX_NAMES = 10
     monkeypatch.setattr(usage_name, "MOST_ROWS", 1)

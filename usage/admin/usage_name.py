@@ -5,6 +5,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin import SimpleListFilter
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
@@ -79,11 +80,12 @@ class UsageNameAdmin(PortalModelAdmin):
             )
             return
         try:
-            moved = sum(sum(renaming.release(kind, some)) for kind, some in by_kind.items())
+            with transaction.atomic():  # all kinds and the line of the trail, or none
+                moved = sum(sum(renaming.release(kind, some)) for kind, some in by_kind.items())
+                audit_trail.note_in_admin(request.user, audit_trail.RELEASED, chosen)
         except NoRoom as error:
             messages.error(request, f"Nothing was released: {error}.")
             return
-        audit_trail.note_in_admin(request.user, audit_trail.RELEASED, chosen)
         messages.success(
             request,
             f"Released {len(chosen):,} names, whose {moved:,} rows left {OTHER}. What was purged "
