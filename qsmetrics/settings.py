@@ -223,8 +223,13 @@ LOGGING: dict[str, Any] = {
             "format": "%(asctime)s %(levelname)s %(name)s: %(message)s",
         }
     },
-    "filters": {"without_503": {"()": "usage.log_lines.WithoutUnavailable"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {
+        "without_503": {"()": "usage.log_lines.WithoutUnavailable"},
+        "seldom": {"()": "usage.log_lines.SameTroubleSeldom"},
+    },
+    "handlers": {
+        "stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["seldom"]}
+    },
     "root": {"handlers": ["stderr"], "level": "INFO"},
     # 4xx answers are the client's to read; only our own failures are worth a log line.
     "loggers": {

@@ -1,8 +1,13 @@
 """What the log tells of requests that get a 503: trouble of the database, and no refusals."""
 
-import pytest
-from django.db import connection
+import io
+import logging
 
+import pytest
+from django.db import OperationalError, connection
+
+from usage.database_trouble import busy, trouble_of
+from usage.log_lines import SameTroubleSeldom
 from usage.long_requests import Places
 
 pytestmark = pytest.mark.django_db
@@ -35,3 +40,40 @@ def test_trouble_of_the_database_leaves_one(client, caplog, path, logger):
         cursor.execute("ALTER TABLE usage_rollups RENAME TO elsewhere")
     answer = client.get(path)
     assert (answer.status_code, lines(caplog)) == (503, [(logger, "ERROR")])
+
+
+def told(*seen):
+    """What a log says of these: seconds, logger, text, and what it is filled with."""
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.addFilter(SameTroubleSeldom())
+    for seconds, logger, text, *args in seen:
+        record = logging.LogRecord(logger, logging.ERROR, "", 0, text, tuple(args), None)
+        record.created = 1_700_000_000.0 + seconds
+        handler.handle(record)
+    return stream.getvalue().splitlines()
+
+
+def test_trouble_that_lasts_is_told_every_ten_seconds_with_how_often_it_came():
+    locked, other = trouble_of(busy("x")), trouble_of(OperationalError("disk: no space left"))
+    page = "dashboards.errors", "%s: %s"
+    assert told(
+        (0, *page, "/a", locked),
+        (1, *page, "/b", locked),
+        (2, *page, "/c", other),
+        (3, "usage.api.errors", "%s", locked),
+        (9.9, *page, "/d", locked),
+        (10, *page, "/e", locked),
+        (21, *page, "/f", locked),
+    ) == [
+        f"/a: {locked}",
+        f"/c: {other}",
+        f"{locked}",
+        f"/e: {locked} (and 2 more)",
+        f"/f: {locked}",
+    ]
+
+
+def test_lines_of_others_are_all_told():
+    faults = [(0, "django.request", "Internal Server Error: %s", "/a")] * 3
+    assert told(*faults) == ["Internal Server Error: /a"] * 3

@@ -1,12 +1,16 @@
 """The lines of the log: without API keys, and what the database said without its values."""
 
 import logging
+import math
+import threading
 import traceback
 from types import TracebackType
 
 from usage.database_trouble import DATABASE_TROUBLE, said_by
 from usage.live_keys import without_keys
 
+_ASKED_BY_ANYBODY = {"dashboards.errors", "usage.api.errors", "usage.api.health"}
+_SECONDS_BETWEEN = 10.0
 _ExceptionInfo = (
     tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 )
@@ -27,6 +31,33 @@ class LineFormatter(logging.Formatter):
             parts += traceback.format_tb(error.__traceback__)
             parts.append(f"{type(error).__name__}: {said_by(error)}\n")
         return "".join(parts).rstrip()
+
+
+class SameTroubleSeldom(logging.Filter):
+    """What anybody's request finds wrong with the database, each trouble every ten seconds.
+
+    The next line tells how many there were between. Whoever asks names the path, so what counts
+    as the same is the trouble, of which there are few.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._told: dict[tuple[str, str], tuple[float, int]] = {}  # when, and left out since then
+        self._change = threading.Lock()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.name not in _ASKED_BY_ANYBODY or not isinstance(record.args, tuple):
+            return True
+        trouble = record.name, str(record.args[-1:])
+        with self._change:
+            told_at, left_out = self._told.get(trouble, (-math.inf, 0))
+            if 0 <= record.created - told_at < _SECONDS_BETWEEN:
+                self._told[trouble] = told_at, left_out + 1
+                return False
+            self._told[trouble] = record.created, 0
+        if left_out:
+            record.msg, record.args = f"{record.msg} (and %d more)", (*record.args, left_out)
+        return True
 
 
 class WithoutUnavailable(logging.Filter):
