@@ -28,8 +28,8 @@ def test_seconds_of_everything_at_once_lose_and_double_nothing(tmp_path):
     assert found.is_good
     assert sum(minute.counts["kills"] for minute in minutes) >= 1
     assert {batch.rpartition("-")[0] for batch in stage.ledger.kept} == {
-        "array", "gzip", "idempotent", "ndjson", "LiteLLM `json_array`", "LiteLLM `ndjson`",
-        "OTLP JSON", "OTLP protobuf", "OTLP protobuf, gzip",
+        "array", "gzip", "idempotent", "ndjson", "new names", "LiteLLM `json_array`",
+        "LiteLLM `ndjson`", "OTLP JSON", "OTLP protobuf", "OTLP protobuf, gzip",
     }  # fmt: skip
     text = page.write(tmp_path / "results", "endurance-test", minutes, found, 24)
     assert f"- {stage.ledger.rows:,} rows acknowledged" in text

@@ -118,6 +118,13 @@ def test_the_database_url_wins_over_the_path_and_makes_no_folder(load_settings, 
         "PORT": "",
         "CONN_MAX_AGE": None,
         "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": {
+            "connect_timeout": 10,
+            "keepalives_idle": 30,
+            "keepalives_interval": 10,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 60_000,
+        },
     }
     assert not (tmp_path / "never").exists()
 
