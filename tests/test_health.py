@@ -6,7 +6,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -211,12 +211,16 @@ def paused_server():
     children = Path(f"/proc/{postmaster}/task/{postmaster}/children")
     os.kill(postmaster, signal.SIGSTOP)
     pids = [postmaster, *map(int, children.read_text().split())]
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
+
+    def tell_all(number):
+        for pid in pids:
+            with suppress(ProcessLookupError):  # a backend whose client has left ends
+                os.kill(pid, number)
 
     def resume():
-        for pid in pids:
-            os.kill(pid, signal.SIGCONT)
+        tell_all(signal.SIGCONT)
+
+    tell_all(signal.SIGSTOP)
 
     try:
         yield resume
