@@ -4,8 +4,6 @@ Rows take their sums along when their keys are taken out, so these are of rows t
 """
 
 from collections.abc import Iterator, Sequence
-from operator import add
-from typing import Any
 
 from django.db import connection, transaction
 
@@ -17,6 +15,7 @@ from usage.rollups.aggregation import Dimensions, additions_of
 from usage.rollups.agreement import renamed_here
 from usage.rollups.declarations import GROUPINGS, HISTOGRAMS, ROLLUPS, Histogram, Rollup
 from usage.rollups.folding import table_of
+from usage.rollups.moving import Series, by_target, delete_series
 
 _PAGE = 2_000
 _FIRST_STEP, _LARGEST_STEP = 200, 1_000
@@ -40,7 +39,7 @@ def redact_sums() -> Iterator[int]:
         some = found[start : start + _IDS_AT_ONCE]
         for kind in (*ROLLUPS, *HISTOGRAMS):
             _move(kind, [each for each, grouping in some if grouping == kind.grouping.name])
-        _forget([each[0] for each, _ in some])
+        delete_series([each[0] for each, _ in some])
         yield len(some)
     _forget_names()
 
@@ -87,7 +86,7 @@ def _move(kind: _Kind, some: Sequence[_Series]) -> None:
 
 def _move_step(kind: _Kind, known: dict[int, _Series], begin: int, most: int) -> int | None:
     """Where the next step begins; None when nothing is left."""
-    table, columns, length = table_of(kind)
+    table, columns, _ = table_of(kind)
     marks = ", ".join(["%s"] * len(known))
     with connection.cursor() as cursor:
         cursor.execute(
@@ -100,26 +99,11 @@ def _move_step(kind: _Kind, known: dict[int, _Series], begin: int, most: int) ->
         return None
     ours = {number: known[number] for _, number, *_ in rows}
     renamed = renamed_here(kind.grouping.dimensions, list({each[3] for each in ours.values()}))
-    before: dict[Any, tuple[Any, ...]] = {}
-    after: dict[Any, tuple[Any, ...]] = {}
-    for bucket, number, *rest in rows:
-        _, shift, old, new = known[number]
-        extra = shift if isinstance(kind, Rollup) else rest[0]
-        values = tuple(rest[length - 3 :])
-        before[bucket, old, extra] = values
-        key = (bucket, renamed[new], extra)
-        after[key] = tuple(map(add, after[key], values)) if key in after else values
-    tables.subtract(additions_of(kind, before))
-    tables.add(additions_of(kind, after))
+    before = {number: Series(shift, old) for number, shift, old, _ in ours.values()}
+    after = {number: Series(shift, renamed[new]) for number, shift, _, new in ours.values()}
+    tables.subtract(additions_of(kind, by_target(kind, rows, before)))
+    tables.add(additions_of(kind, by_target(kind, rows, after)))
     return int(rows[-1][0])
-
-
-def _forget(ids: list[int]) -> None:
-    """The names themselves, of which no sums are left."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"DELETE FROM usage_series WHERE id IN ({', '.join(['%s'] * len(ids))})", ids
-        )
 
 
 def _forget_names() -> None:

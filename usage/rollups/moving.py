@@ -1,6 +1,6 @@
 """Moves what is in the sums from one name to another; whoever calls has decided on the names."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from operator import add
 from typing import Any, NamedTuple
 
@@ -61,9 +61,8 @@ def requests_by_name(dimension: str, names: Sequence[str] | None = None) -> dict
     return found if names is None else {name: found[name] for name in names if name in found}
 
 
-def delete_series(found: Found) -> None:
+def delete_series(ids: Sequence[int]) -> None:
     """Those that no sum has any more. The version of the names must change meanwhile."""
-    ids = [number for each in found.values() for number in each]
     with connection.cursor() as cursor:
         for start in range(0, len(ids), _AT_ONCE):
             some = ids[start : start + _AT_ONCE]
@@ -90,7 +89,7 @@ def _series_in(grouping: Grouping, dimension: str, names: Sequence[str]) -> dict
 
 
 def _move(kind: Rollup | Histogram, known: dict[int, Series], begin: int, end: int) -> int:
-    table, columns, length = table_of(kind)
+    table, columns, _ = table_of(kind)
     marks = ", ".join(["%s"] * len(known))
     where = f"{columns[0]} = %s AND bucket >= %s AND bucket < %s AND series IN ({marks})"
     parameters = [kind.number, begin, end, *known]
@@ -100,11 +99,19 @@ def _move(kind: Rollup | Histogram, known: dict[int, Series], begin: int, end: i
         if not rows:
             return 0
         cursor.execute(f"DELETE FROM {table} WHERE {where}", parameters)
+    tables.add(additions_of(kind, by_target(kind, rows, known)))
+    return len(rows)
+
+
+def by_target(
+    kind: Rollup | Histogram, rows: Iterable[tuple[Any, ...]], known: Mapping[int, Series]
+) -> dict[Any, tuple[Any, ...]]:
+    """Rows of a table of sums, without their first column, as `additions_of` takes them."""
+    first_value = table_of(kind)[2] - 3
     merged: dict[Any, tuple[Any, ...]] = {}
     for bucket, number, *rest in rows:
         shift, target = known[number]
         key = (bucket, target, shift if isinstance(kind, Rollup) else rest[0])
-        values = tuple(rest[length - 3 :])
+        values = tuple(rest[first_value:])
         merged[key] = tuple(map(add, merged[key], values)) if key in merged else values
-    tables.add(additions_of(kind, merged))
-    return len(rows)
+    return merged

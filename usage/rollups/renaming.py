@@ -7,7 +7,7 @@ came, so that rows and sums agree at every moment between, for readers and write
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import chain, groupby
 from typing import Any
 
 from django.conf import settings
@@ -77,7 +77,7 @@ def fold(dimension: str, wanted: Sequence[str]) -> Iterator[int]:
             moved = moving.to_other(found, begin, end)
             _set(dimension, wanted, end, f"counts_from < {end}", is_folded=end == NEVER)
             if end == NEVER:
-                moving.delete_series(found)
+                moving.delete_series([*chain.from_iterable(found.values())])
         begin = end
         yield moved
 
@@ -156,7 +156,8 @@ def _without_unused(dimension: str, wanted: Sequence[str]) -> list[str]:
     """Forgets those without sums, which have no rows that count either."""
     counts = moving.requests_by_name(dimension, wanted)
     unused = [name for name in wanted if name not in counts]
-    moving.delete_series(moving.series_of(dimension, unused))
+    left = moving.series_of(dimension, unused)
+    moving.delete_series([*chain.from_iterable(left.values())])
     with connection.cursor() as cursor:
         for start in range(0, len(unused), _AT_ONCE):
             some = unused[start : start + _AT_ONCE]
