@@ -9,7 +9,7 @@ from django.http import HttpRequest
 
 from usage import audit_trail
 from usage.admin import display
-from usage.admin.base import PortalModelAdmin
+from usage.admin.base import ReadOnlyModelAdmin
 from usage.admin.filters import ChosenValue
 from usage.models import AuditEntry
 
@@ -42,7 +42,7 @@ class KindFilter(ChosenValue):
 
 
 @admin.register(AuditEntry)
-class AuditEntryAdmin(PortalModelAdmin):
+class AuditEntryAdmin(ReadOnlyModelAdmin):
     list_display = ["time", "actor", "via", "action", "what", "object_name", "details"]
     list_display_links = ["time"]
     list_filter = [ActionFilter, KindFilter]
@@ -52,15 +52,6 @@ class AuditEntryAdmin(PortalModelAdmin):
     fields = ["time", "actor", "via", "action", "what", "object_id", "object_name", "detail"]
     sortable_by = ()
     show_full_result_count = False
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
     @admin.display(description="Time")
     def time(self, entry: AuditEntry) -> str:

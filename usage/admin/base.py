@@ -52,5 +52,18 @@ class PortalModelAdmin(Audited, ModelAdmin):  # type: ignore[misc]
         return response
 
 
+class ReadOnlyModelAdmin(PortalModelAdmin):
+    """What the portal writes itself, and nobody changes by hand."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
 def _is_id(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) < 20 and int(text) <= _LARGEST_ID

@@ -1,30 +1,18 @@
 """How many duplicate reports of calls were not counted, in the admin."""
 
-from typing import Any
-
 from django.contrib import admin
-from django.http import HttpRequest
 
 from usage.admin import display
-from usage.admin.base import PortalModelAdmin
+from usage.admin.base import ReadOnlyModelAdmin
 from usage.models import SuppressedPair
 
 
 @admin.register(SuppressedPair)
-class SuppressedPairAdmin(PortalModelAdmin):
+class SuppressedPairAdmin(ReadOnlyModelAdmin):
     list_display = ["counted", "suppressed", "calls_shown", "last"]
     list_display_links = None
     list_before_template = "admin/usage/suppressedpair/about.html"
     sortable_by = ()
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
     @admin.display(description="Counted from")
     def counted(self, pair: SuppressedPair) -> str:
