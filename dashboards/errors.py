@@ -10,7 +10,7 @@ from django.template.loader import render_to_string
 
 from qsmetrics.answers import may_be_page
 from usage.admin_addresses import BadAddress
-from usage.database_trouble import DATABASE_TROUBLE, RETRY_AFTER_SECONDS, trouble_of
+from usage.database.trouble import DATABASE_TROUBLE, RETRY_AFTER_SECONDS, trouble_of
 from usage.long_requests import NoPlaceFree
 
 logger = logging.getLogger(__name__)

@@ -18,7 +18,7 @@ from dashboards.ranges import (
     reaching_back,
 )
 from qsmetrics import __version__
-from usage.filters import UsageFilter
+from usage.asking.filters import UsageFilter
 from usage.models import IngestToken
 from usage.periods import rfc3339
 from usage.queries import (

@@ -9,9 +9,9 @@ from urllib.parse import urlencode
 from django.http import QueryDict
 from django.utils import timezone
 
-from usage.api import parameters
-from usage.api.errors import ApiError
-from usage.filters import UsageFilter
+from usage.asking import parameters
+from usage.asking.errors import ApiError
+from usage.asking.filters import UsageFilter
 from usage.live_keys import without_keys
 from usage.periods import Period, rfc3339
 

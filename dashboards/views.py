@@ -15,8 +15,8 @@ from django.views.decorators.csrf import csrf_exempt
 from dashboards import pages
 from dashboards.errors import respond
 from dashboards.ranges import selection_from
-from usage.access import AccessDenied, require_reader
-from usage.api.errors import ApiError
+from usage.access.rules import AccessDenied, require_reader
+from usage.asking.errors import ApiError
 from usage.queries import TooManyRowsOfOthers
 
 

@@ -139,7 +139,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django.middleware.common.CommonMiddleware",
     "usage.api.usage.PostsFirst",  # everything above is for every answer
-    "usage.reading_time.ReadingTime",
+    "usage.database.reading_time.ReadingTime",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "dashboards.errors.DatabaseTroubleMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -165,7 +165,7 @@ TEMPLATES = [
     }
 ]
 REST_FRAMEWORK: dict[str, Any] = {
-    "DEFAULT_AUTHENTICATION_CLASSES": [],  # usage.access decides, for API and pages alike
+    "DEFAULT_AUTHENTICATION_CLASSES": [],  # usage.access.rules decides, for API and pages alike
     "DEFAULT_PERMISSION_CLASSES": ["usage.api.permissions.MayRead"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",

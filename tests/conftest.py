@@ -17,8 +17,9 @@ from psycopg import sql
 from tests import portal_file, server_engine
 from tests.factory import four_rows
 from tests.old_files import old_database
-from usage import engines, pricing
-from usage.login_attempts import counting
+from usage import pricing
+from usage.access.attempts import counting
+from usage.database import extensions
 from usage.models import UsageMetric
 from usage.rollups import names
 
@@ -76,7 +77,7 @@ def _forget_prices() -> None:
 @pytest.fixture(autouse=True)
 def _forget_engines() -> Generator[None]:
     yield
-    engines.forget()  # a test may have converted the tables, and rolled that back
+    extensions.forget()  # a test may have converted the tables, and rolled that back
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from django.core.management import call_command
 from django.db import connection
 from psycopg import sql
 
-from usage import engines
+from usage.database import extensions
 
 # As it was given: Django puts the name of the test database into these settings.
 _GIVEN = {name.lower(): text for name, text in settings.DATABASES["default"].items() if text}
@@ -54,7 +54,7 @@ def convert() -> None:
     """The tables of Django's connection, as an operator does it."""
     if engine() in {"timescaledb", "citus"}:
         call_command(f"enable_{engine()}", verbosity=0)
-        engines.forget()
+        extensions.forget()
         connection.close()  # as portals start anew
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from django.core.management import call_command
 from django.db import connection
 
-from usage import engines
+from usage.database import extensions
 
 _CALLS = """
 CREATE TABLE stub_calls (id serial, call text);
@@ -80,7 +80,7 @@ _VERSIONS = {"timescaledb": ("2.28.0", _TIMESCALEDB)}
 
 def install(name: str) -> None:
     """Within the test's transaction, which takes it away again."""
-    engines.forget()
+    extensions.forget()
     version, functions = _VERSIONS[name]
     with connection.cursor() as cursor:
         cursor.execute(

@@ -3,7 +3,7 @@
 import pytest
 from django.contrib.auth.models import User
 
-from usage.first_admin import make_first_admin
+from usage.access.first_admin import make_first_admin
 from usage.models import OneTimePassword
 
 pytestmark = pytest.mark.django_db

@@ -9,8 +9,8 @@ from django.test import Client
 
 from qsmetrics import answers
 from tests.serving import PROJECT, environment, serving
+from usage.access.first_admin import make_first_admin
 from usage.api.health import HealthView
-from usage.first_admin import make_first_admin
 
 BEHIND_TLS = {"METRICS_TRUSTED_PROXIES": "127.0.0.1"}
 FORWARDED = {"X-Forwarded-For": "198.51.100.1", "X-Forwarded-Proto": "https"}

@@ -17,7 +17,7 @@ from django.utils import timezone
 from tests.api_keys import KEYS
 from tests.factory import store
 from usage import audit_trail
-from usage.first_admin import make_first_admin
+from usage.access.first_admin import make_first_admin
 from usage.models import AuditEntry, IngestToken, PriceOverride, UsageMetric
 
 pytestmark = pytest.mark.django_db

@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 
 from tests.sums import assert_sums_equal_rows
-from usage.filters import UsageFilter
+from usage.asking.filters import UsageFilter
 from usage.models import SuppressedPair, UsageMetric
 from usage.queries import usage_totals
 from usage.recording import record_batch

@@ -8,7 +8,7 @@ from django.utils import timezone
 from model_bakery import baker
 
 from dashboards.ranges import Selection, field_value, selection_from
-from usage.filters import UsageFilter
+from usage.asking.filters import UsageFilter
 from usage.models import UsageMetric
 from usage.periods import Period
 

@@ -11,7 +11,7 @@ from psycopg import errors
 
 from dashboards.errors import server_error
 from tests.serving import manage, serving
-from usage.database_trouble import busy, said_by, trouble_of
+from usage.database.trouble import busy, said_by, trouble_of
 from usage.log_lines import LineFormatter
 
 SECRET = "row of alice"

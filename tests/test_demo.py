@@ -5,7 +5,7 @@ import datetime as dt
 import pytest
 
 from usage import demo
-from usage.filters import UsageFilter
+from usage.asking.filters import UsageFilter
 from usage.models import UsageMetric
 from usage.queries import model_names, usage_totals
 

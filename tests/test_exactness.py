@@ -25,7 +25,7 @@ from tests import plain_python
 from tests.factory import NOON
 from tests.plain_python import DAY, MICROSECOND, OTHER, Names, Row
 from tests.read_only import read_only
-from usage.filters import UsageFilter
+from usage.asking.filters import UsageFilter
 from usage.models import UsageMetric, UsageName
 from usage.periods import Period, rfc3339
 from usage.purge_horizon import purged_before

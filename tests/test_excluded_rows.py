@@ -9,7 +9,7 @@ from model_bakery import baker
 
 from tests.cliproxy import record
 from tests.sums import assert_sums_equal_rows
-from usage.filters import UsageFilter
+from usage.asking.filters import UsageFilter
 from usage.intake.cliproxy import record_of
 from usage.models import UsageMetric
 from usage.periods import Period

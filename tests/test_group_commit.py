@@ -11,6 +11,7 @@ from django.db import DataError, OperationalError, connection, transaction
 
 from tests.factory import NOON
 from tests.sums import assert_sums_equal_rows
+from usage.database import transactions
 from usage.models import IdempotentPost, UsageMetric
 from usage.recording import (
     KeyReused,
@@ -19,7 +20,6 @@ from usage.recording import (
     group_commit,
     record_batch,
     record_once,
-    transactions,
 )
 from usage.records import UsageRecord
 

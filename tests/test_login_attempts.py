@@ -7,7 +7,7 @@ from django.db import connection
 from model_bakery import baker
 
 from tests.read_only import read_only
-from usage.login_attempts import WINDOW_SECONDS, counting, pair, slots
+from usage.access.attempts import WINDOW_SECONDS, counting, pair, slots
 from usage.models import FailedLogins, IngestToken, ProvenAddress
 
 SHORT, LONG = "open sesame", "open sesame, and more of it"

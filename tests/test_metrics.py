@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 
 from tests.factory import at, store
-from usage.filters import UsageFilter
+from usage.asking.filters import UsageFilter
 from usage.models import UsageMetric
 from usage.periods import Period
 from usage.queries import model_names, usage_totals

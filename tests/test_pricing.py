@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from model_bakery import baker
 
-from usage.filters import UsageFilter
+from usage.asking.filters import UsageFilter
 from usage.models import PriceOverride, UsageMetric
 from usage.pricing import TokenCounts, catalog, current_prices, overrides
 from usage.queries import usage_totals

@@ -7,8 +7,8 @@ from django.urls import reverse
 from model_bakery import baker
 
 from tests.factory import store
-from usage import reading_time
-from usage.reading_time import limited
+from usage.database import reading_time
+from usage.database.reading_time import limited
 
 pytestmark = pytest.mark.django_db
 ENDLESS = (

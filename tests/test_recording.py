@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, connection
 
-from usage.filters import UsageFilter
+from usage.asking.filters import UsageFilter
 from usage.models import UsageMetric
 from usage.queries import records_persisted, usage_report
 from usage.recording import RecordingResult, hash_api_key, record_batch, record_usage

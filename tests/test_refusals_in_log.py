@@ -6,7 +6,7 @@ import logging
 import pytest
 from django.db import OperationalError, connection
 
-from usage.database_trouble import busy, trouble_of
+from usage.database.trouble import busy, trouble_of
 from usage.log_lines import SameTroubleSeldom
 from usage.long_requests import Places
 

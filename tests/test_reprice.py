@@ -11,7 +11,7 @@ from model_bakery import baker
 
 from tests.sums import assert_sums_equal_rows
 from usage import repricing, retention
-from usage.filters import UsageFilter
+from usage.asking.filters import UsageFilter
 from usage.models import PriceOverride, UsageMetric
 from usage.queries import usage_totals
 from usage.recording import record_batch

@@ -10,8 +10,8 @@ from model_bakery import baker
 
 from tests.factory import NOON, store
 from usage import retention
+from usage.database.pace import HELD_SECONDS, Pace
 from usage.models import IdempotentPost, UsageMetric
-from usage.recording.pace import HELD_SECONDS, Pace
 from usage.retention import Expired
 
 MINUTE = dt.timedelta(minutes=1)

@@ -9,8 +9,8 @@ from django.core.exceptions import ValidationError
 from django.test import Client
 
 from tests.read_only import read_only
-from usage.login_attempts import PasswordsBusy, counting, passwords
-from usage.login_attempts.known_browser import COOKIE
+from usage.access.attempts import PasswordsBusy, counting, passwords
+from usage.access.attempts.known_browser import COOKIE
 from usage.models import FailedLogins
 
 LOGIN, CHANGE = "/admin/login/", "/admin/password_change/"

@@ -15,9 +15,9 @@ from django.urls import reverse
 from unfold.sites import UnfoldAdminSite
 
 from usage import queries
+from usage.access.attempts import remember_browser
+from usage.access.login_forms import ChoosePassword, LoginForm, answer_refusal
 from usage.admin_addresses import BadAddress, query_of, refusing_bad_addresses
-from usage.login_attempts import remember_browser
-from usage.login_forms import ChoosePassword, LoginForm, answer_refusal
 from usage.models import IngestToken, OneTimePassword
 
 # What somebody with a one-time password may open.

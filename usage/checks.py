@@ -5,7 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
-from usage.login_attempts import UNGUESSABLE_CHARACTERS
+from usage.access.attempts import UNGUESSABLE_CHARACTERS
 
 _SHORTEST_KEY = 32
 

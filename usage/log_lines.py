@@ -6,7 +6,7 @@ import threading
 import traceback
 from types import TracebackType
 
-from usage.database_trouble import DATABASE_TROUBLE, said_by
+from usage.database.trouble import DATABASE_TROUBLE, said_by
 from usage.live_keys import without_keys
 
 _ASKED_BY_ANYBODY = {"dashboards.errors", "usage.api.errors", "usage.api.health"}

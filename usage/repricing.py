@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 
 from django.db.models import Q
 
-from usage.compression import OpenChunk, without_bound
+from usage.database.compression import OpenChunk, without_bound
+from usage.database.pace import Pace
 from usage.models import UsageMetric, UsageMetricQuerySet, chunked
 from usage.pricing import GENAI_PRICES, OVERRIDE, TokenCounts, current_prices
-from usage.recording.pace import Pace
 from usage.rollups import keeping
 from usage.rollups.many import execute_for_each
 from usage.rollups.places import Place

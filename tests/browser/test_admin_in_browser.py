@@ -4,7 +4,7 @@ import pytest
 from django.utils import timezone
 from model_bakery import baker
 
-from usage.first_admin import make_first_admin
+from usage.access.first_admin import make_first_admin
 from usage.models import UsageMetric
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]

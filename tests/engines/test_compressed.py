@@ -1,4 +1,4 @@
-"""Rows that TimescaleDB has compressed change as any others; the same is true of all engines.
+"""Rows that TimescaleDB has compressed change as any others; the same is true of all extensions.
 
 The engine's bound on decompressed rows is set low, so that a chunk need not hold a million.
 """
@@ -15,7 +15,7 @@ from model_bakery import baker
 from tests import server_engine
 from tests.factory import ALICE, BOB, NOON, store
 from tests.sums import assert_sums_equal_rows
-from usage import engines
+from usage.database import extensions
 from usage.models import PriceOverride, UsageMetric
 from usage.recording import sum_rows_up
 
@@ -305,4 +305,4 @@ def test_chunks_that_an_earlier_version_compressed_by_key_change_as_well():
         assert "lie by time" in run("enable_timescaledb")
         assert "nothing to do" in run("enable_timescaledb")
     finally:
-        engines.forget()
+        extensions.forget()

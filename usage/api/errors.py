@@ -11,21 +11,12 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from rest_framework import exceptions
 
-from usage.access import AccessDenied
-from usage.database_trouble import DATABASE_TROUBLE, RETRY_AFTER_SECONDS, trouble_of
+from usage.access.rules import AccessDenied
+from usage.asking.errors import ApiError
+from usage.database.trouble import DATABASE_TROUBLE, RETRY_AFTER_SECONDS, trouble_of
 from usage.long_requests import NoPlaceFree
 
 logger = logging.getLogger(__name__)
-
-
-class ApiError(Exception):
-    """A refusal: its status, a sentence that says what to do, and more fields of the answer."""
-
-    def __init__(self, status: int, message: str, **details: Any) -> None:
-        self.status = status
-        self.message = message
-        self.details = details
-        super().__init__(message)
 
 
 @dataclass(frozen=True)

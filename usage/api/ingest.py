@@ -5,10 +5,11 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 
-from usage.access import require_writer, sender_of
-from usage.api import errors, parameters
-from usage.api.errors import ApiError
+from usage.access.rules import require_writer, sender_of
+from usage.api import errors
 from usage.api.parsers import BodyDigest, parse, require_enabled, require_length, room
+from usage.asking import parameters
+from usage.asking.errors import ApiError
 from usage.intake.parsed import ParsedRows
 from usage.recording import KeyReused, Post, RecordingResult, record_checked, record_once
 

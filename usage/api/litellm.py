@@ -8,12 +8,12 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from usage.access import require_writer, sender_of
+from usage.access.rules import require_writer, sender_of
 from usage.api import errors
-from usage.api.errors import ApiError
 from usage.api.ingest import named_faults
 from usage.api.parsers import parse_with, require_enabled, require_length, room
 from usage.api.schema import STORE_LITELLM
+from usage.asking.errors import ApiError
 from usage.intake import litellm
 from usage.intake.parsed import ParsedRows
 from usage.recording import record_checked

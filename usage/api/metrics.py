@@ -14,11 +14,11 @@ from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from usage.api import parameters
-from usage.api.errors import ApiError
 from usage.api.schema import METRICS
 from usage.api.streaming import streamed
-from usage.filters import UsageFilter
+from usage.asking import parameters
+from usage.asking.errors import ApiError
+from usage.asking.filters import UsageFilter
 from usage.periods import UTC, Period, rfc3339
 from usage.queries import (
     HOURLY_WITH_PERCENTILES,

@@ -10,11 +10,11 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from usage.access import require_writer, sender_of
+from usage.access.rules import require_writer, sender_of
 from usage.api import errors
-from usage.api.errors import ApiError
 from usage.api.parsers import parse_with, require_enabled, room
 from usage.api.schema import DROP_TELEMETRY, STORE_TRACES
+from usage.asking.errors import ApiError
 from usage.intake.otlp import calls, json, protobuf
 from usage.intake.parsed import ParsedRows
 from usage.recording import record_checked

@@ -1,14 +1,14 @@
-"""`usage.access` as a DRF permission."""
+"""`usage.access.rules` as a DRF permission."""
 
 from typing import Any
 
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
-from usage import access
+from usage.access import rules
 
 
 class MayRead(BasePermission):
     def has_permission(self, request: Request, view: Any) -> bool:
-        access.require_reader(request._request)
+        rules.require_reader(request._request)
         return True

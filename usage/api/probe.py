@@ -16,7 +16,7 @@ from typing import Any
 from django.conf import settings
 from django.db import connection, connections
 
-from usage.database_trouble import DATABASE_TROUBLE, RETRY_AFTER_SECONDS, Trouble, trouble_of
+from usage.database.trouble import DATABASE_TROUBLE, RETRY_AFTER_SECONDS, Trouble, trouble_of
 from usage.models import CollectorState, SuppressedPair
 from usage.queries import records_persisted
 from usage.recording import write_transaction

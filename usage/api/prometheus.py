@@ -12,9 +12,9 @@ from rest_framework.views import APIView
 
 from qsmetrics import __version__
 from usage import openmetrics
-from usage.api import parameters
 from usage.api.schema import PROMETHEUS
 from usage.api.streaming import streamed
+from usage.asking import parameters
 from usage.models import CollectorState, SuppressedPair
 from usage.openmetrics import counter, gauge, histogram_samples, labels
 from usage.queries import OTHER, Bins, Counters, Dimensions, Figures, Turn, usage_counters

@@ -12,8 +12,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from usage import export
-from usage.api import parameters
-from usage.api.errors import ApiError
+from usage.asking import parameters
+from usage.asking.errors import ApiError
 from usage.periods import parse_moment, rfc3339
 from usage.queries import NewestRows, Position
 

@@ -6,8 +6,8 @@ from collections.abc import Generator, Iterator
 
 from django.http import StreamingHttpResponse
 
-from usage.database_trouble import DATABASE_TROUBLE, trouble_of
-from usage.reading_time import limited
+from usage.database.reading_time import limited
+from usage.database.trouble import DATABASE_TROUBLE, trouble_of
 
 logger = logging.getLogger(__name__)
 

@@ -21,7 +21,7 @@ from usage.backups.parts import (
 )
 from usage.backups.writing import sync
 from usage.database import in_use
-from usage.database_trouble import said_by, trouble_of
+from usage.database.trouble import said_by, trouble_of
 
 _READY = ".restoring"  # a folder beside the database, gone afterwards
 _LEFT_FREE = 64 * 2**20

@@ -21,7 +21,7 @@ from usage.backups.parts import (
     parts_of,
     require_whole,
 )
-from usage.database_trouble import trouble_of
+from usage.database.trouble import trouble_of
 from usage.fingerprint import fingerprint
 
 _LEFT_FREE = 64 * 2**20  # bytes of the disk, which may be the portal's own

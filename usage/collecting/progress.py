@@ -7,7 +7,7 @@ import time
 from collections import Counter
 
 from qsmetrics.cliproxy_setting import Proxy
-from usage.database_trouble import DATABASE_TROUBLE
+from usage.database.trouble import DATABASE_TROUBLE
 from usage.live_keys import without_keys
 from usage.models import CollectorState
 from usage.recording import write_transaction

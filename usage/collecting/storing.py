@@ -9,7 +9,7 @@ from django.db import DataError, IntegrityError, connection
 
 from usage.collecting.progress import Progress
 from usage.collecting.spool import Spool
-from usage.database_trouble import DATABASE_TROUBLE, trouble_of
+from usage.database.trouble import DATABASE_TROUBLE, trouble_of
 from usage.recording import record_checked
 from usage.records import UsageRecord
 

@@ -1,1 +1,1 @@
-"""What the portal adds to Django's database connections."""
+"""What differs between SQLite, PostgreSQL, TimescaleDB and Citus is decided in this folder."""

@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from qsmetrics import configuration
 from qsmetrics.private_files import make_files_private_from_now_on
-from usage.database_trouble import DATABASE_TROUBLE, trouble_of
+from usage.database.trouble import DATABASE_TROUBLE, trouble_of
 
 INTERRUPTED = 130  # what shells make of a program that Ctrl-C ended
 

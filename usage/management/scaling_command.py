@@ -8,7 +8,8 @@ from typing import Any
 from django.core.management.base import CommandError
 from django.db import DatabaseError
 
-from usage import audit_trail, engines
+from usage import audit_trail
+from usage.database import extensions
 from usage.management.portal_command import PortalCommand, breaks_off
 from usage.recording import sum_rows_up
 from usage.scaling.server import (
@@ -55,7 +56,7 @@ class ScalingCommand(PortalCommand):
         require_postgresql(self.extension)
         if not options["dry_run"]:
             require_installed(self.extension)
-        engines.forget()
+        extensions.forget()
         conversion = self.conversion(options)
         if options["dry_run"]:
             self.stdout.write(conversion.script() or f"-- {self.there_already()}")
@@ -79,7 +80,7 @@ class ScalingCommand(PortalCommand):
         except DatabaseError as error:
             raise explained(self.extension, error) from None
         finally:
-            engines.forget()
+            extensions.forget()
         self.stdout.write(f"Done in {time.monotonic() - began:.1f} s. {self.afterwards()}")
 
     def _tell_step(self, why: str) -> None:

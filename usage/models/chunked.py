@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import models
 
-from usage import compression, engines
-from usage.compression import Chunk, OpenChunk
+from usage.database import compression, extensions
+from usage.database.compression import Chunk, OpenChunk
 from usage.rollups.places import Place
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def steps(rows: "UsageMetricQuerySet") -> Generator[list[Step]]:
 
 def steps_of(page: Sequence[_Row], opened: OpenChunk) -> Iterator[list[Step]]:
     """The same for rows at hand, newest first: ids, times and keys. On any engine."""
-    if not engines.is_hypertable():
+    if not extensions.is_hypertable():
         yield [Step([row_id for row_id, _, _ in page], None)]
     elif page:
         yield from _grouped(page, opened)
@@ -75,7 +75,7 @@ def steps_of(page: Sequence[_Row], opened: OpenChunk) -> Iterator[list[Step]]:
 
 def place_of(rows: "UsageMetricQuerySet", row_id: int | None) -> Place | None:
     """Of a stored row of a hypertable."""
-    if row_id is None or not engines.is_hypertable():
+    if row_id is None or not extensions.is_hypertable():
         return None
     stored = rows.filter(pk=row_id, timestamp__range=_CALENDAR)
     found = stored.values_list("timestamp", "api_key_hash").first()
@@ -84,7 +84,7 @@ def place_of(rows: "UsageMetricQuerySet", row_id: int | None) -> Place | None:
 
 def place_among(rows: Iterable["UsageMetric"]) -> Place | None:
     """Of rows just stored in a hypertable; None where their times are not told."""
-    if not engines.is_hypertable():
+    if not extensions.is_hypertable():
         return None
     times = [row.timestamp for row in rows]
     if not times or not all(isinstance(time, dt.datetime) for time in times):

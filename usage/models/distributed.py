@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from django.db import connection
 
-from usage import engines
+from usage.database import extensions
 from usage.identity import made_up_identity
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class IdentityIsFixed(ValueError):
 
 def give_identity(row: "UsageMetric") -> None:
     """The one that it has in the database, or a made-up one; a row that has one keeps it."""
-    if not engines.is_distributed() or "event_id" in row.get_deferred_fields():
+    if not extensions.is_distributed() or "event_id" in row.get_deferred_fields():
         return
     if row.event_id is None and row.pk is not None:
         stored = type(row).objects.filter(pk=row.pk)

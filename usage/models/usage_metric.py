@@ -6,7 +6,8 @@ from django.db import models, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
-from usage import engines, live_keys, records
+from usage import live_keys, records
+from usage.database import extensions
 from usage.models import chunked, distributed
 from usage.models.fields import UtcDateTimeField
 from usage.models.usage_rows import UsageMetricQuerySet
@@ -116,7 +117,7 @@ class UsageMetric(models.Model):
         Citus lets none set event_id, TimescaleDB in compressed chunks neither that nor the time.
         """
         update = super()._do_update
-        if engines.is_hypertable():
+        if extensions.is_hypertable():
             return chunked.update_stored(
                 type(self).objects.all(),
                 pk_val,
@@ -124,7 +125,7 @@ class UsageMetric(models.Model):
                 lambda rows, others: update(rows, using, pk_val, others, *rest),
             )
         kept = {field.attname: value for field, _, value in values}.get("event_id")
-        if kept is None or not engines.is_distributed():
+        if kept is None or not extensions.is_distributed():
             return update(base_qs, using, pk_val, values, *rest)
         others = [each for each in values if each[0].attname != "event_id"]
         on_its_node = base_qs.filter(event_id=kept)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Self
 from django.db import models, transaction
 from django.db.models import Q
 
-from usage import engines, live_keys
-from usage.compression import without_bound
+from usage import live_keys
+from usage.database import extensions
+from usage.database.compression import without_bound
 from usage.models import chunked, distributed
 from usage.models.usage_name import counts_as_other
 from usage.periods import Period
@@ -98,7 +99,7 @@ class UsageMetricQuerySet(models.QuerySet["UsageMetric"]):
             row.take_keys_out()
         with transaction.atomic():
             names.agree_early(map(vars, rows))
-            if engines.is_distributed():
+            if extensions.is_distributed():
                 made = self._bulk_create_on_nodes(rows, *args, **kwargs)
             else:
                 made = super().bulk_create(rows, *args, **kwargs)
@@ -123,15 +124,15 @@ class UsageMetricQuerySet(models.QuerySet["UsageMetric"]):
 
         There a change itself locks what it changes.
         """
-        if engines.is_distributed() or engines.is_hypertable():
+        if extensions.is_distributed() or extensions.is_hypertable():
             return self.all()
         return super().select_for_update(*args, **kwargs)
 
     def update(self, **values: Any) -> int:
-        if "event_id" in values and engines.is_distributed():
+        if "event_id" in values and extensions.is_distributed():
             raise distributed.IdentityIsFixed
         values |= live_keys.changes(values)
-        if engines.is_hypertable():
+        if extensions.is_hypertable():
             return sum(self._in_chunks(lambda group: self._update_steps(group, values), values))
         with transaction.atomic():
             names.agree_early([values])
@@ -146,7 +147,7 @@ class UsageMetricQuerySet(models.QuerySet["UsageMetric"]):
         return changed
 
     def delete(self) -> tuple[int, dict[str, int]]:
-        if engines.is_hypertable():
+        if extensions.is_hypertable():
             deleted = sum(self._in_chunks(self._delete_steps))
         else:
             with transaction.atomic():
@@ -197,7 +198,7 @@ class UsageMetricQuerySet(models.QuerySet["UsageMetric"]):
 
     def update_but_keep_sums(self, **values: Any) -> int:
         """Of columns that no sum knows. How many rows changed."""
-        if engines.is_hypertable():
+        if extensions.is_hypertable():
             return sum(self.update_in_chunks_but_keep_sums(**values))
         return self._set(values)
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from django.db import connection
 
-from usage.filters import UsageFilter
+from usage.asking.filters import UsageFilter
+from usage.database.snapshots import read_snapshot
 from usage.models import UsageSeries
 from usage.queries import sums
 from usage.queries.covering import Stretch, histograms_of, rollups_of
@@ -22,7 +23,6 @@ from usage.queries.turns import Turn
 from usage.queries.waiting import add_waiting_rows
 from usage.rollups.bins import CHUNK
 from usage.rollups.declarations import KEY, MODEL, Grouping
-from usage.snapshots import read_snapshot
 
 Bins = dict[int, int]  # how many requests had a value in that logarithmic bin
 

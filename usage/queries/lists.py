@@ -5,7 +5,7 @@ import datetime as dt
 from django.db import connection
 from django.db.models import Max, Min, Sum
 
-from usage.filters import UsageFilter
+from usage.asking.filters import UsageFilter
 from usage.models import UsageMetric, UsageMetricQuerySet, UsageRollup
 from usage.queries.buckets import SECOND
 from usage.queries.covering import rollups_of, smallest_grouping

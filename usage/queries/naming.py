@@ -10,7 +10,7 @@ from typing import Any
 
 from django.db.models import Q
 
-from usage.filters import UsageFilter
+from usage.asking.filters import UsageFilter
 from usage.models import UsageName, status_condition
 from usage.queries.tables import Sql
 from usage.rollups import keeping

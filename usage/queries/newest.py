@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from django.db.models import Value
 from django.db.models.functions import Coalesce
 
-from usage.filters import UsageFilter
+from usage.asking.filters import UsageFilter
 from usage.models import UsageMetric, UsageMetricQuerySet
 from usage.periods import Period
 from usage.rollups.aggregation import OTHER

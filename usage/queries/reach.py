@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from usage.filters import UsageFilter
+from usage.asking.filters import UsageFilter
 from usage.queries.buckets import SECOND, Run, one_bucket
 from usage.queries.covering import cover, rollups_of, widened
 from usage.queries.naming import MOST_ROWS_OF_OTHERS, Naming

@@ -7,7 +7,7 @@ from itertools import chain
 from typing import NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
-from usage.filters import UsageFilter
+from usage.asking.filters import UsageFilter
 from usage.periods import UTC
 from usage.queries import percentiles, rows, sums, turns
 from usage.queries.bound import MOST_BUCKETS, bounded_ranges, portions

@@ -5,7 +5,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
 
-from usage.filters import UsageFilter
+from usage.asking.filters import UsageFilter
+from usage.database.snapshots import read_snapshot
 from usage.periods import UTC
 from usage.queries.figures import (
     Bucket,
@@ -21,7 +22,6 @@ from usage.queries.scope import Holdings, holdings
 from usage.queries.turns import Turn
 from usage.queries.waiting import add_waiting_rows
 from usage.rollups.declarations import OFFER
-from usage.snapshots import read_snapshot
 
 PARTS_LISTED = 1_000
 

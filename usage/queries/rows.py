@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from django.db import connection
 
-from usage.filters import UsageFilter
+from usage.asking.filters import UsageFilter
 from usage.queries.buckets import SECOND, Places, Run
 from usage.queries.naming import Naming
 from usage.queries.scope import Scope, moment_of

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from django.db import connection
 from django.db.models import Count, QuerySet, Sum
 
-from usage.filters import UsageFilter
+from usage.asking.filters import UsageFilter
 from usage.models import UsageRollup, UsageSeries
 from usage.queries.buckets import SECOND
 from usage.queries.covering import Stretch, rollups_of

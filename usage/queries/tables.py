@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db import connection
 
-from usage import engines
+from usage.database import extensions
 from usage.models import UsageMetricQuerySet
 
 Sql = tuple[str, list[Any]]
@@ -30,7 +30,7 @@ def within(column: str, query: Sql) -> Sql:
     sql, parameters = query
     # Without + 0 PostgreSQL would go through the index once for each number; with it Citus would
     # ask the nodes of all series.
-    is_plain = connection.vendor == "sqlite" or engines.is_distributed()
+    is_plain = connection.vendor == "sqlite" or extensions.is_distributed()
     return f"{column}{'' if is_plain else ' + 0'} IN ({sql})", parameters
 
 
@@ -41,7 +41,7 @@ def each_of(given: str, table: str, conditions: str, index: str = "") -> str:
     """
     if connection.vendor == "sqlite":
         return f"FROM {given} CROSS JOIN {table} {by_index(index)} WHERE {conditions}"
-    if engines.is_distributed():  # which takes a LATERAL with OFFSET apart, and then refuses it
+    if extensions.is_distributed():  # which takes a LATERAL with OFFSET apart, and then refuses it
         return f"FROM {given} CROSS JOIN {table} WHERE {conditions}"
     # PostgreSQL takes every range for a large part of the table. OFFSET keeps it from reading
     # all of that instead of looking up each.

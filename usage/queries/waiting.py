@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from django.conf import settings
 from django.db import connection
 
-from usage.database_trouble import DATABASE_TROUBLE, trouble_of
+from usage.database.trouble import DATABASE_TROUBLE, trouble_of
 from usage.models import UsageMetric
 from usage.recording import write_transaction
 from usage.rollups import keeping

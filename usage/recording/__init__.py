@@ -1,11 +1,11 @@
 """The only writer of usage: dedupe, insert and count in one transaction."""
 
+from usage.database.transactions import write_transaction
 from usage.identity import hash_api_key
 from usage.recording.buffer import BufferClosed, BufferFull, UsageBuffer
 from usage.recording.idempotency import KeyReused, Post
 from usage.recording.record import record_batch, record_checked, record_once, record_usage
 from usage.recording.sums import sum_rows_up, unsummed_rows
-from usage.recording.transactions import write_transaction
 from usage.recording.writer import RecordingResult
 
 __all__ = [

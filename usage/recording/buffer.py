@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from django.db import connection
 
-from usage.database_trouble import DATABASE_TROUBLE, trouble_of
+from usage.database.trouble import DATABASE_TROUBLE, trouble_of
 from usage.recording.record import record_batch
 from usage.records import UsageRecord, record_from
 

@@ -9,10 +9,10 @@ from typing import Any
 
 from django.db import DataError, IntegrityError, connection
 
-from usage.database_trouble import busy
+from usage.database.transactions import in_write_transaction
+from usage.database.trouble import busy
 from usage.recording import idempotency
 from usage.recording.idempotency import Post
-from usage.recording.transactions import in_write_transaction
 from usage.recording.writer import RecordingResult, store
 from usage.records import UsageRecord
 

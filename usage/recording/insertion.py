@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from django.db import IntegrityError, InternalError, connection
 
-from usage import engines
+from usage.database import extensions
 from usage.records import UsageRecord
 from usage.rollups.many import execute_for_each
 
@@ -53,7 +53,7 @@ def _copy(records: Sequence[UsageRecord]) -> None:
     except InternalError as error:
         # What a node of Citus refuses in COPY, such as a second copy of an event, is all the same
         # to the coordinator. Whether it was that, the slower statement finds out.
-        if not engines.is_distributed():
+        if not extensions.is_distributed():
             raise
         raise IntegrityError("a node refused the rows") from error
 

@@ -1,7 +1,7 @@
 """Rows that did not come through `record_batch`: how many wait for the sums, and adding them."""
 
+from usage.database.transactions import in_write_transaction
 from usage.models import UsageMetric
-from usage.recording.transactions import in_write_transaction
 from usage.rollups import keeping
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 from django.db import IntegrityError, transaction
 
-from usage import engines
-from usage.compression import without_bound
+from usage.database import extensions
+from usage.database.compression import without_bound
 from usage.identity import made_up_identity
 from usage.recording.cross_source import judge
 from usage.recording.insertion import insert_and_tell, insert_rows
@@ -37,7 +37,7 @@ class RecordingResult:
 
 def store(records: Sequence[UsageRecord]) -> RecordingResult:
     """Insert records and add them to the sums, within the caller's transaction."""
-    if engines.is_distributed():
+    if extensions.is_distributed():
         records = list(map(_with_identity, records))
     # One order for all writers: two batches that share events cannot deadlock.
     in_order = sorted(records, key=lambda record: (record.timestamp, record.event_id or 0))

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from django.conf import settings
 
-from usage import engines
+from usage.database import extensions
+from usage.database.pace import Pace
 from usage.models import UsageMetric, UsageMetricQuerySet
-from usage.recording.pace import Pace
 from usage.retention.overwriting import overwriting
 
 LONGEST_NAME = 255
@@ -26,7 +26,7 @@ def erase_user(user: str) -> Iterator[int]:
 
     No sum knows users, so that none changes. A row that comes in meanwhile keeps the name.
     """
-    if engines.is_hypertable():
+    if extensions.is_hypertable():
         yield from rows_of(user).update_in_chunks_but_keep_sums(user=None)
         return
     pace = Pace(first=_FIRST_STEP, most=_LARGEST_STEP)

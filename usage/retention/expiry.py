@@ -8,11 +8,11 @@ from typing import Any
 from django.db import connection
 from django.db.models import Count, Max, Min, QuerySet
 
-from usage import engines
+from usage.database import extensions
+from usage.database.pace import Pace
 from usage.models import IdempotentPost, UsageMetric
 from usage.purge_horizon import move_purge_horizon
 from usage.recording.idempotency import KEPT_FOR
-from usage.recording.pace import Pace
 from usage.retention import chunks
 from usage.rollups import keeping
 
@@ -50,7 +50,7 @@ def cutoff_for(age: dt.timedelta, now: dt.datetime) -> dt.datetime:
 
 def reachable(cutoff: dt.datetime) -> dt.datetime:
     """How far a purge up to `cutoff` comes: TimescaleDB drops whole chunks and nothing less."""
-    return chunks.last_end_before(cutoff) if engines.is_hypertable() else cutoff
+    return chunks.last_end_before(cutoff) if extensions.is_hypertable() else cutoff
 
 
 def expired_rows(cutoff: dt.datetime) -> Expired:
@@ -77,7 +77,7 @@ def remove_expired_rows(cutoff: dt.datetime) -> Iterator[Expired]:
     if not UsageMetric.objects.filter(timestamp__lt=cutoff).exists():
         return
     move_purge_horizon(cutoff)
-    if engines.is_hypertable():
+    if extensions.is_hypertable():
         for start, end in chunks.ends_until(cutoff):
             expired = _figures(UsageMetric.objects.filter(timestamp__gte=start, timestamp__lt=end))
             chunks.drop_until(end)
@@ -122,7 +122,7 @@ def _remove(
 def _unlocked(expired: QuerySet[Any], ids: Sequence[Any]) -> QuerySet[Any]:
     """Skipping what another purge has locked, two on PostgreSQL cannot deadlock."""
     batch = expired.filter(pk__in=ids)
-    if engines.is_distributed():  # Citus locks rows of one shard only, and finds deadlocks
+    if extensions.is_distributed():  # Citus locks rows of one shard only, and finds deadlocks
         return batch
     return expired.filter(pk__in=batch.select_for_update(skip_locked=True).values("pk"))
 

@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
-from usage import engines, live_keys
-from usage.compression import OpenChunk, without_bound
+from usage import live_keys
+from usage.database import extensions
+from usage.database.compression import OpenChunk, without_bound
+from usage.database.pace import Pace
 from usage.models import UsageMetric, chunked
-from usage.recording.pace import Pace
 from usage.records import STORED_TEXTS
 from usage.rollups import keeping
 from usage.rollups.many import execute_for_each
@@ -66,7 +67,7 @@ def redact_rows() -> Iterator[KeyRows]:
 def _pages() -> Iterator[list[_Row]]:
     """In the order of ids, so that the table is read once. As far as it goes now: what comes
     later is stored without keys."""
-    if engines.is_hypertable():
+    if extensions.is_hypertable():
         yield from UsageMetric.objects.pages(
             ("id", "timestamp", "api_key_hash", *STORED_TEXTS), _PAGE
         )

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from django.db import connection, transaction
 
 from usage import live_keys
+from usage.database.pace import Pace
 from usage.models import UsageName
-from usage.recording.pace import Pace
 from usage.rollups import names, tables
 from usage.rollups.aggregation import Dimensions, additions_of
 from usage.rollups.agreement import renamed_here

@@ -9,6 +9,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Model
 
 from usage import live_keys
+from usage.database.transactions import write_transaction
 from usage.models import (
     AuditEntry,
     CollectorState,
@@ -19,7 +20,6 @@ from usage.models import (
 )
 from usage.recording.cross_source import count_suppressed
 from usage.recording.idempotency import kept_key
-from usage.recording.transactions import write_transaction
 
 _FILES = ("*.rejected.ndjson", "collector/*.broken.ndjson")
 _PAGE = 1_000

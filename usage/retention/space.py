@@ -6,7 +6,7 @@ from pathlib import Path
 
 from django.db import connection
 
-from usage.recording.pace import Pace
+from usage.database.pace import Pace
 
 _NO_AUTO_VACUUM = 0
 _FIRST_PAGES = 200

@@ -6,8 +6,8 @@ from typing import Any
 
 from django.db import connection, transaction
 
+from usage.database.pace import Pace
 from usage.purge_horizon import move_purge_horizon
-from usage.recording.pace import Pace
 from usage.rollups import names, tables
 from usage.rollups.declarations import HISTOGRAMS, ROLLUPS, Histogram, Rollup
 from usage.rollups.folding import fold_days, table_of

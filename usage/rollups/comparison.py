@@ -8,13 +8,13 @@ from typing import Any
 
 from django.db import connection
 
+from usage.database.snapshots import read_snapshot
 from usage.rollups import names
 from usage.rollups.aggregation import Additions, aggregate
 from usage.rollups.declarations import DAY, HISTOGRAMS, MEASURES, ROLLUPS
 from usage.rollups.folding import WIDE, select_folded, table_of
 from usage.rollups.rebuild import raw_rows
 from usage.rollups.tables import BINS
-from usage.snapshots import read_snapshot
 
 # Fractions are added in another order each time.
 _PRECISION = 1e-9

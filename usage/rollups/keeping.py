@@ -5,8 +5,8 @@ from typing import Any
 
 from django.db import connection
 
-from usage import engines
-from usage.compression import without_bound
+from usage.database import extensions
+from usage.database.compression import without_bound
 from usage.rollups import names, tables
 from usage.rollups.aggregation import COLUMNS, TimedRow, aggregate
 from usage.rollups.places import Place, which
@@ -144,11 +144,11 @@ def _each(portions: Sequence[Portion]) -> Iterator[tuple[str, list[Any]]]:
 
 
 def _marked(which: str, parameters: Sequence[Any], mark: str) -> list[tuple[Any, ...]]:
-    if engines.is_distributed():
+    if extensions.is_distributed():
         return _marked_on_nodes(which, parameters, mark)
     update = f"UPDATE usage_metrics SET is_summed = {mark} WHERE {which}"
     with connection.cursor() as cursor:
-        if engines.is_hypertable():
+        if extensions.is_hypertable():
             cursor.execute(f"{update} RETURNING {columns()}", parameters)
             return list(cursor.fetchall())
         lock = "FOR UPDATE" if _may_lock() else ""
@@ -181,7 +181,7 @@ def _may_lock() -> bool:
 
     TimescaleDB locks no compressed rows.
     """
-    is_plain = not (engines.is_distributed() or engines.is_hypertable())
+    is_plain = not (extensions.is_distributed() or extensions.is_hypertable())
     return connection.vendor != "sqlite" and is_plain
 
 

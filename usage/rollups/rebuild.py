@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from usage.compression import without_bound
+from usage.database.compression import without_bound
 from usage.rollups import keeping, names, tables
 from usage.rollups.aggregation import DIMENSIONS, TimedRow, added_up, aggregate
 from usage.rollups.declarations import DAY, HISTOGRAMS, ROLLUPS

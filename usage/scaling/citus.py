@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from django.db import connection
 
-from usage import engines
+from usage.database import extensions
 from usage.scaling.server import Extension, is_created, primary_key
 from usage.scaling.steps import Conversion, Step
 
@@ -40,7 +40,7 @@ def conversion(shards: int | None) -> Conversion:
             *([] if is_created(CITUS) else [extension]),
             *_connections(),
             *_sums(count),
-            *([] if engines.is_distributed() else _metrics(count)),
+            *([] if extensions.is_distributed() else _metrics(count)),
         )
     )
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from django.db import connection
 
-from usage import engines
+from usage.database import extensions
 from usage.scaling.server import Extension, is_created, primary_key
 from usage.scaling.steps import Conversion, Step
 
@@ -52,7 +52,7 @@ def is_community() -> bool:
 
 
 def _steps(chunk: dt.timedelta, compress_after: dt.timedelta | None) -> Iterator[Step]:
-    is_hypertable = engines.is_hypertable()
+    is_hypertable = extensions.is_hypertable()
     if not is_hypertable:
         yield from _to_hypertable(chunk)
     if compress_after is None:

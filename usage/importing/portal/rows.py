@@ -4,8 +4,8 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from usage import engines
-from usage.compression import without_bound
+from usage.database import extensions
+from usage.database.compression import without_bound
 from usage.importing.portal.figures import ByDay, by_day, columns_of_rows
 from usage.importing.portal.row import COLUMNS, Event, Moved, event
 from usage.rollups import names, tables
@@ -54,7 +54,7 @@ def _from_both() -> str:
     """SQL that looks each of the few rows up, whatever the planner believes of the tables."""
     if connection.vendor == "sqlite":  # which begins with the first table of a CROSS JOIN
         return f"FROM moving_rows CROSS JOIN usage_metrics WHERE {_IS_SAME}"
-    if engines.is_distributed():  # which takes a LATERAL with OFFSET apart, and then refuses it
+    if extensions.is_distributed():  # which takes a LATERAL with OFFSET apart, and then refuses it
         return f"FROM moving_rows JOIN usage_metrics ON {_IS_SAME}"
     # PostgreSQL takes the inside of a LATERAL with OFFSET as it is, for one row after the other.
     return (

@@ -10,7 +10,7 @@ from django.core.management.base import CommandError
 
 from usage import audit_trail, backups
 from usage.backups.writing import stamped
-from usage.database_trouble import DATABASE_TROUBLE, trouble_of
+from usage.database.trouble import DATABASE_TROUBLE, trouble_of
 from usage.management.portal_command import PortalCommand
 from usage.management.sqlite_only import database_file, has_own_key, refuse_postgresql
 

@@ -3,7 +3,7 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from usage import engines
+from usage.database import extensions
 from usage.management.scaling_command import ScalingCommand
 from usage.scaling import citus
 from usage.scaling.server import CannotScale
@@ -26,7 +26,7 @@ class Command(ScalingCommand):
         shards = options["shards"]
         if shards is not None and not 1 <= shards <= _MOST_SHARDS:
             raise CannotScale(f"--shards is {shards}: from 1 to {_MOST_SHARDS} makes sense")
-        if engines.is_hypertable():
+        if extensions.is_hypertable():
             raise CannotScale("TimescaleDB keeps the rows in chunks, which Citus cannot distribute")
         return citus.conversion(shards)
 

@@ -4,7 +4,7 @@ import datetime as dt
 from argparse import ArgumentParser
 from typing import Any
 
-from usage import engines
+from usage.database import extensions
 from usage.management.durations import parse_age
 from usage.management.scaling_command import ScalingCommand
 from usage.scaling import timescaledb
@@ -30,7 +30,7 @@ class Command(ScalingCommand):
     def conversion(self, options: dict[str, Any]) -> Conversion:
         chunk = _age("--chunk", options["chunk"], dt.timedelta(hours=1))
         after = _age("--compress-after", options["compress_after"], timescaledb.SOONEST_COMPRESSION)
-        if engines.is_distributed():
+        if extensions.is_distributed():
             raise CannotScale("Citus distributes the rows already, and does not go with chunks")
         is_compressing = not options["no_compression"]
         if is_compressing and not timescaledb.is_community():

@@ -12,12 +12,13 @@ from tqdm import tqdm
 
 from qsmetrics import __version__
 from qsmetrics.setting_types import BindAddress
-from usage import demo, first_admin
+from usage import demo
+from usage.access import first_admin
 from usage.collecting import Collectors
-from usage.database_trouble import DATABASE_TROUBLE, trouble_of
+from usage.database.start_lock import only_start
+from usage.database.trouble import DATABASE_TROUBLE, trouble_of
 from usage.management import server
 from usage.management.portal_command import PortalCommand
-from usage.management.start_lock import only_start
 from usage.models import IngestToken
 from usage.queries import records_persisted
 from usage.recording import sum_rows_up, unsummed_rows

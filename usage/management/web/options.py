@@ -7,8 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.db import connection
 
-from usage.database import in_use
-from usage.management import connection_pool
+from usage.database import in_use, pool
 from usage.management.sqlite_only import database_file
 from usage.management.web.log import Log
 from usage.management.web.worker import Worker
@@ -46,7 +45,7 @@ def prepare_to_fork() -> None:
     """
     if connection.vendor == "sqlite":
         in_use.share(database_file().parent)
-    connection_pool.hand_over_to_workers(settings.METRICS_THREADS)
+    pool.hand_over_to_workers(settings.METRICS_THREADS)
     _give_memory_back()
 
 

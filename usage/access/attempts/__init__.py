@@ -4,10 +4,10 @@ A **slot** is where failures are counted: one of few numbers, which an address o
 a keyed digest. An **attempt** is one look at a secret: a failure until it was right.
 """
 
-from usage.login_attempts.counting import MOST_FAILURES, WINDOW_SECONDS, TooManyFailures
-from usage.login_attempts.known_browser import remember_browser
-from usage.login_attempts.pair import UNGUESSABLE_CHARACTERS, is_right_pair
-from usage.login_attempts.passwords import PasswordsBusy, login_check, password_check
+from usage.access.attempts.counting import MOST_FAILURES, WINDOW_SECONDS, TooManyFailures
+from usage.access.attempts.known_browser import remember_browser
+from usage.access.attempts.pair import UNGUESSABLE_CHARACTERS, is_right_pair
+from usage.access.attempts.passwords import PasswordsBusy, login_check, password_check
 
 __all__ = [
     "MOST_FAILURES",

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from usage.database_trouble import DATABASE_TROUBLE, explain
+from usage.database.trouble import DATABASE_TROUBLE, explain
 from usage.models import FailedLogins
 from usage.recording import write_transaction
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from django.db import DatabaseError, InterfaceError, connection, transaction
 
-from usage import engines
+from usage.database import extensions
 
 logger = logging.getLogger(__name__)
 
@@ -103,7 +103,7 @@ def without_bound() -> Iterator[None]:
 
     Not one within another.
     """
-    if not engines.is_hypertable():
+    if not extensions.is_hypertable():
         yield
         return
     with connection.cursor() as cursor:

@@ -9,8 +9,8 @@ from django.conf import settings
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
-from usage.database_trouble import DATABASE_TROUBLE, explain
-from usage.login_attempts import counting, slots
+from usage.access.attempts import counting, slots
+from usage.database.trouble import DATABASE_TROUBLE, explain
 from usage.models import ProvenAddress
 from usage.recording import write_transaction
 

@@ -14,8 +14,8 @@ from django.core.exceptions import ValidationError
 from django.db import connection
 from django.http import HttpRequest
 
-from usage.login_attempts import counting, slots
-from usage.login_attempts.known_browser import is_known_browser
+from usage.access.attempts import counting, slots
+from usage.access.attempts.known_browser import is_known_browser
 
 AT_A_TIME = 2
 _PATIENCE_SECONDS = 3.0

@@ -14,8 +14,8 @@ from django.db import connection
 from django.http import HttpRequest
 
 from qsmetrics.setting_types import BindAddress
+from usage.access.attempts import TooManyFailures, is_right_pair
 from usage.identity import hash_api_key
-from usage.login_attempts import TooManyFailures, is_right_pair
 from usage.models import IngestToken, OneTimePassword
 
 # Whichever of them a proxy adds, it spoke for somebody else. A trusted one is none the less one.

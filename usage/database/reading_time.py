@@ -18,7 +18,7 @@ def limited(seconds: float | None = None) -> Iterator[None]:
     """Statements within fail once so much time has passed since its begin.
 
     Their errors are SQLite's `interrupted` and PostgreSQL's statement timeout, for which
-    `usage.database_trouble` has a sentence. Nothing is connected to that is not used.
+    `usage.database.trouble` has a sentence. Nothing is connected to that is not used.
     """
     limit = _Limit(MOST_SECONDS if seconds is None else seconds)
     try:

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.http import HttpResponse
 from unfold.forms import AdminOwnPasswordChangeForm, AuthenticationForm
 
-from usage.login_attempts import (
+from usage.access.attempts import (
     PasswordsBusy,
     TooManyFailures,
     login_check,

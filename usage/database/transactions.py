@@ -11,7 +11,7 @@ from typing import TypeVar
 from django.conf import settings
 from django.db import connection, transaction
 
-from usage.database_trouble import DATABASE_TROUBLE, busy, said_by
+from usage.database.trouble import DATABASE_TROUBLE, busy, said_by
 
 logger = logging.getLogger(__name__)
 

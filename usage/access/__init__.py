@@ -1,0 +1,1 @@
+"""Who may read, write and sign in, and what wrong attempts lead to."""

@@ -1,0 +1,1 @@
+"""What a question is: its filters and parameters, and how it is refused."""
