@@ -43,16 +43,16 @@ def figures_context(request: HttpRequest, selection: Selection, now: dt.datetime
         "updated_iso": rfc3339(now.replace(microsecond=0)),
         "selection": selection,
     }
-    found = ends_of(selection.usage)
+    found = ends_of(selection.wanted)
     if found is None:
         return context | _without_figures(request, selection)
-    step = charts.step_for(found, selection.usage.period, now)
+    step = charts.step_for(found, selection.wanted.period, now)
     with Turn() as turn:
         breakdown = Breakdown(step.interval, charts.zone(), limit=figures.MOST_MODELS)
-        report = usage_report(selection.usage, breakdown, turn)
+        report = usage_report(selection.wanted, breakdown, turn)
     if not report.totals.requests:
         return context | _without_figures(request, selection)
-    columns = charts.columns(step, report.timeseries, selection.usage.period, now)
+    columns = charts.columns(step, report.timeseries, selection.wanted.period, now)
     busy = [column for column in columns if column.figures.requests]
     last_day = report.totals if selection.preset == LAST_DAY else _last_day(selection, now)
     return context | {
@@ -72,8 +72,8 @@ def form_context(selection: Selection) -> dict[str, Any]:
     """The part that stays: range presets, own range, models."""
     found = model_names(MOST_MODEL_NAMES + 1)
     names = found[:MOST_MODEL_NAMES]
-    chosen = selection.usage.models
-    period = selection.usage.period
+    chosen = selection.wanted.models
+    period = selection.wanted.period
     return {
         "presets": [
             {"label": label, "url": selection.url(time=[("range", key)]), "key": key}
@@ -127,12 +127,12 @@ def _without_figures(request: HttpRequest, selection: Selection) -> dict[str, An
 
 def _last_day(selection: Selection, now: dt.datetime) -> Figures:
     period = reaching_back(LAST_DAY, now)
-    return usage_totals(UsageFilter(period=period, models=selection.usage.models))
+    return usage_totals(UsageFilter(period=period, models=selection.wanted.models))
 
 
 def _api_url(selection: Selection, step: charts.Step) -> str:
     """The same figures as JSON."""
-    query = [*selection.ends, *(("model", name) for name in selection.usage.models)]
+    query = [*selection.ends, *(("model", name) for name in selection.wanted.models)]
     query += [("interval", step.interval)] if step.interval != HOURLY.interval else []
     query += [("tz", charts.zone().key)] if charts.zone() is not HOURLY.zone else []
     return reverse("metrics") + ("?" + urlencode(query) if query else "")

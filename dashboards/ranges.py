@@ -33,7 +33,7 @@ class Selection:
     """A range, named by a preset or given by its ends (then `preset` is empty), and models."""
 
     preset: str
-    usage: UsageFilter
+    wanted: UsageFilter
 
     @property
     def time_parameters(self) -> list[tuple[str, str]]:
@@ -42,7 +42,7 @@ class Selection:
     @property
     def ends(self) -> list[tuple[str, str]]:
         """The range as the API's `from` and `to`."""
-        period = self.usage.period
+        period = self.wanted.period
         ends = (("from", period.start), ("to", period.end))
         return [(name, rfc3339(moment)) for name, moment in ends if moment is not None]
 
@@ -53,7 +53,7 @@ class Selection:
     ) -> str:
         """The page's URL with this selection, or with another range or other models."""
         chosen_time = self.time_parameters if time is None else time
-        chosen_models = self.usage.models if models is None else models
+        chosen_models = self.wanted.models if models is None else models
         return "?" + urlencode([*chosen_time, *(("model", name) for name in chosen_models)])
 
 
@@ -61,17 +61,17 @@ def selection_from(query: QueryDict, now: dt.datetime) -> Selection:
     """The selection of a query string; ApiError names the parameter that cannot be read."""
     parameters.refuse_unknown(query, PARAMETERS)
     preset = parameters.single(query, "range")
-    usage = parameters.usage_filter(_with_zones(query))
-    if usage.period != Period():
+    wanted = parameters.usage_filter(_with_zones(query))
+    if wanted.period != Period():
         if preset:
             message = "give either `range` or `from` and `to`, not both"
             raise ApiError(400, message, parameter="range")
-        return Selection("", usage)
+        return Selection("", wanted)
     preset = preset or LAST_DAY
     if preset not in PRESETS:
         message = f"`range` is {without_keys(preset)[:40]!r}: use {', '.join(PRESETS)}"
         raise ApiError(400, message, parameter="range")
-    return Selection(preset, UsageFilter(period=reaching_back(preset, now), models=usage.models))
+    return Selection(preset, UsageFilter(period=reaching_back(preset, now), models=wanted.models))
 
 
 def fallback_selection(query: QueryDict) -> Selection:

@@ -60,7 +60,7 @@ class MetricsView(APIView):
     def get(self, request: Request) -> HttpResponseBase:
         query = request.query_params
         parameters.refuse_unknown(query, [*parameters.FILTERS, *_OWN_PARAMETERS])
-        usage = parameters.usage_filter(query)
+        wanted = parameters.usage_filter(query)
         group = parameters.choice(query, "group_by", [*_GROUPS], "model")
         breakdown = Breakdown(
             interval=parameters.choice(query, "interval", INTERVALS, "hour"),
@@ -72,27 +72,27 @@ class MetricsView(APIView):
         )
         fill = parameters.flag(query, "fill")
         if breakdown.with_previous:
-            usage = replace(usage, period=_closed(usage.period))
+            wanted = replace(wanted, period=_closed(wanted.period))
         try:
             with Turn() as turn:
-                answer = render_report(_report(usage, breakdown, turn, fill=fill), breakdown)
+                answer = render_report(_report(wanted, breakdown, turn, fill=fill), breakdown)
                 if group != "model":
                     answer[f"by_{group}"] = answer.pop("by_group")
                 return HttpResponse(_as_json(answer), "application/json")
         except TooManyBuckets:
-            if _is_never_refused(usage, breakdown) and not fill:
-                return streamed(_in_pieces(usage), "application/json")
+            if _is_never_refused(wanted, breakdown) and not fill:
+                return streamed(_in_pieces(wanted), "application/json")
             raise _too_long(fill=fill) from None
 
 
-def _is_never_refused(usage: UsageFilter, breakdown: Breakdown) -> bool:
+def _is_never_refused(wanted: UsageFilter, breakdown: Breakdown) -> bool:
     """The question that other programs ask: ranges and models alone, by hours of UTC."""
-    return breakdown == HOURLY_WITH_PERCENTILES and usage.dimensions <= {"model"}
+    return breakdown == HOURLY_WITH_PERCENTILES and wanted.dimensions <= {"model"}
 
 
-def _in_pieces(usage: UsageFilter) -> Generator[bytes]:
+def _in_pieces(wanted: UsageFilter) -> Generator[bytes]:
     """The same JSON that fewer hours would be, with the series at its end."""
-    with Turn() as turn, report_in_portions(usage, turn) as (summary, portions):
+    with Turn() as turn, report_in_portions(wanted, turn) as (summary, portions):
         yield _as_json(_summary(summary)).removesuffix(b"}") + b',"timeseries":['
         separator = b""
         for portion in portions:
@@ -151,9 +151,9 @@ def _closed(period: Period) -> Period:
     return Period(period.start, end)
 
 
-def _report(usage: UsageFilter, breakdown: Breakdown, turn: Turn, *, fill: bool) -> UsageReport:
+def _report(wanted: UsageFilter, breakdown: Breakdown, turn: Turn, *, fill: bool) -> UsageReport:
     try:
-        report = usage_report(usage, breakdown, turn)
+        report = usage_report(wanted, breakdown, turn)
         if not fill:
             return report
         interval, zone = breakdown.interval, breakdown.zone

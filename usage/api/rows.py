@@ -40,14 +40,14 @@ def list_or_export(request: Request) -> HttpResponseBase:
     query = request.query_params
     parameters.refuse_unknown(query, [*parameters.FILTERS, *_OTHERS])
     users = parameters.texts(query, "user")
-    wanted_rows = replace(parameters.usage_filter(query), users=users)
+    wanted = replace(parameters.usage_filter(query), users=users)
     with_excluded = parameters.flag(query, "with_excluded")
-    rows = NewestRows(wanted_rows, export.COLUMNS, with_excluded=with_excluded)
-    wanted = parameters.single(query, "format") or _accepted_export(request) or "json"
-    if wanted not in _FORMATS:
+    rows = NewestRows(wanted, export.COLUMNS, with_excluded=with_excluded)
+    form = parameters.single(query, "format") or _accepted_export(request) or "json"
+    if form not in _FORMATS:
         raise ApiError(400, f"`format` must be {', '.join(_FORMATS)}", parameter="format")
-    if wanted != "json":
-        return export.download(rows.all(), wanted)
+    if form != "json":
+        return export.download(rows.all(), form)
     return _page(
         rows,
         parameters.whole_number(query, "limit", MOST_ROWS, DEFAULT_LIMIT),

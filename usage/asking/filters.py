@@ -61,8 +61,8 @@ class UsageFilter:
         if not self.statuses:
             return found
         is_other = Q(status=OTHER)
-        wanted = status_condition(self.statuses) & ~is_other
-        return found.filter(wanted | is_other if OTHER in self.statuses else wanted)
+        named = status_condition(self.statuses) & ~is_other
+        return found.filter(named | is_other if OTHER in self.statuses else named)
 
     def _matching(self, rows: UsageMetricQuerySet) -> UsageMetricQuerySet:
         return (

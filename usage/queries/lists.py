@@ -54,28 +54,28 @@ def oldest_and_newest() -> tuple[dt.datetime, dt.datetime] | None:
     return None if oldest is None else (oldest, newest)
 
 
-def ends_of(usage: UsageFilter) -> tuple[dt.datetime, dt.datetime] | None:
+def ends_of(wanted: UsageFilter) -> tuple[dt.datetime, dt.datetime] | None:
     """The first and the last moment of the days of UTC that have usage, as far as in the period.
 
     Days of the sums: a part of one may have none. None where there is none at all.
     """
-    grouping = smallest_grouping(usage.dimensions)
-    series = with_others(usage).series().filter(grouping=grouping.name)
+    grouping = smallest_grouping(wanted.dimensions)
+    series = with_others(wanted).series().filter(grouping=grouping.name)
     days = UsageRollup.objects.filter(rollup=rollups_of(grouping)[DAY * SECOND])
-    if usage.dimensions:
+    if wanted.dimensions:
         days = days.filter(series__in=series.values("id"))
-    if usage.period.start is not None:
-        days = days.filter(bucket__gt=usage.period.start.timestamp() - DAY)
-    if usage.period.end is not None:
-        days = days.filter(bucket__lte=usage.period.end.timestamp())
+    if wanted.period.start is not None:
+        days = days.filter(bucket__gt=wanted.period.start.timestamp() - DAY)
+    if wanted.period.end is not None:
+        days = days.filter(bucket__lte=wanted.period.end.timestamp())
     found = days.aggregate(first=Min("bucket"), last=Max("bucket"))
     moments = [] if found["first"] is None else [found["first"], found["last"] + DAY]
-    moments += unsummed_ends(usage)
+    moments += unsummed_ends(wanted)
     if not moments:
         return None
     first = moment_of(max(min(moments) * SECOND, FIRST))
     last = moment_of(min(max(moments) * SECOND, LAST))
-    period = usage.period
+    period = wanted.period
     return max(first, period.start or first), min(last, period.end or last)
 
 

@@ -31,7 +31,7 @@ class Naming:
     names some that count as (other), with these names; with none where it names a pattern.
     """
 
-    usage: UsageFilter
+    wanted: UsageFilter
     renamed: Collection[str]
     asked: Collection[str]
     apart: Mapping[str, tuple[str, ...]]
@@ -42,9 +42,9 @@ class Naming:
             return dimension, []
         is_itself, values = f"{dimension}_name.id IS NULL", []
         if dimension == "status" and dimension in self.apart:  # patterns, or values
-            marks = ", ".join(["%s"] * len(self.usage.statuses))
+            marks = ", ".join(["%s"] * len(self.wanted.statuses))
             is_itself = f"{is_itself} OR status IN ({marks})"
-            values = [status.lower() for status in self.usage.statuses]
+            values = [status.lower() for status in self.wanted.statuses]
         return f"CASE WHEN {is_itself} THEN {dimension} ELSE '{OTHER}' END", values
 
     def joins(self, dimensions: Collection[str]) -> str:
@@ -56,12 +56,12 @@ class Naming:
         )
 
     @property
-    def usage_of_others(self) -> UsageFilter:
+    def wanted_of_others(self) -> UsageFilter:
         """The filter, without names that need not be looked for among what counts as (other)."""
         if len(self.apart) > 1:
-            return self.usage
+            return self.wanted
         changes: Any = {_FIELDS[name]: some for name, some in self.apart.items() if some}
-        return replace(self.usage, **changes)
+        return replace(self.wanted, **changes)
 
     @property
     def is_other(self) -> str:
@@ -75,22 +75,22 @@ class Naming:
         return f"({' OR '.join(each)})"
 
 
-def naming_of(usage: UsageFilter, renamed: Collection[str]) -> Naming:
+def naming_of(wanted: UsageFilter, renamed: Collection[str]) -> Naming:
     """`renamed` are the dimensions of which some names count as (other)."""
-    named = {name: values for name, values in usage.values.items() if OTHER not in values}
+    named = {name: values for name, values in wanted.values.items() if OTHER not in values}
     asked = {name for name in named if name != "status"}
     apart = {}
     for name, values in named.items():
         if name in renamed and (others := _others_of(name, values)):
             apart[name] = others if name in asked else ()
-    return Naming(usage, renamed, asked, apart)
+    return Naming(wanted, renamed, asked, apart)
 
 
-def with_others(usage: UsageFilter) -> UsageFilter:
+def with_others(wanted: UsageFilter) -> UsageFilter:
     """The same, and (other) where it names what counts so."""
-    apart = naming_of(usage, usage.dimensions).apart
-    changes: Any = {_FIELDS[name]: (*usage.values[name], OTHER) for name in apart}
-    return replace(usage, **changes)
+    apart = naming_of(wanted, wanted.dimensions).apart
+    changes: Any = {_FIELDS[name]: (*wanted.values[name], OTHER) for name in apart}
+    return replace(wanted, **changes)
 
 
 def _others_of(dimension: str, values: tuple[str, ...]) -> tuple[str, ...]:

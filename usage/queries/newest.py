@@ -38,19 +38,19 @@ class NewestRows:
     Rows of several keys or models at once would have to be sorted anew for each page.
     """
 
-    def __init__(self, usage: UsageFilter, columns: Sequence[str], *, with_excluded: bool) -> None:
+    def __init__(self, wanted: UsageFilter, columns: Sequence[str], *, with_excluded: bool) -> None:
         # No index leads to what counts as (other).
-        keys = usage.api_key_hashes if OTHER not in usage.api_key_hashes else ()
-        models = usage.models if OTHER not in usage.models else ()
+        keys = wanted.api_key_hashes if OTHER not in wanted.api_key_hashes else ()
+        models = wanted.models if OTHER not in wanted.models else ()
         self._others = replace(
-            usage,
+            wanted,
             period=Period(),
-            models=() if models else usage.models,
-            api_key_hashes=() if keys else usage.api_key_hashes,
+            models=() if models else wanted.models,
+            api_key_hashes=() if keys else wanted.api_key_hashes,
         )
         self._models = models if keys else ()
         self._with_excluded = with_excluded
-        rows = UsageMetric.objects.within(usage.period)
+        rows = UsageMetric.objects.within(wanted.period)
         if keys:
             self._parts = [rows.filter(api_key_hash=key) for key in keys]
         else:
@@ -76,8 +76,8 @@ class NewestRows:
             return Page(found[:limit], self._position(found[limit - 1]))
         return Page(found, None if floor is None else (floor, 0))
 
-    def _merged(self, parts: Sequence[UsageMetricQuerySet], wanted: int) -> Iterator[Row]:
-        size = max(wanted // len(parts), min(wanted, _LEAST_AT_ONCE))
+    def _merged(self, parts: Sequence[UsageMetricQuerySet], most: int) -> Iterator[Row]:
+        size = max(most // len(parts), min(most, _LEAST_AT_ONCE))
         streams = (
             (row for page in self._matching(part).pages(self._columns, size) for row in page)
             for part in parts

@@ -32,12 +32,12 @@ class TooManyRowsOfOthers(ValueError):
         )
 
 
-def index_for(runs: Sequence[Run], usage: UsageFilter, most: int = MOST_ROWS) -> tuple[str, int]:
+def index_for(runs: Sequence[Run], wanted: UsageFilter, most: int = MOST_ROWS) -> tuple[str, int]:
     """The index that finds the raw rows of the runs, and how many rows it leads to at most.
 
     TooManyRows where those exceed `most`.
     """
-    ways = _ways(usage)
+    ways = _ways(wanted)
     if sum(run.end - run.begin for run in runs) <= _ALWAYS:
         return ways[0][0], 0
     count, index = min((_count(runs, grouping, part), index) for index, grouping, part in ways)
@@ -51,8 +51,8 @@ def index_for_others(runs: Sequence[Run], naming: Naming) -> tuple[str, int]:
 
     TooManyRowsOfOthers where those exceed MOST_ROWS_OF_OTHERS.
     """
-    usage = naming.usage_of_others
-    index, grouping, part = _ways(usage)[0]
+    wanted = naming.wanted_of_others
+    index, grouping, part = _ways(wanted)[0]
     # The sums do not tell the names that it is about, so its rows are counted.
     if grouping is TOTAL:
         reached = _count(runs, grouping, part)
@@ -60,26 +60,26 @@ def index_for_others(runs: Sequence[Run], naming: Naming) -> tuple[str, int]:
         reached = count(summed_rows(runs, part, index), MOST_ROWS)
     if reached > MOST_ROWS:
         raise TooManyRowsOfOthers
-    others = summed_rows(runs, usage, index, f"AND {naming.is_other}")
+    others = summed_rows(runs, wanted, index, f"AND {naming.is_other}")
     if (found := count(others, MOST_ROWS_OF_OTHERS)) > MOST_ROWS_OF_OTHERS:
         raise TooManyRowsOfOthers
     return index, found
 
 
-def _ways(usage: UsageFilter) -> list[tuple[str, Grouping, UsageFilter]]:
+def _ways(wanted: UsageFilter) -> list[tuple[str, Grouping, UsageFilter]]:
     """Each index that helps, and the sums that count what it finds."""
     ways = []
-    if usage.api_key_hashes and OTHER not in usage.api_key_hashes:
-        ways.append(("idx_api_key", KEY, UsageFilter(api_key_hashes=usage.api_key_hashes)))
-    if usage.models and OTHER not in usage.models:
-        ways.append(("idx_model", MODEL, UsageFilter(models=usage.models)))
+    if wanted.api_key_hashes and OTHER not in wanted.api_key_hashes:
+        ways.append(("idx_api_key", KEY, UsageFilter(api_key_hashes=wanted.api_key_hashes)))
+    if wanted.models and OTHER not in wanted.models:
+        ways.append(("idx_model", MODEL, UsageFilter(models=wanted.models)))
     return ways or [("idx_timestamp", TOTAL, UsageFilter())]
 
 
-def _count(runs: Sequence[Run], grouping: Grouping, usage: UsageFilter) -> int:
+def _count(runs: Sequence[Run], grouping: Grouping, wanted: UsageFilter) -> int:
     """Not fewer than there are: a bucket that a run cuts counts whole."""
     numbers = rollups_of(grouping)
     whole = [
         bucket for run in runs for bucket in one_bucket(*widened(run.begin, run.end, min(numbers)))
     ]
-    return count_requests(cover(whole, numbers, _NEVER_PURGED).sums, series_of(grouping, usage))
+    return count_requests(cover(whole, numbers, _NEVER_PURGED).sums, series_of(grouping, wanted))

@@ -64,26 +64,26 @@ class Reading:
 
     def __init__(
         self,
-        usage: UsageFilter,
+        wanted: UsageFilter,
         held: Holdings,
         dimensions: Collection[str] = (),
         *,
         with_percentiles: bool = False,
     ) -> None:
-        self._usage = usage
+        self._wanted = wanted
         self._held = held
         self._series: dict[Grouping, Series] = {}
-        self._naming = naming_of(usage, held.renamed)
-        self._for_all = smallest_grouping(usage.dimensions)
+        self._naming = naming_of(wanted, held.renamed)
+        self._for_all = smallest_grouping(wanted.dimensions)
         self._grouping_for = {
-            name: smallest_grouping({name, *usage.dimensions}) for name in dimensions
+            name: smallest_grouping({name, *wanted.dimensions}) for name in dimensions
         }
-        self._has_histograms = usage.dimensions <= set(OFFER.dimensions)
+        self._has_histograms = wanted.dimensions <= set(OFFER.dimensions)
         used = [rollups_of(each) for each in (self._for_all, *self._grouping_for.values())]
         if with_percentiles and self._has_histograms:
             used += _HISTOGRAMS
         # Where rows were purged, all parts begin and end with buckets that each of them has.
-        self.scope = scope_of(usage.period, held, max(min(numbers) for numbers in used))
+        self.scope = scope_of(wanted.period, held, max(min(numbers) for numbers in used))
         self._whole = one_bucket(self.scope.begin, self.scope.end)
         self._others = self._reach_of_others()
         groupings = {*self._grouping_for.values()} or {self._for_all}
@@ -166,7 +166,7 @@ class Reading:
 
     def _series_in(self, grouping: Grouping) -> Series:
         if grouping not in self._series:
-            self._series[grouping] = sums.series_of(grouping, self._usage)
+            self._series[grouping] = sums.series_of(grouping, self._wanted)
         return self._series[grouping]
 
     def _read_histograms(self, found: Distributions) -> None:
@@ -202,9 +202,9 @@ class Reading:
         """And how many they are at most, besides those few that are always read."""
         if not runs:
             return []
-        index, count = index_for(runs, self._usage, most)
+        index, count = index_for(runs, self._wanted, most)
         condition = f"AND NOT {self._naming.is_other}" if self._others else ""
-        return [(rows.summed_rows(runs, self._usage, index, condition), count)]
+        return [(rows.summed_rows(runs, self._wanted, index, condition), count)]
 
     def _reach_of_others(self) -> tuple[str, int] | None:
         """The index that leads to rows which count as (other) where the question names them."""
@@ -218,14 +218,14 @@ class Reading:
             return []
         index, count = self._others
         condition = f"AND {self._naming.is_other}"
-        return [(rows.summed_rows(runs, self._naming.usage_of_others, index, condition), count)]
+        return [(rows.summed_rows(runs, self._naming.wanted_of_others, index, condition), count)]
 
     def _unsummed_rows(self, runs: Sequence[Run]) -> list[Rows]:
         """Those from the first run to the last."""
         if not (self._held.has_unsummed and runs):
             return []
         scope = replace(self.scope, begin=runs[0].begin, end=runs[-1].end)
-        return [rows.unsummed_rows(scope, self._usage, rows.unit_of(runs))]
+        return [rows.unsummed_rows(scope, self._wanted, rows.unit_of(runs))]
 
 
 def _runs(ranges: Iterable[Range], interval: str, zone: ZoneInfo) -> list[Run]:

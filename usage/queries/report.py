@@ -44,7 +44,7 @@ HOURLY_WITH_PERCENTILES = Breakdown(with_percentiles=True)
 
 
 def usage_report(
-    usage: UsageFilter, breakdown: Breakdown = HOURLY, turn: Turn | None = None
+    wanted: UsageFilter, breakdown: Breakdown = HOURLY, turn: Turn | None = None
 ) -> UsageReport:
     """Totals, parts and the series of those buckets that have requests.
 
@@ -54,9 +54,9 @@ def usage_report(
     add_waiting_rows()
     with read_snapshot():
         held = holdings()
-        reading = _reading(usage, held, breakdown)
+        reading = _reading(wanted, held, breakdown)
         expected = reading.expected_series(breakdown.interval, breakdown.zone)
-        earlier = _earlier(usage, held, breakdown) if breakdown.with_previous else None
+        earlier = _earlier(wanted, held, breakdown) if breakdown.with_previous else None
         if turn is not None:
             turn.take_for(reading.cost + expected.cost + (earlier.cost if earlier else 0))
         summary, by_group = _summary(reading, breakdown)
@@ -67,25 +67,25 @@ def usage_report(
 
 @contextmanager
 def report_in_portions(
-    usage: UsageFilter, turn: Turn
+    wanted: UsageFilter, turn: Turn
 ) -> Iterator[tuple[Summary, Iterator[list[Bucket]]]]:
     """The same by hours of UTC, however many: its series is read while the block goes on."""
     turn.take_to_stream()
     add_waiting_rows()
     with read_snapshot():
-        reading = _reading(usage, holdings(), HOURLY_WITH_PERCENTILES)
+        reading = _reading(wanted, holdings(), HOURLY_WITH_PERCENTILES)
         yield _summary(reading, HOURLY_WITH_PERCENTILES)[0], reading.hours()
 
 
-def usage_totals(usage: UsageFilter) -> Figures:
+def usage_totals(wanted: UsageFilter) -> Figures:
     """The totals of a report alone, for less work."""
     add_waiting_rows()
     with read_snapshot():
-        return Reading(usage, holdings()).totals()
+        return Reading(wanted, holdings()).totals()
 
 
-def _earlier(usage: UsageFilter, held: Holdings, breakdown: Breakdown) -> Reading:
-    earlier = replace(usage, period=usage.period.preceding())
+def _earlier(wanted: UsageFilter, held: Holdings, breakdown: Breakdown) -> Reading:
+    earlier = replace(wanted, period=wanted.period.preceding())
     return _reading(earlier, held, _by_model(breakdown))
 
 
@@ -93,9 +93,9 @@ def _by_model(breakdown: Breakdown) -> Breakdown:
     return replace(breakdown, group_by="model")
 
 
-def _reading(usage: UsageFilter, held: Holdings, breakdown: Breakdown) -> Reading:
+def _reading(wanted: UsageFilter, held: Holdings, breakdown: Breakdown) -> Reading:
     dimensions = {"model", breakdown.group_by}
-    return Reading(usage, held, dimensions, with_percentiles=breakdown.with_percentiles)
+    return Reading(wanted, held, dimensions, with_percentiles=breakdown.with_percentiles)
 
 
 def _summary(reading: Reading, breakdown: Breakdown) -> tuple[Summary, list[Part]]:

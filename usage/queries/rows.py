@@ -40,7 +40,7 @@ class Rows(NamedTuple):
     bucket: str  # in Unix seconds
 
 
-def summed_rows(runs: Sequence[Run], usage: UsageFilter, index: str, condition: str = "") -> Rows:
+def summed_rows(runs: Sequence[Run], wanted: UsageFilter, index: str, condition: str = "") -> Rows:
     """The rows of the runs, as far as the sums hold them too, and the condition on them does."""
     adapt = connection.ops.adapt_datetimefield_value
     ends = ((adapt(moment_of(run.begin)), adapt(moment_of(run.end))) for run in runs)
@@ -48,19 +48,19 @@ def summed_rows(runs: Sequence[Run], usage: UsageFilter, index: str, condition: 
     given, parameters = table_of(
         _GIVEN, [(*end, *bucket) for end, bucket in zip(ends, buckets, strict=True)]
     )
-    conditions, values = conditions_of(usage.rows_of_any_time())
-    wanted = f"timestamp >= since AND timestamp < until AND is_summed {conditions} {condition}"
-    source = each_of(given, "usage_metrics", wanted, index)
+    conditions, values = conditions_of(wanted.rows_of_any_time())
+    within = f"timestamp >= since AND timestamp < until AND is_summed {conditions} {condition}"
+    source = each_of(given, "usage_metrics", within, index)
     bucket = "first"
     if not all(run.is_one_bucket for run in runs):
         bucket = f"first + ({keeping.unix_seconds()} - first) / step * step"
     return Rows(source, [*parameters, *values], bucket)
 
 
-def unsummed_rows(scope: Scope, usage: UsageFilter, unit: int) -> Rows:
+def unsummed_rows(scope: Scope, wanted: UsageFilter, unit: int) -> Rows:
     """The rows of the scope that the sums do not hold yet, in buckets of `unit` seconds."""
     time, moment = keeping.time_as_kept(), keeping.unix_seconds()
-    conditions, values = conditions_of(usage.rows_of_any_time())
+    conditions, values = conditions_of(wanted.rows_of_any_time())
     source = (
         f"FROM usage_metrics {by_index('idx_unsummed')} WHERE is_summed IS NULL"
         f" AND {keeping.counted_at()} IS NOT NULL AND {time} >= %s AND {time} < %s {conditions}"
@@ -70,10 +70,10 @@ def unsummed_rows(scope: Scope, usage: UsageFilter, unit: int) -> Rows:
     return Rows(source, [*ends, *values], f"({moment} + {_EARLY}) / {unit} * {unit} - {_EARLY}")
 
 
-def unsummed_ends(usage: UsageFilter) -> list[int]:
+def unsummed_ends(wanted: UsageFilter) -> list[int]:
     """The first and the last second of the rows that the sums do not hold yet, if there are any."""
     moment = keeping.counted_at()
-    conditions, values = conditions_of(usage.rows_of_any_time())
+    conditions, values = conditions_of(wanted.rows_of_any_time())
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT MIN({moment}), MAX({moment}) FROM usage_metrics {by_index('idx_unsummed')}"

@@ -72,14 +72,14 @@ class Source(NamedTuple):
     cost: int
 
 
-def series_of(grouping: Grouping, usage: UsageFilter) -> Series:
-    matching = usage.series().filter(grouping=grouping.name)
+def series_of(grouping: Grouping, wanted: UsageFilter) -> Series:
+    matching = wanted.series().filter(grouping=grouping.name)
     by_shift = matching.order_by().values_list("token_shift").annotate(Count("id"))
     counts = dict(by_shift)
     total = sum(counts.values())
-    if usage.dimensions:
+    if wanted.dimensions:
         total = UsageSeries.objects.filter(grouping=grouping.name).count()
-    return Series(matching, counts, are_all=not usage.dimensions, of=total)
+    return Series(matching, counts, are_all=not wanted.dimensions, of=total)
 
 
 def source_of(stretches: Sequence[Stretch], series: Series) -> Source:
@@ -146,7 +146,7 @@ def _source(columns: str, source: Source, group: str) -> Sql:
         return "", []
     given = table_of(_GIVEN, [_in_seconds(each) for each in stretches])
     if source.looks_up:
-        found, parameters = _looked_up(given, series.ids())
+        found, parameters = _named(given, series.ids())
     else:
         found, parameters = _scanned(given, series)
     return f"SELECT {columns} {found} {group}", parameters
@@ -161,18 +161,18 @@ def _scanned(given: Sql, series: Series) -> Sql:
     return source, [*given[1], *values]
 
 
-def _looked_up(given: Sql, numbers: Sequence[int]) -> Sql:
+def _named(given: Sql, numbers: Sequence[int]) -> Sql:
     """Each bucket of each series on its own: the primary key's series come behind the bucket."""
-    wanted = table_of({"id": "bigint"}, [(number,) for number in numbers])
+    named = table_of({"id": "bigint"}, [(number,) for number in numbers])
     each_bucket_and_series = (
-        f"({_each_bucket(given[0])}) AS given CROSS JOIN (SELECT id FROM {wanted[0]}) AS wanted"
+        f"({_each_bucket(given[0])}) AS given CROSS JOIN (SELECT id FROM {named[0]}) AS named"
     )
     conditions = (
         "usage_rollups.rollup = given.number AND usage_rollups.bucket = given.since"
-        " AND usage_rollups.series = wanted.id"
+        " AND usage_rollups.series = named.id"
     )
     source = each_of(each_bucket_and_series, "usage_rollups", conditions)
-    return source, [*given[1], *wanted[1]]
+    return source, [*given[1], *named[1]]
 
 
 def _each_bucket(given: str) -> str:
