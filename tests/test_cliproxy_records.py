@@ -50,7 +50,7 @@ def test_what_is_told_is_kept_and_the_rest_is_not():
         "source": "east",
         "response_id": None,
         "app": None,
-        "user": None,
+        **dict.fromkeys(("user", "team", "project", "session", "account")),
         "cost_source": None,
         "excluded_as": None,
     }

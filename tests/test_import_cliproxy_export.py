@@ -77,7 +77,7 @@ def test_a_detail_becomes_a_row_of_the_time_it_was_completed(file):
         "source": "import",
         "response_id": None,
         "app": None,
-        "user": None,
+        **dict.fromkeys(("user", "team", "project", "session", "account")),
         "excluded_as": None,
     }
 

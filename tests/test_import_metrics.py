@@ -58,7 +58,7 @@ def test_every_column_arrives(old_file):
         "source": "import",
         "response_id": None,
         "app": None,
-        "user": None,
+        **dict.fromkeys(("user", "team", "project", "session", "account")),
         "excluded_as": None,
     }
 

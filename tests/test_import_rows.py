@@ -48,6 +48,7 @@ def portal_of_many_kinds() -> None:
         {"prompt_tokens": 7, "completion_tokens": 3, "cached_tokens": 2, "reasoning_tokens": 1},
         {"api_key_hash": "team-a", "status": "OK", "cost_usd": 0.1 + 0.2, "event_id": "e1"},
         {"api_key_hash": ALICE, "provider": "openai", "response_id": "r", "cache_write_tokens": 0},
+        {"team": "search", "project": "index", "session": "s-1", "account": "openai-2"},
         {"request_id": "twice"},
         {"request_id": "twice"},
     )
@@ -77,8 +78,8 @@ def test_a_portals_export_gives_an_empty_portal_the_same_figures(client, tmp_pat
 
     first, second = run(path), run(path)
 
-    assert counts(first) == "11 imported, 0 there before, 0 rejected."
-    assert counts(second) == "0 imported, 11 there before, 0 rejected."
+    assert counts(first) == "12 imported, 0 there before, 0 rejected."
+    assert counts(second) == "0 imported, 12 there before, 0 rejected."
     assert rows() == before
     assert totals(client) == figures
     assert set(UsageMetric.objects.values_list("source", flat=True)) == {"import", "s", "litellm"}
@@ -93,7 +94,7 @@ def test_csv_and_ndjson_of_the_same_rows_know_each_other(client, tmp_path):
     for text in texts:
         path.write_bytes(text)
         said.append(counts(run(path)))
-    assert said[1] == "0 imported, 11 there before, 0 rejected."
+    assert said[1] == "0 imported, 12 there before, 0 rejected."
 
 
 def test_rows_that_no_figure_counts_are_passed_over(file):

@@ -193,8 +193,9 @@ CHOSEN = (
 
 
 def rows_of(key: str) -> list[dict[str, Any]]:
-    """A row with the key in ten fields, for each way to wrap it, and one of Go's names."""
-    long = ("model", "request_id", "requested_model", "response_id", "app", "user", "event_id")
+    """A row with the key in every text field, for each way to wrap it, and one of Go's names."""
+    ids = ("request_id", "response_id", "session", "event_id")
+    long = ("model", "requested_model", *ids, "app", "user", "team", "project", "account")
     short = ("provider", "source", "api_key_hash") if len(key) <= 40 else ("api_key_hash",)
     rows = [
         {"timestamp": "2026-01-15T10:00:00Z", **dict.fromkeys((*long, *short), each.format(key))}

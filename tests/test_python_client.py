@@ -53,6 +53,7 @@ def test_a_row_is_stored_as_it_was_recorded_and_its_key_hashed(portal):
     row = {"timestamp": moment, "model": "gpt-5", "prompt_tokens": 5, "completion_tokens": 6}
     row |= {"cached_tokens": 1, "reasoning_tokens": 2, "request_id": "as-recorded", "status": 200}
     row |= {"latency_ms": 7.5, "ttft_ms": 3, "cost_usd": 0.25, "app": "chat", "user": None}
+    row |= {"team": "search", "project": "index", "session": "s-1", "account": "openai-2"}
     row |= {"api_key": "sk-live-RAW-KEY", "prompt": "SECRET PROMPT TEXT"}
     with client_of(url_of(portal), token=f" {TOKEN}\n") as client:
         client.record(row)

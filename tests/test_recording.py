@@ -44,6 +44,10 @@ def test_every_field_is_stored_as_given():
         response_id="chatcmpl-1",
         app="chat",
         user="ann",
+        team="search",
+        project="index",
+        session="s-1",
+        account="openai-2",
     )
     row = UsageMetric.objects.values().get()
     del row["id"], row["created_at"], row["is_summed"]
@@ -69,6 +73,10 @@ def test_every_field_is_stored_as_given():
         "response_id": "chatcmpl-1",
         "app": "chat",
         "user": "ann",
+        "team": "search",
+        "project": "index",
+        "session": "s-1",
+        "account": "openai-2",
         "cost_source": "reported",
         "excluded_as": None,
     }

@@ -59,6 +59,10 @@ class UsageRecord(msgspec.Struct, frozen=True, gc=False):
     response_id: str | None = None
     app: str | None = None
     user: str | None = None
+    team: str | None = None
+    project: str | None = None
+    session: str | None = None
+    account: str | None = None
     cost_source: str | None = None
     excluded_as: str | None = None
 
@@ -90,11 +94,15 @@ class IncomingRow(msgspec.Struct, kw_only=True, gc=False):
     response_id: Text = None
     app: Text = None
     user: Text = None
+    team: Text = None
+    project: Text = None
+    session: Text = None
+    account: Text = None
 
 
 TEXT_FIELDS = (
     *("model", "request_id", "provider", "requested_model", "event_id", "source"),
-    *("response_id", "app", "user"),
+    *("response_id", "app", "user", "team", "project", "session", "account"),
 )
 # Columns of a stored row whose text is somebody else's.
 STORED_TEXTS = tuple(
@@ -119,9 +127,8 @@ _RULES = {
     "provider": "must be text up to 64 characters",
     "source": "must be text up to 64 characters",
     **{name: _TOKENS_RULE for name in _TYPES if name.endswith("_tokens")},
-    **dict.fromkeys(
-        ("request_id", "requested_model", "event_id", "response_id", "app", "user"), _TEXT_RULE
-    ),
+    **dict.fromkeys(("request_id", "requested_model", "event_id", "response_id"), _TEXT_RULE),
+    **dict.fromkeys(("app", "user", "team", "project", "session", "account"), _TEXT_RULE),
 }
 _JSON_NAMES = {bool: "a boolean", str: "text", dict: "an object", list: "an array"}
 
@@ -196,6 +203,10 @@ def _checked(row: IncomingRow, at: dt.datetime, identity: int | None) -> UsageRe
         clean_id(row.response_id),
         row.app and clean_name(row.app),
         row.user and clean_name(row.user),
+        row.team and clean_name(row.team),
+        row.project and clean_name(row.project),
+        clean_id(row.session),
+        row.account and clean_name(row.account),
         None if row.cost_usd is None else COST_REPORTED,
     )
 

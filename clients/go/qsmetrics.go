@@ -37,6 +37,10 @@ type Usage struct {
 	RequestedModel   string    `json:"requested_model,omitempty"`
 	App              string    `json:"app,omitempty"`
 	User             string    `json:"user,omitempty"`
+	Team             string    `json:"team,omitempty"`
+	Project          string    `json:"project,omitempty"`
+	Session          string    `json:"session,omitempty"` // id of one conversation
+	Account          string    `json:"account,omitempty"` // upstream that answered, never its key
 	CostUSD          *float64  `json:"cost_usd,omitempty"`
 	Source           string    `json:"source,omitempty"`
 	EventID          string    `json:"event_id,omitempty"` // empty: a random one

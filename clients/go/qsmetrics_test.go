@@ -22,14 +22,16 @@ func TestARowIsSentAsTheContractHasIt(t *testing.T) {
 	client.Record(Usage{Timestamp: at, Model: "m", PromptTokens: 1, CompletionTokens: 2, TotalTokens: 3,
 		RequestID: "r", Status: "200", LatencyMs: 1.5, APIKeyHash: "h",
 		Provider: "p", RequestedModel: "q", CachedTokens: 4, CacheWriteTokens: 5, ReasoningTokens: 6,
-		TTFTMs: 7, CostUSD: &cost, Source: "s", EventID: "e", ResponseID: "i", App: "a", User: "u"})
+		TTFTMs: 7, CostUSD: &cost, Source: "s", EventID: "e", ResponseID: "i", App: "a", User: "u",
+		Team: "t", Project: "o", Session: "n", Account: "c"})
 	equal(t, "Close", client.Close(soon(t)), nil)
 	got := portal.received()[0]
 	equal(t, "rows", got.rows, []map[string]any{{"timestamp": "2024-01-15T16:32:10.123456+02:00", "model": "m",
 		"prompt_tokens": 1.0, "completion_tokens": 2.0, "total_tokens": 3.0, "request_id": "r", "status": "200",
 		"latency_ms": 1.5, "api_key_hash": "h", "provider": "p", "requested_model": "q", "cached_tokens": 4.0,
 		"cache_write_tokens": 5.0, "reasoning_tokens": 6.0, "ttft_ms": 7.0, "cost_usd": 0.0, "source": "s",
-		"event_id": "e", "response_id": "i", "app": "a", "user": "u"}})
+		"event_id": "e", "response_id": "i", "app": "a", "user": "u",
+		"team": "t", "project": "o", "session": "n", "account": "c"}})
 	equal(t, "url", got.url, "/_qs/usage?partial=true")
 	equal(t, "type", got.header.Get("Content-Type"), "application/x-ndjson")
 	equal(t, "authorization", got.header.Get("Authorization"), "Bearer "+token)

@@ -23,7 +23,7 @@ from typing import Any
 FIELDS = (
     "timestamp model prompt_tokens completion_tokens total_tokens cached_tokens cache_write_tokens"
     " reasoning_tokens request_id response_id status latency_ms ttft_ms api_key_hash provider"
-    " requested_model app user cost_usd source event_id"
+    " requested_model app user team project session account cost_usd source event_id"
 ).split()
 
 

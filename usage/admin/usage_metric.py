@@ -69,7 +69,8 @@ class UsageMetricAdmin(PortalModelAdmin):
             "Identity",
             {
                 "fields": [
-                    *["request_id", "response_id", "api_key_hash", "app", "user"],
+                    *["request_id", "response_id", "session", "api_key_hash", "account"],
+                    *["app", "user", "team", "project"],
                     *["event_id", "source", "recorded_at"],
                 ]
             },

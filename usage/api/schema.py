@@ -135,6 +135,10 @@ def _row_fields() -> _Fields:
         "response_id": _text(required=False, max_length=255, help_text="The provider's own."),
         "app": _text(required=False, max_length=255, help_text="The program that asked."),
         "user": _text(required=False, max_length=255, help_text="On whose behalf."),
+        "team": _text(required=False, max_length=255),
+        "project": _text(required=False, max_length=255),
+        "session": _text(required=False, max_length=255, help_text="One conversation's id."),
+        "account": _text(required=False, max_length=255, help_text="Which upstream answered."),
         "cost_usd": serializers.FloatField(required=False, min_value=0),
         "source": _text(required=False, max_length=64),
     }

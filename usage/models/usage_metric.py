@@ -61,6 +61,21 @@ class UsageMetric(models.Model):
     user = models.CharField(
         max_length=255, null=True, blank=True, help_text="On whose behalf, as the client names it."
     )
+    team = models.CharField(
+        max_length=255, null=True, blank=True, help_text="The team, department or cost centre."
+    )
+    project = models.CharField(
+        max_length=255, null=True, blank=True, help_text="The project or repository worked on."
+    )
+    session = models.CharField(
+        max_length=255, null=True, blank=True, help_text="The client's id of one conversation."
+    )
+    account = models.CharField(
+        max_length=255,
+        null=True,
+        blank=True,
+        help_text="The upstream account or deployment that answered; never its key.",
+    )
     excluded_as = models.CharField(
         max_length=16,
         null=True,

@@ -52,6 +52,10 @@ class PortalRow(msgspec.Struct, array_like=True, frozen=True, gc=False):
     response_id: _Text
     app: _Text
     user: _Text
+    team: _Text
+    project: _Text
+    session: _Text
+    account: _Text
     excluded_as: _Short
 
 
@@ -146,11 +150,9 @@ def _moment(column: str, text: str) -> dt.datetime:
 
 
 def _require_storable_text(row: PortalRow) -> None:
-    texts = (row.model, row.request_id, row.status, row.api_key_hash)
-    more = (row.provider, row.requested_model, row.source, row.response_id, row.app, row.user)
-    ours = (row.cost_source, row.excluded_as)
+    texts = (getattr(row, name) for name in (*STORED_TEXTS, "cost_source", "excluded_as"))
     try:
-        text = "".join(filter(None, (*texts, *more, *ours))).encode()
+        text = "".join(filter(None, texts)).encode()
     except UnicodeEncodeError:
         raise BadRow("a text is no UTF-8") from None
     if b"\0" in text:
