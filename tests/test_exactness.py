@@ -26,11 +26,12 @@ from tests.factory import NOON
 from tests.plain_python import DAY, MICROSECOND, OTHER, Names, Row
 from tests.read_only import read_only
 from usage.asking.filters import UsageFilter
+from usage.database.transactions import write_transaction
 from usage.models import UsageMetric, UsageName
 from usage.periods import Period, rfc3339
 from usage.purge_horizon import purged_before
 from usage.queries import Breakdown, Figures, usage_report
-from usage.recording import record_batch, write_transaction
+from usage.recording import record_batch
 from usage.records import UsageRecord
 from usage.retention import remove_expired_rows
 

@@ -10,6 +10,7 @@ from model_bakery import baker
 
 from tests.factory import NOON, store
 from usage import retention
+from usage.database import space
 from usage.database.pace import HELD_SECONDS, Pace
 from usage.models import IdempotentPost, UsageMetric
 from usage.retention import Expired
@@ -131,18 +132,18 @@ def test_the_next_step_is_sized_by_how_long_the_last_one_held_the_lock(held, siz
 @pytest.mark.django_db(transaction=True)
 def test_the_file_shrinks_by_the_room_of_removed_rows():
     store(*({"request_id": f"{i:0200}", "timestamp": NOON} for i in range(5_000)))
-    list(retention.give_back_space())
-    before = retention.file_bytes()
+    list(space.give_back_space())
+    before = space.file_bytes()
 
     purge(NOON + MINUTE)
-    pages = sum(retention.give_back_space())
+    pages = sum(space.give_back_space())
 
-    after = retention.file_bytes()
+    after = space.file_bytes()
     assert before is not None
     assert after is not None
     assert after < before / 2
     assert pages * 4096 >= before - after
-    assert list(retention.give_back_space()) == []
+    assert list(space.give_back_space()) == []
 
 
 @on_sqlite
@@ -151,7 +152,7 @@ def test_giving_back_space_leaves_the_connection_as_patient_as_before():
     with connection.cursor() as cursor:
         cursor.execute("PRAGMA busy_timeout")
         before = cursor.fetchone()
-        list(retention.give_back_space())
+        list(space.give_back_space())
         cursor.execute("PRAGMA busy_timeout")
         assert cursor.fetchone() == before
 
@@ -159,4 +160,4 @@ def test_giving_back_space_leaves_the_connection_as_patient_as_before():
 @pytest.mark.skipif(connection.vendor == "sqlite", reason="PostgreSQL's autovacuum")
 @pytest.mark.django_db
 def test_elsewhere_there_is_no_space_to_give_back():
-    assert (list(retention.give_back_space()), retention.file_bytes()) == ([], None)
+    assert (list(space.give_back_space()), space.file_bytes()) == ([], None)

@@ -16,10 +16,10 @@ from typing import Any
 from django.conf import settings
 from django.db import connection, connections
 
+from usage.database.transactions import short_write_transaction
 from usage.database.trouble import DATABASE_TROUBLE, RETRY_AFTER_SECONDS, Trouble, trouble_of
 from usage.models import CollectorState, SuppressedPair
 from usage.queries import records_persisted
-from usage.recording import write_transaction
 from usage.rollups import names
 from usage.rollups.aggregation import DIMENSIONS
 
@@ -107,10 +107,10 @@ def _own_connection() -> Iterator[None]:
 
 def _try_writing() -> None:
     """Take the write lock and touch nothing: fails where a real write would."""
-    with write_transaction(_LOCK_WAIT), connection.cursor() as cursor:
-        if connection.vendor != "sqlite":
-            cursor.execute(f"SET LOCAL lock_timeout = {1000 * _LOCK_WAIT:.0f}")
-            cursor.execute(f"SET LOCAL statement_timeout = {2000 * _LOCK_WAIT:.0f}")
+    with (
+        short_write_transaction(_LOCK_WAIT, statement_seconds=2 * _LOCK_WAIT),
+        connection.cursor() as cursor,
+    ):
         cursor.execute("UPDATE usage_rollups SET requests = requests WHERE rollup = 0")
 
 

@@ -7,10 +7,10 @@ import time
 from collections import Counter
 
 from qsmetrics.cliproxy_setting import Proxy
+from usage.database.transactions import write_transaction
 from usage.database.trouble import DATABASE_TROUBLE
 from usage.live_keys import without_keys
 from usage.models import CollectorState
-from usage.recording import write_transaction
 
 logger = logging.getLogger(__name__)
 

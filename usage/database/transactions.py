@@ -47,6 +47,39 @@ def write_transaction(wait_seconds: float | None = None) -> Iterator[None]:
         _turn.release()
 
 
+@contextmanager
+def short_write_transaction(
+    wait_seconds: float, *, statement_seconds: float | None = None
+) -> Iterator[None]:
+    """One that gives up soon where others hold what it needs: for what can do without.
+
+    PostgreSQL bounds the wait for each lock, and each statement by `statement_seconds`. On SQLite
+    the turn within this process is waited for first, then as long again for other processes.
+    """
+    if connection.vendor == "sqlite":
+        with busy_timeout(wait_seconds), write_transaction(wait_seconds):
+            yield
+        return
+    with write_transaction(), connection.cursor() as cursor:
+        cursor.execute(f"SET LOCAL lock_timeout = {1000 * wait_seconds:.0f}")
+        if statement_seconds is not None:
+            cursor.execute(f"SET LOCAL statement_timeout = {1000 * statement_seconds:.0f}")
+        yield
+
+
+@contextmanager
+def busy_timeout(seconds: float) -> Iterator[None]:
+    """How long this connection to SQLite waits for a lock of another one."""
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA busy_timeout")
+        (usual_ms,) = cursor.fetchone()
+        cursor.execute(f"PRAGMA busy_timeout = {1000 * seconds:.0f}")
+        try:
+            yield
+        finally:
+            cursor.execute(f"PRAGMA busy_timeout = {usual_ms}")
+
+
 def in_write_transaction(work: Callable[[], Result]) -> Result:
     """What `work` returns, once it is committed.
 

@@ -1,6 +1,5 @@
 """The only writer of usage: dedupe, insert and count in one transaction."""
 
-from usage.database.transactions import write_transaction
 from usage.identity import hash_api_key
 from usage.recording.buffer import BufferClosed, BufferFull, UsageBuffer
 from usage.recording.idempotency import KeyReused, Post
@@ -22,5 +21,4 @@ __all__ = [
     "record_usage",
     "sum_rows_up",
     "unsummed_rows",
-    "write_transaction",
 ]

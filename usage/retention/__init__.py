@@ -1,4 +1,4 @@
-"""What is taken out of old rows or goes with them, and how the space comes back."""
+"""What is taken out of old rows or goes with them."""
 
 from usage.retention.erasure import LONGEST_NAME, erase_user, fingerprint, rows_of
 from usage.retention.expiry import (
@@ -15,8 +15,6 @@ from usage.retention.expiry import (
 from usage.retention.key_rows import KeyRows, find_key_rows, redact_rows, row_count
 from usage.retention.key_sums import count_key_sums, redact_sums
 from usage.retention.key_texts import files_with_keys, redact_texts
-from usage.retention.overwriting import overwriting
-from usage.retention.space import file_bytes, give_back_space
 from usage.retention.summaries import expired_sums, first_day_kept, remove_expired_sums
 
 __all__ = [
@@ -31,14 +29,11 @@ __all__ = [
     "erase_user",
     "expired_rows",
     "expired_sums",
-    "file_bytes",
     "files_with_keys",
     "find_key_rows",
     "fingerprint",
     "first_day_kept",
     "forget_old_posts",
-    "give_back_space",
-    "overwriting",
     "reachable",
     "redact_rows",
     "redact_sums",

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from django.conf import settings
 
 from usage.database import extensions
+from usage.database.overwriting import overwriting
 from usage.database.pace import Pace
 from usage.models import UsageMetric, UsageMetricQuerySet
-from usage.retention.overwriting import overwriting
 
 LONGEST_NAME = 255
 _PAGE = 20_000

@@ -6,9 +6,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from usage.database.transactions import write_transaction
 from usage.database.trouble import DATABASE_TROUBLE, explain
 from usage.models import FailedLogins
-from usage.recording import write_transaction
 
 logger = logging.getLogger(__name__)
 

@@ -10,9 +10,9 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from usage.access.attempts import counting, slots
+from usage.database.transactions import write_transaction
 from usage.database.trouble import DATABASE_TROUBLE, explain
 from usage.models import ProvenAddress
-from usage.recording import write_transaction
 
 logger = logging.getLogger(__name__)
 

@@ -11,6 +11,7 @@ from django.utils import timezone
 from tqdm import tqdm
 
 from usage import audit_trail, retention
+from usage.database import space
 from usage.management.durations import parse_age
 from usage.management.erasing import Erasing
 from usage.management.portal_command import PortalCommand, breaks_off
@@ -147,11 +148,11 @@ class Command(PortalCommand):
         return f"{_rows(self._removed.rows)} from before {rfc3339(cutoff)}."
 
     def _shrink(self) -> None:
-        before = retention.file_bytes()
+        before = space.file_bytes()
         with tqdm(unit=" pages", unit_scale=True, disable=not self.stderr.isatty()) as bar:
-            for pages in retention.give_back_space():
+            for pages in space.give_back_space():
                 bar.update(pages)
-        after = retention.file_bytes()
+        after = space.file_bytes()
         if before is not None and after is not None and after < before:
             self.stdout.write(
                 f"Gave back {_size(before - after)}: the file shrank from {_size(before)} to "

@@ -11,6 +11,7 @@ from django.conf import settings
 from tqdm import tqdm
 
 from usage import audit_trail, retention
+from usage.database.overwriting import overwriting
 from usage.management.portal_command import PortalCommand, breaks_off
 
 
@@ -40,7 +41,7 @@ class Command(PortalCommand):
             self._sums = retention.count_key_sums()
             self._texts.update(retention.redact_texts(is_dry=True))
             return
-        with retention.overwriting():
+        with overwriting():
             retention.add_waiting_rows_to_sums()
             self._go_through_rows(retention.redact_rows())
             for done in retention.redact_sums():

@@ -7,12 +7,13 @@ from pathlib import Path
 from django.db import connection
 
 from usage.database.pace import Pace
+from usage.database.transactions import busy_timeout
 
 _NO_AUTO_VACUUM = 0
 _FIRST_PAGES = 200
 _MOST_PAGES = 5_000
 _CHECKPOINT_TRIES = 20
-_CHECKPOINT_WAIT_MS = 50
+_CHECKPOINT_WAIT = 0.05  # seconds
 
 
 def file_bytes() -> int | None:
@@ -66,16 +67,12 @@ def _empty_the_log() -> None:
     Cutting locks writers out while it waits for readers, so it waits briefly and tries again.
     """
     _pragma("wal_checkpoint(PASSIVE)")
-    patience = _pragma("busy_timeout")
-    _pragma(f"busy_timeout={_CHECKPOINT_WAIT_MS}")
-    try:
+    with busy_timeout(_CHECKPOINT_WAIT):
         for _ in range(_CHECKPOINT_TRIES):
             was_busy = _pragma("wal_checkpoint(TRUNCATE)")
             if not was_busy:
                 return
-            time.sleep(5 * _CHECKPOINT_WAIT_MS / 1000)
-    finally:
-        _pragma(f"busy_timeout={patience}")
+            time.sleep(5 * _CHECKPOINT_WAIT)
 
 
 def _pragma(text: str) -> int:
