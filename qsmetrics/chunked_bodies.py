@@ -9,7 +9,7 @@ from gunicorn.http.errors import ParseException
 _UNBOUNDED = str(2**62)
 
 
-class _Input(Protocol):
+class _ServerInput(Protocol):
     def read(self, size: int = -1, /) -> bytes: ...
 
     def readline(self, size: int = -1, /) -> bytes: ...
@@ -18,7 +18,7 @@ class _Input(Protocol):
 class _ChunkedInput:
     """A server's input whose malformed chunks are read errors, as Django expects them."""
 
-    def __init__(self, source: _Input) -> None:
+    def __init__(self, source: _ServerInput) -> None:
         self._source = source
 
     def read(self, size: int = -1) -> bytes:
@@ -40,7 +40,7 @@ class _MeasuredInput:
     Half of an NDJSON body is well-formed NDJSON, so nobody else would notice.
     """
 
-    def __init__(self, source: _Input, length: int) -> None:
+    def __init__(self, source: _ServerInput, length: int) -> None:
         self._source = source
         self._missing = length
 

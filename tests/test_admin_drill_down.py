@@ -5,7 +5,7 @@ import datetime as dt
 import pytest
 from django.utils import timezone
 
-from usage.admin.drill_down import DrillDown, Span
+from usage.admin.drill_down import DateSpan, DrillDown
 
 
 def at(text):
@@ -25,7 +25,7 @@ def at(text):
 )
 def test_spans_follow_the_display_zone(text, start, end):
     with timezone.override("Europe/Prague"):
-        period = Span.parse(text).period()
+        period = DateSpan.parse(text).period()
     assert (period.start, period.end + dt.timedelta(microseconds=1)) == (at(start), at(end))
 
 
@@ -33,7 +33,7 @@ def test_the_drill_down_offers_what_lies_between_the_first_and_the_last_row():
     ends = (at("2024-11-30T23:30"), at("2026-02-02T04:00"))
     with timezone.override("Europe/Prague"):
         offers = {
-            when: [each.value for each in DrillDown.of(Span.parse(when), ends).choices]
+            when: [each.value for each in DrillDown.of(DateSpan.parse(when), ends).choices]
             for when in ("", "2024", "2026-02", "2026-02-02", "2026-02-02T01", "2027")
         }
     assert offers == {

@@ -9,7 +9,7 @@ from model_bakery import baker
 
 from tests.factory import ALICE, read_csv
 from usage.admin import paginator, selection
-from usage.admin.drill_down import Span
+from usage.admin.drill_down import DateSpan
 from usage.admin.search import SearchTerm, understand
 from usage.identity import hash_api_key
 from usage.models import UsageMetric
@@ -141,14 +141,14 @@ def test_filters_without_an_index_look_at_the_newest_rows_and_say_so(
         {"model": "gpt-4o"},
         {"key_hash": ALICE},
         {"key_hash": ALICE, "model": "gpt-4o"},
-        {"period": Span((2024, 1)).period()},
-        {"period": Span((2024, 1)).period(), "status": "error"},
-        {"period": Span((2024, 1)).period(), "request_id": "req-1"},
-        {"model": "gpt-4o", "period": Span((2024,)).period(), "status": "4xx"},
+        {"period": DateSpan((2024, 1)).period()},
+        {"period": DateSpan((2024, 1)).period(), "status": "error"},
+        {"period": DateSpan((2024, 1)).period(), "request_id": "req-1"},
+        {"model": "gpt-4o", "period": DateSpan((2024,)).period(), "status": "4xx"},
     ],
 )
 def test_every_selection_goes_through_an_index(four_rows, filters):
-    rows, _ = selection.Selection(**filters).newest_rows()
+    rows, _ = selection.ListedRows(**filters).newest_rows()
     plan = rows[:50].explain()
     assert "SEARCH usage_metrics USING INDEX idx_" in plan
     assert "SCAN" not in plan

@@ -19,7 +19,7 @@ from usage import identity, records
 from usage.identity import hash_api_key
 from usage.intake.body import BadEncoding, BodyTooLarge, read_pieces
 from usage.intake.native import parse_json, parse_ndjson
-from usage.intake.parsed import MOST_ROWS, ParsedRows, TooManyRows
+from usage.intake.parsed import MOST_ROWS, ParsedRows, TooManyRowsInBody
 from usage.records import TEXT_FIELDS, InvalidRow, record_from
 
 NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
@@ -109,7 +109,7 @@ def test_bad_rows_keep_their_numbers_across_pieces():
 def test_the_limit_of_rows_counts_rows(line_end):
     most = (b'{"model":"m"}' + line_end) * MOST_ROWS
     assert len(parse_ndjson([most, b"\n \n"], NOW).records) == MOST_ROWS
-    with pytest.raises(TooManyRows):
+    with pytest.raises(TooManyRowsInBody):
         parse_ndjson([most, b'{"model":"m"}'], NOW)
 
 

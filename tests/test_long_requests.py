@@ -6,7 +6,7 @@ import pytest
 
 from tests.factory import store
 from usage import long_requests
-from usage.long_requests import NoPlaceFree, Places, WhileSent, places
+from usage.long_requests import NoPlaceFree, ThreadPlaces, WhileSent, places
 
 pytestmark = pytest.mark.django_db
 BUSY = "as many exports and large questions as may be are being answered: try again shortly"
@@ -15,13 +15,13 @@ ADMIN_EXPORT = "/admin/usage/usagemetric/export/"
 
 @pytest.fixture(name="two")
 def _two_places(monkeypatch):
-    two = Places(2)
+    two = ThreadPlaces(2)
     monkeypatch.setattr("usage.export.places", two)
     return two
 
 
 def test_a_place_can_be_had_again_once_it_is_given_back():
-    some = Places(2)
+    some = ThreadPlaces(2)
     first = some.take()
     with some.hold(), pytest.raises(NoPlaceFree):
         some.take()
@@ -34,7 +34,7 @@ def test_a_place_can_be_had_again_once_it_is_given_back():
 
 
 def test_a_place_of_an_answer_that_nobody_sent_is_found_again():
-    some = Places(1)
+    some = ThreadPlaces(1)
     answer = WhileSent(iter(["a"]), some.take())
     assert (some.taken, some.are_held_here) == (1, True)
     del answer
@@ -43,7 +43,7 @@ def test_a_place_of_an_answer_that_nobody_sent_is_found_again():
 
 
 def test_large_bodies_and_long_requests_together_leave_a_thread_and_do_not_shut_each_other_out():
-    some = Places(6)  # of 8 threads
+    some = ThreadPlaces(6)  # of 8 threads
     assert [some.begin_large_body() for _ in range(7)] == [True] * 6 + [False]
     place = some.take()
     with pytest.raises(NoPlaceFree):

@@ -8,7 +8,7 @@ from django.db import OperationalError, connection
 
 from usage.database.trouble import busy, trouble_of
 from usage.log_lines import SameTroubleSeldom
-from usage.long_requests import Places
+from usage.long_requests import ThreadPlaces
 
 pytestmark = pytest.mark.django_db
 
@@ -26,7 +26,7 @@ def test_posts_that_are_turned_away_leave_none(client, settings, caplog, path):
 
 @pytest.mark.parametrize("path", ["/_qs/usage?format=csv", "/admin/usage/usagemetric/export/"])
 def test_exports_that_find_no_place_leave_none(admin_client, monkeypatch, caplog, path):
-    monkeypatch.setattr("usage.export.places", Places(0))
+    monkeypatch.setattr("usage.export.places", ThreadPlaces(0))
     answer = admin_client.get(path)
     assert (answer.status_code, lines(caplog)) == (503, [])
 

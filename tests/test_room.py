@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from usage.intake.room import Room, Share
+from usage.intake.room import PostShare, Room
 
 PIECE = b"x" * 1000
 FOR_EVER = 60.0
@@ -16,13 +16,13 @@ def small_room(*, shared: int = 2000, patience: float = FOR_EVER) -> Room:
     return Room(free=1000, shared=shared, patience=patience)
 
 
-def take(share: Share, pieces: int) -> None:
+def take(share: PostShare, pieces: int) -> None:
     for _ in share.taken_by([PIECE] * pieces):
         pass
 
 
 @contextmanager
-def taking(share: Share, pieces: int) -> Iterator[threading.Thread]:
+def taking(share: PostShare, pieces: int) -> Iterator[threading.Thread]:
     """A thread that takes pieces; it has ended when the block is left."""
     thread = threading.Thread(target=take, args=(share, pieces))
     thread.start()

@@ -20,7 +20,7 @@ _BATCH = 5000
 
 
 @dataclass(frozen=True)
-class _Model:
+class _DemoModel:
     """A model of the demo: how often it is used, how it behaves, what it costs (USD per M)."""
 
     provider: str
@@ -33,18 +33,18 @@ class _Model:
 
 
 _MODELS = (
-    _Model("openai", "gpt-5.4", 22, 2600, 420, 75, (1.25, 10)),
-    _Model("openai", "gpt-5.4-mini", 18, 1500, 260, 140, (0.25, 2)),
-    _Model("openai", "o4-mini", 5, 1900, 1500, 120, (1.1, 4.4)),
-    _Model("openai", "text-embedding-3-small", 9, 700, 0, 1, (0.02, 0)),
-    _Model("anthropic", "claude-sonnet-4-5", 17, 5200, 640, 68, (3, 15)),
-    _Model("anthropic", "claude-opus-4-5", 5, 7400, 900, 48, (5, 25)),
-    _Model("anthropic", "claude-haiku-4-5", 7, 1800, 300, 130, (1, 5)),
-    _Model("google", "gemini-2.5-pro", 6, 6100, 780, 85, (1.25, 10)),
-    _Model("google", "gemini-2.5-flash", 6, 2200, 340, 190, (0.3, 2.5)),
-    _Model("deepseek", "deepseek-v3.2", 3, 1700, 520, 45, (0.28, 0.42)),
-    _Model("mistral", "mistral-large-latest", 1.5, 1300, 310, 60, (2, 6)),
-    _Model("local", "qwen3-32b", 0.5, 1100, 450, 30, None),
+    _DemoModel("openai", "gpt-5.4", 22, 2600, 420, 75, (1.25, 10)),
+    _DemoModel("openai", "gpt-5.4-mini", 18, 1500, 260, 140, (0.25, 2)),
+    _DemoModel("openai", "o4-mini", 5, 1900, 1500, 120, (1.1, 4.4)),
+    _DemoModel("openai", "text-embedding-3-small", 9, 700, 0, 1, (0.02, 0)),
+    _DemoModel("anthropic", "claude-sonnet-4-5", 17, 5200, 640, 68, (3, 15)),
+    _DemoModel("anthropic", "claude-opus-4-5", 5, 7400, 900, 48, (5, 25)),
+    _DemoModel("anthropic", "claude-haiku-4-5", 7, 1800, 300, 130, (1, 5)),
+    _DemoModel("google", "gemini-2.5-pro", 6, 6100, 780, 85, (1.25, 10)),
+    _DemoModel("google", "gemini-2.5-flash", 6, 2200, 340, 190, (0.3, 2.5)),
+    _DemoModel("deepseek", "deepseek-v3.2", 3, 1700, 520, 45, (0.28, 0.42)),
+    _DemoModel("mistral", "mistral-large-latest", 1.5, 1300, 310, 60, (2, 6)),
+    _DemoModel("local", "qwen3-32b", 0.5, 1100, 450, 30, None),
 )
 _STATUSES = (("429", 0.011), ("500", 0.004), ("529", 0.003), ("400", 0.004), ("408", 0.002))
 
@@ -94,7 +94,7 @@ def _busyness(hour: dt.datetime) -> float:
     return day * (0.3 if hour.weekday() >= 5 else 1.0)
 
 
-def _record(chance: random.Random, moment: dt.datetime, model: _Model, key: str) -> UsageRecord:
+def _record(chance: random.Random, moment: dt.datetime, model: _DemoModel, key: str) -> UsageRecord:
     status = _status(chance)
     failed = status != "200"
     prompt = 0 if failed else int(chance.lognormvariate(math.log(model.prompt), 0.9))
@@ -132,11 +132,11 @@ def _status(chance: random.Random) -> str:
     return "200"
 
 
-def _completion(chance: random.Random, model: _Model) -> int:
+def _completion(chance: random.Random, model: _DemoModel) -> int:
     return 1 + int(chance.lognormvariate(math.log(model.completion), 0.8))
 
 
-def _cost(model: _Model, prompt: int, completion: int) -> float | None:
+def _cost(model: _DemoModel, prompt: int, completion: int) -> float | None:
     if model.prices is None:
         return None
     return round((prompt * model.prices[0] + completion * model.prices[1]) / 1e6, 8)

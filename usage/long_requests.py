@@ -23,7 +23,7 @@ class NoPlaceFree(Exception):
         )
 
 
-class Places:
+class ThreadPlaces:
     """A place for each thread that a long request of this process may hold.
 
     Large bodies, which arrive as fast as their senders like, hold threads as well: together
@@ -32,7 +32,7 @@ class Places:
 
     def __init__(self, most: int) -> None:
         self.most = most
-        self._holders: dict[Place, int] = {}  # and the thread that took it
+        self._holders: dict[ThreadPlace, int] = {}  # and the thread that took it
         self._bodies = 0
         self._mutex = threading.Lock()
 
@@ -46,9 +46,9 @@ class Places:
         with self._mutex:
             return threading.get_ident() in self._holders.values()
 
-    def take(self) -> "Place":
+    def take(self) -> "ThreadPlace":
         """A place until it is given back; NoPlaceFree at once when there is none."""
-        place = Place(self)
+        place = ThreadPlace(self)
         with self._mutex:
             if self.taken >= self.most or self.taken + self._bodies > self.most:
                 raise NoPlaceFree
@@ -75,15 +75,15 @@ class Places:
         with self._mutex:
             self._bodies -= 1
 
-    def _give_back(self, place: "Place") -> None:
+    def _give_back(self, place: "ThreadPlace") -> None:
         with self._mutex:
             self._holders.pop(place, None)
 
 
-class Place:
+class ThreadPlace:
     """One of the places; however often it is given back, that counts once."""
 
-    def __init__(self, places: Places) -> None:
+    def __init__(self, places: ThreadPlaces) -> None:
         self._places = places
 
     def give_back(self) -> None:
@@ -93,7 +93,7 @@ class Place:
 class WhileSent:
     """The pieces of an answer that holds a place until it is sent, or its reader is gone."""
 
-    def __init__(self, pieces: Iterator[str], place: Place) -> None:
+    def __init__(self, pieces: Iterator[str], place: ThreadPlace) -> None:
         self._pieces = pieces
         self._place = place
 
@@ -110,4 +110,4 @@ class WhileSent:
     __del__ = close  # of an answer that nobody ever sent
 
 
-places = Places(max(1, settings.METRICS_THREADS - FREE_THREADS))  # for the whole process
+places = ThreadPlaces(max(1, settings.METRICS_THREADS - FREE_THREADS))  # for the whole process

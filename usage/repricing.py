@@ -50,7 +50,7 @@ class Change(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Step:
+class RepricedPage:
     """How many rows were looked at, and what changed among them."""
 
     rows: int
@@ -63,13 +63,13 @@ def candidates(since: dt.datetime | None, models: Sequence[str]) -> UsageMetricQ
     return rows if since is None else rows.filter(timestamp__gte=since)
 
 
-def changes(rows: UsageMetricQuerySet) -> Iterator[Step]:
+def changes(rows: UsageMetricQuerySet) -> Iterator[RepricedPage]:
     """What would change, newest rows first; nothing is written."""
     for page in rows.pages(_COLUMNS, _PAGE):
-        yield Step(len(page), _changes(page))
+        yield RepricedPage(len(page), _changes(page))
 
 
-def reprice(rows: UsageMetricQuerySet) -> Iterator[Step]:
+def reprice(rows: UsageMetricQuerySet) -> Iterator[RepricedPage]:
     """Write what changes, a little in each transaction, and tell what was written."""
     pace = Pace(first=_FIRST_STEP, most=_LARGEST_STEP)
     opened = OpenChunk()
@@ -84,7 +84,7 @@ def reprice(rows: UsageMetricQuerySet) -> Iterator[Step]:
                     with pace.step():
                         part.begin()
                         written += _write(rows, some, part.place)
-            yield Step(step.rows, written)
+            yield RepricedPage(step.rows, written)
     finally:
         opened.close()
 

@@ -27,7 +27,7 @@ class ActionFilter(ChosenValue):
         return None if action is None else queryset.filter(action=action)
 
 
-class KindFilter(ChosenValue):
+class AuditedKindFilter(ChosenValue):
     title = "what"
     parameter_name = "kind"
     longest = 64
@@ -45,7 +45,7 @@ class KindFilter(ChosenValue):
 class AuditEntryAdmin(ReadOnlyModelAdmin):
     list_display = ["time", "actor", "via", "action", "what", "object_name", "details"]
     list_display_links = ["time"]
-    list_filter = [ActionFilter, KindFilter]
+    list_filter = [ActionFilter, AuditedKindFilter]
     list_before_template = "admin/usage/auditentry/about.html"
     search_fields = ["actor", "object_name", "detail"]
     search_help_text = "A user's name, what was changed, or how"

@@ -8,12 +8,12 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from usage.admin import display
-from usage.admin.drill_down import DrillDown, Span
+from usage.admin.drill_down import DateSpan, DrillDown
 from usage.admin.filters import ChosenValue, ExclusionFilter, ModelFilter, StatusFilter
 from usage.admin.look_ups import OfferedLookUps
 from usage.admin.paginator import MOST_PAGES, UncountedPage, UncountedPaginator
 from usage.admin.search import understand
-from usage.admin.selection import Selection
+from usage.admin.selection import ListedRows
 from usage.admin_addresses import not_possible
 from usage.models import UsageMetric
 from usage.periods import Period
@@ -25,7 +25,7 @@ WHEN = "when"
 class UsageChangeList(OfferedLookUps):
     """Its template shows `notes`, `drill_links` and `page`."""
 
-    selection: Selection
+    selection: ListedRows
     page: UncountedPage
 
     def get_filters_params(self, params: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -43,7 +43,7 @@ class UsageChangeList(OfferedLookUps):
         super().get_queryset(request, exclude_parameters)  # makes the filters
         self.span = self._chosen_span(request)
         term = understand(self.query)
-        self.selection = Selection(
+        self.selection = ListedRows(
             period=self.span.period() if self.span else Period(),
             model=self._chosen(ModelFilter),
             status=self._chosen(StatusFilter),
@@ -100,9 +100,9 @@ class UsageChangeList(OfferedLookUps):
     def _chosen(self, kind: type[ChosenValue]) -> str | None:
         return next((spec.value() for spec in self.filter_specs if isinstance(spec, kind)), None)
 
-    def _chosen_span(self, request: HttpRequest) -> Span | None:
+    def _chosen_span(self, request: HttpRequest) -> DateSpan | None:
         text = request.GET.get(WHEN, "")
-        span = Span.parse(text)
+        span = DateSpan.parse(text)
         if text and span is None:
             raise not_possible(WHEN)
         return span

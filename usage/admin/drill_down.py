@@ -21,13 +21,13 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class Span:
+class DateSpan:
     """A year, month, day or hour of the display time zone: its first moment and the next one's."""
 
     parts: tuple[int, ...]
 
     @classmethod
-    def parse(cls, text: str) -> "Span | None":
+    def parse(cls, text: str) -> "DateSpan | None":
         """From `2026`, `2026-01`, `2026-01-15` or `2026-01-15T10`; None when it is none of them."""
         match = _TEXT.fullmatch(text)
         if match is None or int(match[1]) not in _YEARS:
@@ -70,20 +70,20 @@ class Span:
         )[len(self.parts) - 1]
         return Choice(start.strftime(value), start.strftime(label))
 
-    def parents(self) -> list["Span"]:
-        return [Span(self.parts[:length]) for length in range(1, len(self.parts))]
+    def parents(self) -> list["DateSpan"]:
+        return [DateSpan(self.parts[:length]) for length in range(1, len(self.parts))]
 
-    def children(self) -> list["Span"]:
+    def children(self) -> list["DateSpan"]:
         """The next finer spans within it; none within an hour."""
         children = []
         match len(self.parts):
             case 1:
-                children = [Span((*self.parts, month)) for month in range(1, 13)]
+                children = [DateSpan((*self.parts, month)) for month in range(1, 13)]
             case 2:
                 last = (self.end() - dt.timedelta(days=1)).day
-                children = [Span((*self.parts, day)) for day in range(1, last + 1)]
+                children = [DateSpan((*self.parts, day)) for day in range(1, last + 1)]
             case 3:
-                children = [Span((*self.parts, hour)) for hour in range(24)]
+                children = [DateSpan((*self.parts, hour)) for hour in range(24)]
         return children
 
     def overlaps(self, oldest: dt.datetime, newest: dt.datetime) -> bool:
@@ -101,7 +101,9 @@ class DrillDown:
     choices: list[Choice]
 
     @classmethod
-    def of(cls, chosen: Span | None, range_: tuple[dt.datetime, dt.datetime] | None) -> "DrillDown":
+    def of(
+        cls, chosen: DateSpan | None, range_: tuple[dt.datetime, dt.datetime] | None
+    ) -> "DrillDown":
         trail = [span.choice() for span in [*chosen.parents(), chosen]] if chosen else []
         if range_ is None:
             return cls(trail, [])
@@ -110,5 +112,5 @@ class DrillDown:
             spans = chosen.children()
         else:
             years = range(timezone.localtime(oldest).year, timezone.localtime(newest).year + 1)
-            spans = [Span((year,)) for year in years]
+            spans = [DateSpan((year,)) for year in years]
         return cls(trail, [span.choice() for span in spans if span.overlaps(oldest, newest)])

@@ -15,7 +15,7 @@ COUNTED = "none"  # rows that are excluded as nothing
 
 
 @dataclass(frozen=True)
-class Selection:
+class ListedRows:
     """The filters of the list. `nothing` is for a search that cannot match."""
 
     period: Period = field(default_factory=Period)

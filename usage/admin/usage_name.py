@@ -21,7 +21,7 @@ from usage.rollups.renaming import NoRoom
 MOST_ROWS = 50_000  # about two seconds; more is for the command line
 
 
-class KindFilter(SimpleListFilter):
+class DimensionFilter(SimpleListFilter):
     title = "kind"
     parameter_name = "dimension"
 
@@ -50,7 +50,7 @@ class UsageNameAdmin(PortalModelAdmin):
     actions = ["release_selected"]
     list_display = ["name", "dimension", "state", "came"]
     list_display_links = None
-    list_filter = [KindFilter, StateFilter]
+    list_filter = [DimensionFilter, StateFilter]
     list_before_template = "admin/usage/usagename/about.html"
     search_fields = ["name"]
     ordering = ["dimension", "name"]

@@ -33,8 +33,8 @@ from usage.queries import (
     Percentiles,
     Summary,
     TooManyBuckets,
-    TooManyRows,
     TooManyRowsOfOthers,
+    TooManyRowsToRead,
     Turn,
     UsageReport,
     report_in_portions,
@@ -161,7 +161,7 @@ def _report(wanted: UsageFilter, breakdown: Breakdown, turn: Turn, *, fill: bool
         return replace(report, timeseries=series)
     except TooManyRowsOfOthers as error:
         raise ApiError(400, str(error)) from None
-    except TooManyRows as error:
+    except TooManyRowsToRead as error:
         raise ApiError(
             400,
             f"no sums are as fine as this, and up to {error} rows would have to be read, of "

@@ -11,8 +11,8 @@ from django.http import HttpRequest, UnreadablePostError
 from usage.asking.errors import ApiError
 from usage.intake import native
 from usage.intake.body import BadEncoding, BodyTooLarge, UnknownEncoding, read_pieces
-from usage.intake.parsed import MOST_ROWS, MalformedBody, ParsedRows, TooManyRows
-from usage.intake.room import Room, Share
+from usage.intake.parsed import MOST_ROWS, MalformedBody, ParsedRows, TooManyRowsInBody
+from usage.intake.room import PostShare, Room
 
 Parsed = TypeVar("Parsed")
 Parser = Callable[[Iterable[bytes], dt.datetime], ParsedRows]
@@ -61,7 +61,7 @@ def require_length(request: HttpRequest) -> None:
         raise ApiError(400, 'the body is empty: send a row such as {"model": "gpt-5"}')
 
 
-def parse(request: HttpRequest, share: Share, digest: BodyDigest | None = None) -> ParsedRows:
+def parse(request: HttpRequest, share: PostShare, digest: BodyDigest | None = None) -> ParsedRows:
     """The rows of a post, in one of our own shapes; `digest` is fed with the body."""
     parser = _PARSERS.get(request.content_type or "")
     if parser is None:
@@ -72,7 +72,7 @@ def parse(request: HttpRequest, share: Share, digest: BodyDigest | None = None) 
 def parse_with(
     parser: Callable[[Iterable[bytes], dt.datetime], Parsed],
     request: HttpRequest,
-    share: Share,
+    share: PostShare,
     digest: BodyDigest | None = None,
 ) -> Parsed:
     """What `parser` makes of the decompressed body and the time; ApiError says what is wrong."""
@@ -86,7 +86,7 @@ def parse_with(
         raise ApiError(
             413, f"the body is over {limit} bytes (METRICS_MAX_BODY_MB): send smaller batches"
         ) from None
-    except TooManyRows:
+    except TooManyRowsInBody:
         raise ApiError(
             413,
             f"the body holds too many rows or parts ({MOST_ROWS:,} rows are the most): "

@@ -17,7 +17,7 @@ from usage.collecting.progress import Progress
 from usage.collecting.queues import KeyRefused, NoQueue, Queue, open_queue
 from usage.collecting.spool import Spool
 from usage.collecting.storing import SpooledStore
-from usage.collecting.turn import Turn
+from usage.collecting.turn import CollectorTurn
 from usage.intake import cliproxy
 from usage.records import InvalidRow, UsageRecord
 
@@ -49,7 +49,7 @@ class Collector:
         """Until `stop`, or until the proxy refuses the key."""
         try:
             self._base.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            turn = Turn(self._file("lock"))
+            turn = CollectorTurn(self._file("lock"))
             try:
                 while not turn.take():
                     if self._stop.wait(_TURN_PAUSE):

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 
-class Turn:
+class CollectorTurn:
     """A lock that the kernel gives back when its holder dies."""
 
     def __init__(self, path: Path) -> None:

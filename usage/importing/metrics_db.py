@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from usage.importing import rows
-from usage.importing.source import PAGE, CannotRead, Page, Reading, Source
+from usage.importing.source import PAGE, CannotRead, Context, RowPage, Source
 from usage.records import IncomingRow, UsageRecord
 
 __all__ = ["CannotRead", "MetricsTable", "Table", "columns_of", "connected", "explained"]
@@ -45,7 +45,7 @@ class Table:
             ).fetchone()
         return None if first is None else hashlib.sha256(ascii(first).encode()).hexdigest()
 
-    def pages(self) -> Iterator[Page]:
+    def pages(self) -> Iterator[RowPage]:
         """Every row, as a dict. CannotRead when the file breaks off, after what came.
 
         Each page is a statement of its own, so that a proxy that still writes to the file
@@ -64,19 +64,19 @@ class Table:
                         row = dict(zip(self.columns, values, strict=True))
                         page.append({"id": last, **row})
             except CannotRead:
-                yield Page(page, len(page))
+                yield RowPage(page, len(page))
                 raise
             if not page:
                 return
-            yield Page(page, len(page))
+            yield RowPage(page, len(page))
 
 
 class MetricsTable(Source):
     """The table `usage_metrics` of a proxy's file."""
 
-    def __init__(self, connection: sqlite3.Connection, path: Path, reading: Reading) -> None:
+    def __init__(self, connection: sqlite3.Connection, path: Path, context: Context) -> None:
         self._table = Table(connection, TABLE, _columns(connection, path))
-        self._reading = reading
+        self._context = context
 
     def total(self) -> int:
         return self._table.count()
@@ -84,11 +84,11 @@ class MetricsTable(Source):
     def fingerprint(self) -> str | None:
         return self._table.fingerprint()
 
-    def pages(self) -> Iterator[Page]:
+    def pages(self) -> Iterator[RowPage]:
         return self._table.pages()
 
     def record_of(self, row: Row) -> UsageRecord:
-        return rows.record_of(row, self._reading.zone, self._reading.now)
+        return rows.record_of(row, self._context.zone, self._context.now)
 
     def shown(self, row: Row) -> Mapping[str, Any]:
         return row

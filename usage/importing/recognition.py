@@ -8,29 +8,29 @@ from pathlib import Path
 from usage.importing import metrics_db
 from usage.importing.metrics_db import MetricsTable
 from usage.importing.portal.source import is_portal
-from usage.importing.source import CannotRead, Reading, Source
+from usage.importing.source import CannotRead, Context, Source
 from usage.importing.usage_files import recognition
 from usage.importing.usage_files.content import SQLITE
 from usage.importing.usage_files.tool_tables import ToolTables, tables_of
 
 
 @contextmanager
-def opened(path: Path, reading: Reading) -> Iterator[Source | sqlite3.Connection]:
+def opened(path: Path, context: Context) -> Iterator[Source | sqlite3.Connection]:
     """A connection is a portal's own file. CannotRead says what is wrong with the path."""
     if _is_database(path):
         with metrics_db.connected(path) as connection:
-            yield connection if is_portal(connection) else _source(connection, path, reading)
+            yield connection if is_portal(connection) else _source(connection, path, context)
     else:
-        with recognition.opened(path, reading) as source:
+        with recognition.opened(path, context) as source:
             yield source
 
 
-def _source(connection: sqlite3.Connection, path: Path, reading: Reading) -> Source:
+def _source(connection: sqlite3.Connection, path: Path, context: Context) -> Source:
     if not metrics_db.columns_of(connection, metrics_db.TABLE):
         tables = tables_of(connection)
         if tables:
-            return ToolTables(tables, reading)
-    return MetricsTable(connection, path, reading)
+            return ToolTables(tables, context)
+    return MetricsTable(connection, path, context)
 
 
 def _is_database(path: Path) -> bool:

@@ -1,4 +1,4 @@
-"""One import: pages of a source's rows in, records and rejects out, and the account of it."""
+"""One import: pages of a source's rows in, records and rejects out, and a tally of them."""
 
 import datetime as dt
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from usage.records import InvalidRow, UsageRecord
 
 
 @dataclass
-class Account:
+class ImportTally:
     """What an import has done so far. `since` is where it began, if not at the first row."""
 
     read: int = 0
@@ -47,37 +47,37 @@ class Account:
             self.no_usage += 1
 
 
-def import_rows(source: Source, rejects: RejectFile, account: Account) -> Iterator[int]:
+def import_rows(source: Source, rejects: RejectFile, tally: ImportTally) -> Iterator[int]:
     """Record every row of `source` that is not there yet; yields how far the reading came each
     time, in the source's units.
 
-    `account` is right after every page, also when the import breaks off with an exception.
+    `tally` is right after every page, also when the import breaks off with an exception.
     """
     for page in source.pages():
-        records = _records(page.rows, source, rejects, account)
-        if records and account.is_known is None:
-            _make_acquaintance(source, records[0], account)
+        records = _records(page.rows, source, rejects, tally)
+        if records and tally.is_known is None:
+            _make_acquaintance(source, records[0], tally)
         unknown = _without_known(records)
-        new = [each for each in unknown if account.since is None or each.timestamp >= account.since]
+        new = [each for each in unknown if tally.since is None or each.timestamp >= tally.since]
         stored = record_checked(new)
-        account.add(new)
-        account.left_out += len(unknown) - len(new)
+        tally.add(new)
+        tally.left_out += len(unknown) - len(new)
         # Another import of the same file may have been faster in between.
-        account.imported -= stored.duplicates
-        account.duplicates += len(records) - len(unknown) + stored.duplicates
-        account.read += len(page.rows)
+        tally.imported -= stored.duplicates
+        tally.duplicates += len(records) - len(unknown) + stored.duplicates
+        tally.read += len(page.rows)
         rejects.flush()
         yield page.advanced
 
 
-def _make_acquaintance(source: Source, first: UsageRecord, account: Account) -> None:
+def _make_acquaintance(source: Source, first: UsageRecord, tally: ImportTally) -> None:
     fingerprint = source.fingerprint() or hash_api_key(f"{first.event_id} {first.timestamp}")
     found = make_acquaintance(fingerprint)
-    account.is_known, account.since = not found.is_new, found.since
+    tally.is_known, tally.since = not found.is_new, found.since
 
 
 def _records(
-    rows: list[Any], source: Source, rejects: RejectFile, account: Account
+    rows: list[Any], source: Source, rejects: RejectFile, tally: ImportTally
 ) -> list[UsageRecord]:
     records = []
     for row in rows:
@@ -85,17 +85,17 @@ def _records(
             made = source.record_of(row)
         except InvalidRow as error:
             rejects.write(source.shown(row), str(error))
-            account.rejected += 1
+            tally.rejected += 1
             continue
         if isinstance(made, UsageRecord):
             records.append(made)
         else:
-            account.skip(made)
+            tally.skip(made)
     return records
 
 
 def _without_known(records: list[UsageRecord]) -> list[UsageRecord]:
-    """Those that are not stored yet, so that the account can name their tokens and times."""
+    """Those that are not stored yet, so that the tally can name their tokens and times."""
     if not records:
         return []
     adapt = connection.ops.adapt_datetimefield_value

@@ -25,7 +25,7 @@ class Skip(Enum):
 
 
 @dataclass(frozen=True)
-class Page:
+class RowPage:
     """Some rows, and by how many of the source's units the reading advanced with them."""
 
     rows: list[Any]
@@ -33,7 +33,7 @@ class Page:
 
 
 @dataclass(frozen=True)
-class Reading:
+class Context:
     """What rows are read by: the zone of times that name none, and the time it is."""
 
     zone: dt.tzinfo
@@ -51,7 +51,7 @@ class Source(ABC):
         """Of its units, if that is known; may take a while."""
 
     @abstractmethod
-    def pages(self) -> Iterator[Page]:
+    def pages(self) -> Iterator[RowPage]:
         """Every row. CannotRead when the file breaks off, after what came."""
 
     @abstractmethod

@@ -25,7 +25,7 @@ class _Metadata(msgspec.Struct, gc=False):
     usage_object: Any = None
 
 
-class _Parameters(msgspec.Struct, gc=False):
+class _ModelParameters(msgspec.Struct, gc=False):
     user: Any = None
 
 
@@ -57,7 +57,7 @@ class _Call(msgspec.Struct, rename={"start_time": "startTime", "end_time": "endT
     zero_cost_diagnostic: Any = None
     end_user: Any = None
     metadata: _Metadata | None = None
-    model_parameters: _Parameters | None = None
+    model_parameters: _ModelParameters | None = None
     error_information: _Error | None = None
 
 
@@ -121,7 +121,7 @@ def _status(call: _Call) -> int:
 
 def _user(call: _Call) -> Any:
     """On whose behalf: as the proxy knows it, or as the SDK was told."""
-    metadata, parameters = call.metadata or _Metadata(), call.model_parameters or _Parameters()
+    metadata, parameters = call.metadata or _Metadata(), call.model_parameters or _ModelParameters()
     return call.end_user or metadata.user_api_key_end_user_id or parameters.user or None
 
 

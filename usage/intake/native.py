@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from usage.intake.parsed import MOST_ROWS, MalformedBody, ParsedRows, TooManyRows, collect
+from usage.intake.parsed import MOST_ROWS, MalformedBody, ParsedRows, TooManyRowsInBody, collect
 from usage.records import IncomingRow, InvalidRow, UsageRecord, make_record, record_from
 
 _MOST_OBJECTS = 4 * MOST_ROWS  # unknown fields may hold some
@@ -71,7 +71,7 @@ def parse_ndjson(pieces: Iterable[bytes], now: dt.datetime) -> ParsedRows:
         lines = piece.splitlines()
         rows = [line for line in lines if line and not line.isspace()]
         if rows and lines_before + len(rows) > MOST_ROWS:
-            raise TooManyRows
+            raise TooManyRowsInBody
         lines_before += len(lines)
         _parse_lines(rows, piece, now, parsed)
     _refuse_empty(parsed.records or parsed.bad_rows)
@@ -194,7 +194,7 @@ def _our_names(value: Any) -> Any:
 
 def _not_too_many(rows: list[Any]) -> list[Any]:
     if len(rows) > MOST_ROWS:
-        raise TooManyRows
+        raise TooManyRowsInBody
     return rows
 
 
@@ -202,7 +202,7 @@ def _refuse_too_many_values(body: bytes) -> None:
     """Before anything is decoded: what a small body decodes to may need much memory."""
     if len(body) > 2 * _MOST_OBJECTS:  # each takes two bytes at least
         if body.count(b"{") + body.count(b"[") > _MOST_OBJECTS or body.count(b",") > _MOST_COMMAS:
-            raise TooManyRows
+            raise TooManyRowsInBody
 
 
 def _refuse_empty(content: object) -> None:

@@ -16,12 +16,12 @@ class MalformedBody(ValueError):
     """The body as a whole cannot be read; the message says what to send."""
 
 
-class TooManyRows(ValueError):
+class TooManyRowsInBody(ValueError):
     """More than MOST_ROWS rows in one body."""
 
 
 @dataclass(frozen=True)
-class BadRow:
+class RowFault:
     """One fault of one row, as the answer names it. Never holds a value of the client's."""
 
     index: int
@@ -34,13 +34,13 @@ class ParsedRows:
     """The good rows of a body, and the faults of the others."""
 
     records: list[UsageRecord] = field(default_factory=list)
-    errors: list[BadRow] = field(default_factory=list)
+    errors: list[RowFault] = field(default_factory=list)
     bad_rows: int = 0
 
     def refuse(self, index: int, error: InvalidRow) -> None:
         self.bad_rows += 1
         room = MOST_ERRORS - len(self.errors)
-        self.errors += [BadRow(index, f.field, f.error) for f in error.faults[:room]]
+        self.errors += [RowFault(index, f.field, f.error) for f in error.faults[:room]]
 
 
 def collect(

@@ -18,13 +18,13 @@ class Room:
     shared: int = 8_000_000  # bytes that large posts, but for the oldest, may take together
     # Seconds in which none is done; then a post goes on, lest a slow client hold up all others.
     patience: float = 30.0
-    _large: list["Share"] = field(default_factory=list)  # by age
+    _large: list["PostShare"] = field(default_factory=list)  # by age
     _changed: Condition = field(default_factory=Condition)
 
-    def share(self) -> "Share":
-        return Share(self)
+    def share(self) -> "PostShare":
+        return PostShare(self)
 
-    def admit(self, share: "Share") -> None:
+    def admit(self, share: "PostShare") -> None:
         """Wait until the share may be as large as it has become."""
         with self._changed:
             if share not in self._large:
@@ -32,7 +32,7 @@ class Room:
             while not (share.has_waited_enough or share is self._large[0] or self._has_space()):
                 share.has_waited_enough = not self._changed.wait(self.patience)
 
-    def leave(self, share: "Share") -> None:
+    def leave(self, share: "PostShare") -> None:
         with self._changed:
             if share in self._large:
                 self._large.remove(share)
@@ -42,7 +42,7 @@ class Room:
         return sum(share.size for share in self._large[1:]) <= self.shared
 
 
-class Share:
+class PostShare:
     """What one post holds, from its first piece until its rows are stored."""
 
     def __init__(self, room: Room) -> None:

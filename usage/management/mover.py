@@ -10,10 +10,10 @@ from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
 from usage import audit_trail
-from usage.importing.portal import Account, Move
+from usage.importing.portal import Move, MoveTally
 from usage.importing.portal.accounts import Accounts
 from usage.importing.portal.proof import Proof
-from usage.importing.portal.source import Source
+from usage.importing.portal.source import PortalFile
 from usage.importing.rejects import RejectFile
 from usage.periods import rfc3339
 
@@ -24,16 +24,16 @@ class Mover:
     ) -> None:
         self._command = command
         self._path = path
-        self._source = Source(file)
+        self._source = PortalFile(file)
         self._rejects = rejects
-        self._account = Account()
+        self._tally = MoveTally()
 
     def run(self) -> None:
         """CommandError when the proof fails."""
         began = time.monotonic()
         with self._source.snapshot():
             self._source.require_same_version()
-            move = Move(self._source, self._rejects, self._account)
+            move = Move(self._source, self._rejects, self._tally)
             with audit_trail.note_work(
                 "import_metrics", audit_trail.IMPORTED, f"{self._path.name}.", self._noted
             ):
@@ -44,10 +44,10 @@ class Mover:
             self._judge(move, move.proof())
 
     def so_far(self) -> str:
-        if not self._account.read:
+        if not self._tally.read:
             return "Nothing was imported."
         return (
-            f"{self._account.new:,} rows had been imported before; an import of the same file "
+            f"{self._tally.new:,} rows had been imported before; an import of the same file "
             "goes on from there."
         )
 
@@ -58,30 +58,30 @@ class Mover:
                 bar.update(count)
 
     def _tell(self, move: Move, seconds: float) -> None:
-        account, out = self._account, self._command.stdout
+        tally, out = self._tally, self._command.stdout
         out.write(
-            f"Read {account.read:,} rows of {self._path}, a portal's own database, in "
-            f"{seconds:.1f} s: {account.new:,} moved, {account.known:,} there before, "
-            f"{account.rejected:,} rejected."
+            f"Read {tally.read:,} rows of {self._path}, a portal's own database, in "
+            f"{seconds:.1f} s: {tally.new:,} moved, {tally.known:,} there before, "
+            f"{tally.rejected:,} rejected."
         )
-        if move.horizon is not None and account.purged_sums:
+        if move.horizon is not None and tally.purged_sums:
             out.write(
-                f"Took over {account.purged_sums:,} sums of rows that were purged before "
+                f"Took over {tally.purged_sums:,} sums of rows that were purged before "
                 f"{rfc3339(move.horizon)}."
             )
-        if account.left_out:
-            out.write(left_out(account.left_out, move.since))
-        if account.rejected:
+        if tally.left_out:
+            out.write(left_out(tally.left_out, move.since))
+        if tally.rejected:
             out.write(f"{self._rejects.path} says what is wrong with each rejected row.")
-        if account.accounts is not None:
-            out.write(_told(account.accounts))
+        if tally.accounts is not None:
+            out.write(_told(tally.accounts))
 
     def _noted(self) -> str:
-        accounts = self._account.accounts
+        accounts = self._tally.accounts
         tokens, users = (accounts.new_tokens, accounts.new_users) if accounts else (0, 0)
-        if not (self._account.new or tokens or users):
+        if not (self._tally.new or tokens or users):
             return ""
-        what = f"{self._account.new:,} rows, {tokens:,} tokens and {users:,} users"
+        what = f"{self._tally.new:,} rows, {tokens:,} tokens and {users:,} users"
         return f"{what} of {self._path.name}."
 
     def _judge(self, move: Move, proof: Proof) -> None:

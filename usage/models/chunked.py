@@ -30,7 +30,7 @@ _Row = tuple[int, dt.datetime, str | None]  # of _COLUMNS
 
 
 @dataclass(frozen=True)
-class Step:
+class ChangeStep:
     """Rows to change together, where they are, and the chunk that must be decompressed for it."""
 
     ids: Sequence[int]
@@ -48,7 +48,7 @@ class Step:
         return those if self.place is None else self.place.of(those)
 
 
-def steps(rows: "UsageMetricQuerySet") -> Generator[list[Step]]:
+def steps(rows: "UsageMetricQuerySet") -> Generator[list[ChangeStep]]:
     """All rows of a hypertable in steps; those of a list belong into one transaction.
 
     Close the iterator, which compresses what it has decompressed.
@@ -60,15 +60,15 @@ def steps(rows: "UsageMetricQuerySet") -> Generator[list[Step]]:
         # Times of plain SQL that Python's calendar has not.
         others = list(rows.order_by().exclude(timestamp__range=_CALENDAR).values_list("pk")[:_PAGE])
         if others:
-            yield [Step([pk for (pk,) in others], None)]
+            yield [ChangeStep([pk for (pk,) in others], None)]
     finally:
         opened.close()
 
 
-def steps_of(page: Sequence[_Row], opened: OpenChunk) -> Iterator[list[Step]]:
+def steps_of(page: Sequence[_Row], opened: OpenChunk) -> Iterator[list[ChangeStep]]:
     """The same for rows at hand, newest first: ids, times and keys. On any engine."""
     if not extensions.is_hypertable():
-        yield [Step([row_id for row_id, _, _ in page], None)]
+        yield [ChangeStep([row_id for row_id, _, _ in page], None)]
     elif page:
         yield from _grouped(page, opened)
 
@@ -92,7 +92,7 @@ def place_among(rows: Iterable["UsageMetric"]) -> Place | None:
     return Place(min(times), max(times))
 
 
-def _grouped(page: Sequence[_Row], opened: OpenChunk) -> Iterator[list[Step]]:
+def _grouped(page: Sequence[_Row], opened: OpenChunk) -> Iterator[list[ChangeStep]]:
     parts = list(_by_chunk(page))
     to_open = {chunk for chunk, some in parts if opened.is_due(chunk, len(some))}
     if not to_open:
@@ -116,16 +116,16 @@ def _by_chunk(page: Sequence[_Row]) -> Iterator[tuple[Chunk, list[_Row]]]:
         yield chunk, list(some)
 
 
-def _steps_in(chunk: Chunk, rows: list[_Row]) -> Iterator[Step]:
+def _steps_in(chunk: Chunk, rows: list[_Row]) -> Iterator[ChangeStep]:
     if not chunk.is_compressed:
         yield _step(rows, chunk)
         return
     for row_id, at, key in rows:
-        yield Step([row_id], Place.of_row(at, key))
+        yield ChangeStep([row_id], Place.of_row(at, key))
 
 
-def _step(rows: list[_Row], chunk: Chunk) -> Step:
-    return Step([row_id for row_id, _, _ in rows], Place(rows[-1][1], rows[0][1]), chunk)
+def _step(rows: list[_Row], chunk: Chunk) -> ChangeStep:
+    return ChangeStep([row_id for row_id, _, _ in rows], Place(rows[-1][1], rows[0][1]), chunk)
 
 
 def fixed(values: Iterable[str]) -> bool:

@@ -160,7 +160,9 @@ class UsageMetricQuerySet(models.QuerySet["UsageMetric"]):
         return deleted, {self.model._meta.label: deleted} if deleted else {}
 
     def _in_chunks(
-        self, change: Callable[[list[chunked.Step]], int], values: Mapping[str, Any] | None = None
+        self,
+        change: Callable[[list[chunked.ChangeStep]], int],
+        values: Mapping[str, Any] | None = None,
     ) -> Iterator[int]:
         """Of a hypertable, whose rows get these values; how many changed in each transaction."""
         with closing(chunked.steps(self)) as groups:
@@ -172,7 +174,7 @@ class UsageMetricQuerySet(models.QuerySet["UsageMetric"]):
                     changed = change(group)
                 yield changed
 
-    def _update_steps(self, group: list[chunked.Step], values: dict[str, Any]) -> int:
+    def _update_steps(self, group: list[chunked.ChangeStep], values: dict[str, Any]) -> int:
         keeping.take_out_portions([(step.ids, step.place) for step in group])
         if not chunked.fixed(values):
             changed = self._set_steps(group, values)
@@ -183,14 +185,14 @@ class UsageMetricQuerySet(models.QuerySet["UsageMetric"]):
         keeping.add_portions([(step.ids, at) for step, at in zip(group, places, strict=True)])
         return changed
 
-    def _set_steps(self, group: list[chunked.Step], values: dict[str, Any]) -> int:
+    def _set_steps(self, group: list[chunked.ChangeStep], values: dict[str, Any]) -> int:
         with without_bound():
             return sum(step.of(self)._set(values) for step in group)
 
     def _set(self, values: dict[str, Any]) -> int:
         return super().update(**values)
 
-    def _delete_steps(self, group: list[chunked.Step]) -> int:
+    def _delete_steps(self, group: list[chunked.ChangeStep]) -> int:
         keeping.take_out_portions([(step.ids, step.place) for step in group])
         with without_bound():
             every = self.model.objects.all()

@@ -14,7 +14,7 @@ from usage.queries.lists import (
 )
 from usage.queries.naming import MOST_ROWS_OF_OTHERS
 from usage.queries.newest import MOST_APART, MOST_TOGETHER, NewestRows, Position
-from usage.queries.reach import MOST_ROWS, TooManyRows, TooManyRowsOfOthers
+from usage.queries.reach import MOST_ROWS, TooManyRowsOfOthers, TooManyRowsToRead
 from usage.queries.report import (
     HOURLY,
     HOURLY_WITH_PERCENTILES,
@@ -52,8 +52,8 @@ __all__ = [
     "Position",
     "Summary",
     "TooManyBuckets",
-    "TooManyRows",
     "TooManyRowsOfOthers",
+    "TooManyRowsToRead",
     "Turn",
     "UsageReport",
     "distinct_values",

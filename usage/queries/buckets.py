@@ -63,7 +63,7 @@ def at_least(begin: int, end: int, interval: str) -> int:
     return (end - begin) // length_of(interval) + 1
 
 
-class Places:
+class BucketFinder:
     """Finds the bucket that a moment falls into."""
 
     def __init__(self, runs: Sequence[Run]) -> None:

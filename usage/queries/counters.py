@@ -18,7 +18,7 @@ from usage.queries.figures import Figures, added
 from usage.queries.percentiles import BIN_SUMS
 from usage.queries.reading import gathered
 from usage.queries.scope import FIRST, LAST
-from usage.queries.sums import Dimensions, Source
+from usage.queries.sums import Dimensions, SumsToRead
 from usage.queries.turns import Turn
 from usage.queries.waiting import add_waiting_rows
 from usage.rollups.bins import CHUNK
@@ -58,13 +58,13 @@ def usage_counters(turn: Turn | None = None, *, with_keys: bool = True) -> Count
         )
 
 
-def _source(grouping: Grouping) -> Source:
+def _source(grouping: Grouping) -> SumsToRead:
     widest = next(iter(rollups_of(grouping).values()))
     always = Stretch(widest, FIRST, LAST, FIRST, LAST - FIRST)
     return sums.source_of([always], sums.series_of(grouping, UsageFilter()))
 
 
-def _figures(source: Source, grouping: Grouping) -> dict[Dimensions, Figures]:
+def _figures(source: SumsToRead, grouping: Grouping) -> dict[Dimensions, Figures]:
     found = gathered(sums.by_dimensions(source, grouping.dimensions))
     figures = {dimensions: added(parts) for dimensions, parts in found.items()}
     in_order = (each for each in _first_to_last(grouping) if each in figures)

@@ -17,7 +17,7 @@ _ALWAYS = 2 * QUARTER * SECOND
 _NEVER_PURGED = -(2**62)
 
 
-class TooManyRows(ValueError):
+class TooManyRowsToRead(ValueError):
     """No sums answer the question, and the raw rows are more than can be read meanwhile."""
 
 
@@ -35,14 +35,14 @@ class TooManyRowsOfOthers(ValueError):
 def index_for(runs: Sequence[Run], wanted: UsageFilter, most: int = MOST_ROWS) -> tuple[str, int]:
     """The index that finds the raw rows of the runs, and how many rows it leads to at most.
 
-    TooManyRows where those exceed `most`.
+    TooManyRowsToRead where those exceed `most`.
     """
     ways = _ways(wanted)
     if sum(run.end - run.begin for run in runs) <= _ALWAYS:
         return ways[0][0], 0
     count, index = min((_count(runs, grouping, part), index) for index, grouping, part in ways)
     if count > most:
-        raise TooManyRows(count)
+        raise TooManyRowsToRead(count)
     return index, count
 
 

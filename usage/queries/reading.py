@@ -24,10 +24,10 @@ from usage.queries.figures import Bucket, Figures, Part, added
 from usage.queries.naming import naming_of
 from usage.queries.occupied import Range
 from usage.queries.percentiles import Distributions
-from usage.queries.reach import MOST_ROWS, TooManyRows, index_for, index_for_others
+from usage.queries.reach import MOST_ROWS, TooManyRowsToRead, index_for, index_for_others
 from usage.queries.rows import Rows
 from usage.queries.scope import Holdings, moment_of, scope_of
-from usage.queries.sums import Dimensions, Series, Source, Sums
+from usage.queries.sums import Dimensions, Series, Sums, SumsToRead
 from usage.rollups.declarations import OFFER, Grouping
 
 MOST_ROWS_FOR_PERCENTILES = 5_000
@@ -49,7 +49,7 @@ class Covered(NamedTuple):
     """Where some runs are read from, and what that costs in rows of sums."""
 
     runs: list[Run]
-    sums: Source
+    sums: SumsToRead
     rows: list[Rows]
     cost: int
 
@@ -58,8 +58,8 @@ class Reading:
     """The parts of one period, all of which count the same rows.
 
     `dimensions` are the columns to group by. What there is to read is found out first: `cost` is
-    in rows of sums, and too much is refused before any is read. TooManyRows where no sums are as
-    fine as the parts.
+    in rows of sums, and too much is refused before any is read. TooManyRowsToRead where no sums
+    are as fine as the parts.
     """
 
     def __init__(
@@ -105,7 +105,7 @@ class Reading:
         return found
 
     def expected_series(self, interval: str, zone: ZoneInfo) -> Covered:
-        """What `series` is to read. TooManyBuckets, TooManyRows where no sums are as fine."""
+        """What `series` is to read. TooManyBuckets, TooManyRowsToRead where no sums are as fine."""
         grain = min(rollups_of(self._for_all))
         ranges = bounded_ranges(self.scope, self._held, interval, zone, grain)
         expected = self._covered(_runs(ranges, interval, zone), self._for_all)
@@ -142,7 +142,7 @@ class Reading:
                     found.add_rows(each, self._naming, exactly=True)
                 for each in self._unsummed_rows(self._whole):
                     found.add_rows(each, self._naming)
-        except TooManyRows:
+        except TooManyRowsToRead:
             return Distributions()
         return found
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from django.db import connection
 
 from usage.asking.filters import UsageFilter
-from usage.queries.buckets import SECOND, Places, Run
+from usage.queries.buckets import SECOND, BucketFinder, Run
 from usage.queries.naming import Naming
 from usage.queries.scope import Scope, moment_of
 from usage.queries.sums import Dimensions, Sums
@@ -117,7 +117,7 @@ def in_buckets(
     by_unit: Iterable[tuple[int, Sums]], runs: Sequence[Run]
 ) -> Iterator[tuple[int, Sums]]:
     """What was read by unit, by the buckets of the runs."""
-    places = Places(runs)
+    places = BucketFinder(runs)
     return ((places.begin_of_bucket(begin), sums) for begin, sums in by_unit)
 
 

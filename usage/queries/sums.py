@@ -63,7 +63,7 @@ class Series(NamedTuple):
         return within(column, (sql, list(parameters)))
 
 
-class Source(NamedTuple):
+class SumsToRead(NamedTuple):
     """The sums of some series in some stretches; `cost` is how many rows are read, about."""
 
     stretches: Sequence[Stretch]
@@ -82,10 +82,10 @@ def series_of(grouping: Grouping, wanted: UsageFilter) -> Series:
     return Series(matching, counts, are_all=not wanted.dimensions, of=total)
 
 
-def source_of(stretches: Sequence[Stretch], series: Series) -> Source:
+def source_of(stretches: Sequence[Stretch], series: Series) -> SumsToRead:
     """A bucket can have a row of each series; all together have no more rows than requests."""
     if not stretches or not series.number:
-        return Source(stretches, series, looks_up=False, cost=0)
+        return SumsToRead(stretches, series, looks_up=False, cost=0)
     buckets = sum(map(_buckets, stretches))
     look_ups = buckets * series.number * _LOOK_UP[connection.vendor]
     scanned = buckets * series.of
@@ -93,11 +93,13 @@ def source_of(stretches: Sequence[Stretch], series: Series) -> Source:
     if min(scanned, look_ups) > _LITTLE:
         scanned = min(scanned, _requests_about(stretches))
     if may_look_up and look_ups <= scanned:
-        return Source(stretches, series, looks_up=True, cost=look_ups)
-    return Source(stretches, series, looks_up=False, cost=scanned)
+        return SumsToRead(stretches, series, looks_up=True, cost=look_ups)
+    return SumsToRead(stretches, series, looks_up=False, cost=scanned)
 
 
-def by_dimensions(source: Source, dimensions: Sequence[str]) -> Iterator[tuple[Dimensions, Sums]]:
+def by_dimensions(
+    source: SumsToRead, dimensions: Sequence[str]
+) -> Iterator[tuple[Dimensions, Sums]]:
     """Of each combination of the dimensions, in their order; add what comes twice.
 
     Series are put together by the database: there may be very many more of them.
@@ -118,7 +120,7 @@ def by_dimensions(source: Source, dimensions: Sequence[str]) -> Iterator[tuple[D
             yield values, _whole(sums, shift)
 
 
-def by_bucket(source: Source) -> Iterator[tuple[int, Sums]]:
+def by_bucket(source: SumsToRead) -> Iterator[tuple[int, Sums]]:
     """Of all series together, by begin of the bucket in microseconds; add what comes twice."""
     for shift in source.series.counts:
         some = source.series.with_shift(shift)
@@ -139,7 +141,7 @@ def count_requests(stretches: Sequence[Stretch], series: Series) -> int:
     return sum(sums[0] for _, sums in by_dimensions(source_of(stretches, series), ()))
 
 
-def _source(columns: str, source: Source, group: str) -> Sql:
+def _source(columns: str, source: SumsToRead, group: str) -> Sql:
     """The columns of its rows; nothing where it has none."""
     stretches, series = source.stretches, source.series
     if not stretches or not series.number:

@@ -15,7 +15,7 @@ from usage.rollups.aggregation import Dimensions, additions_of
 from usage.rollups.agreement import renamed_here
 from usage.rollups.declarations import GROUPINGS, HISTOGRAMS, ROLLUPS, Histogram, Rollup
 from usage.rollups.folding import table_of
-from usage.rollups.moving import Series, by_target, delete_series
+from usage.rollups.moving import MovedSeries, by_target, delete_series
 
 _PAGE = 2_000
 _FIRST_STEP, _LARGEST_STEP = 200, 1_000
@@ -99,8 +99,8 @@ def _move_step(kind: _Kind, known: dict[int, _Series], begin: int, most: int) ->
         return None
     ours = {number: known[number] for _, number, *_ in rows}
     renamed = renamed_here(kind.grouping.dimensions, list({each[3] for each in ours.values()}))
-    before = {number: Series(shift, old) for number, shift, old, _ in ours.values()}
-    after = {number: Series(shift, renamed[new]) for number, shift, _, new in ours.values()}
+    before = {number: MovedSeries(shift, old) for number, shift, old, _ in ours.values()}
+    after = {number: MovedSeries(shift, renamed[new]) for number, shift, _, new in ours.values()}
     tables.subtract(additions_of(kind, by_target(kind, rows, before)))
     tables.add(additions_of(kind, by_target(kind, rows, after)))
     return int(rows[-1][0])

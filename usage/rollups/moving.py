@@ -14,14 +14,14 @@ from usage.rollups.folding import table_of
 _AT_ONCE = 500  # SQLite takes at most 999 parameters in its older versions
 
 
-class Series(NamedTuple):
+class MovedSeries(NamedTuple):
     """A combination of names, and what it counts as after the move."""
 
     token_shift: int
     target: Dimensions
 
 
-Found = dict[str, dict[int, Series]]  # by grouping and id
+Found = dict[str, dict[int, MovedSeries]]  # by grouping and id
 
 
 def series_of(dimension: str, names: Sequence[str]) -> Found:
@@ -70,10 +70,10 @@ def delete_series(ids: Sequence[int]) -> None:
             cursor.execute(f"DELETE FROM usage_series WHERE id IN ({marks})", some)
 
 
-def _series_in(grouping: Grouping, dimension: str, names: Sequence[str]) -> dict[int, Series]:
+def _series_in(grouping: Grouping, dimension: str, names: Sequence[str]) -> dict[int, MovedSeries]:
     place = grouping.dimensions.index(dimension)
     columns = ", ".join(f"usage_series.{name}" for name in grouping.dimensions)
-    found: dict[int, Series] = {}
+    found: dict[int, MovedSeries] = {}
     with connection.cursor() as cursor:
         for start in range(0, len(names), _AT_ONCE):
             some = names[start : start + _AT_ONCE]
@@ -84,11 +84,11 @@ def _series_in(grouping: Grouping, dimension: str, names: Sequence[str]) -> dict
             )
             for number, shift, *values in cursor.fetchall():
                 target = (*values[:place], OTHER, *values[place + 1 :])
-                found[number] = Series(shift, target)
+                found[number] = MovedSeries(shift, target)
     return found
 
 
-def _move(kind: Rollup | Histogram, known: dict[int, Series], begin: int, end: int) -> int:
+def _move(kind: Rollup | Histogram, known: dict[int, MovedSeries], begin: int, end: int) -> int:
     table, columns, _ = table_of(kind)
     marks = ", ".join(["%s"] * len(known))
     where = f"{columns[0]} = %s AND bucket >= %s AND bucket < %s AND series IN ({marks})"
@@ -104,7 +104,7 @@ def _move(kind: Rollup | Histogram, known: dict[int, Series], begin: int, end: i
 
 
 def by_target(
-    kind: Rollup | Histogram, rows: Iterable[tuple[Any, ...]], known: Mapping[int, Series]
+    kind: Rollup | Histogram, rows: Iterable[tuple[Any, ...]], known: Mapping[int, MovedSeries]
 ) -> dict[Any, tuple[Any, ...]]:
     """Rows of a table of sums, without their first column, as `additions_of` takes them."""
     first_value = table_of(kind)[2] - 3

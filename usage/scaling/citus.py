@@ -10,7 +10,7 @@ from django.db import connection
 
 from usage.database import extensions
 from usage.scaling.server import Extension, is_created, primary_key
-from usage.scaling.steps import Conversion, Step
+from usage.scaling.steps import Conversion, Statement
 
 CITUS = Extension("citus", "Citus", "the package postgresql-NN-citus of Citus's repository")
 SHARDS_A_NODE = 2
@@ -33,7 +33,7 @@ def conversion(shards: int | None) -> Conversion:
     Each step stands for itself, since Citus minds what else a transaction did. The rows come
     last: when they are distributed, all is.
     """
-    extension = Step("the extension", "CREATE EXTENSION IF NOT EXISTS citus")
+    extension = Statement("the extension", "CREATE EXTENSION IF NOT EXISTS citus")
     count = shards or SHARDS_A_NODE * _nodes()
     return Conversion(
         (
@@ -45,13 +45,13 @@ def conversion(shards: int | None) -> Conversion:
     )
 
 
-def _connections() -> Iterator[Step]:
+def _connections() -> Iterator[Statement]:
     """For the sessions of all portals, which connect anew when they start."""
     if _IN_TURN in _settings_of_database():
         return
     name, _, value = _IN_TURN.partition("=")
     database = connection.ops.quote_name(str(connection.settings_dict["NAME"]))
-    yield Step(
+    yield Statement(
         "one connection to a node in a transaction, so that it may read what it has written",
         f"ALTER DATABASE {database} SET {name} = '{value}'",
     )
@@ -66,11 +66,11 @@ def _settings_of_database() -> list[str]:
         return [setting for (setting,) in cursor.fetchall()]
 
 
-def _sums(shards: int) -> Iterator[Step]:
+def _sums(shards: int) -> Iterator[Statement]:
     done = _distributed_tables()
     for why, table in _ON_EVERY_NODE.items():
         if table not in done:
-            yield Step(f"{why} on every node", f"SELECT create_reference_table('{table}')")
+            yield Statement(f"{why} on every node", f"SELECT create_reference_table('{table}')")
     if "usage_rollups" not in done:
         yield _distribute("sums to the nodes by series", "usage_rollups", "series", "none", shards)
         yield _without_copy("usage_rollups")
@@ -81,19 +81,19 @@ def _sums(shards: int) -> Iterator[Step]:
         yield _without_copy("usage_histograms")
 
 
-def _metrics(shards: int) -> Iterator[Step]:
-    yield Step(
+def _metrics(shards: int) -> Iterator[Statement]:
+    yield Statement(
         "an identity for each row that has none",
         f"UPDATE usage_metrics SET event_id = {_MADE_UP} WHERE event_id IS NULL",
     )
-    yield Step(
+    yield Statement(
         "and for each that other programs will insert",
         f"ALTER TABLE usage_metrics ALTER COLUMN event_id SET DEFAULT {_MADE_UP}, "
         "ALTER COLUMN event_id SET NOT NULL",
     )
     name, columns = primary_key("usage_metrics")
     if columns != ["id", "event_id"]:
-        yield Step(
+        yield Statement(
             "every unique index must contain what rows are distributed by",
             f'ALTER TABLE usage_metrics DROP CONSTRAINT "{name}", ADD PRIMARY KEY (id, event_id)',
         )
@@ -107,17 +107,17 @@ def _metrics(shards: int) -> Iterator[Step]:
     yield _without_copy("usage_metrics")
 
 
-def _distribute(why: str, table: str, column: str, beside: str, shards: int | None) -> Step:
+def _distribute(why: str, table: str, column: str, beside: str, shards: int | None) -> Statement:
     count = f", shard_count => {shards}" if shards else ""
-    return Step(
+    return Statement(
         why,
         f"SELECT create_distributed_table('{table}', '{column}', "
         f"colocate_with => '{beside}'{count})",
     )
 
 
-def _without_copy(table: str) -> Step:
-    return Step(
+def _without_copy(table: str) -> Statement:
+    return Statement(
         f"free the coordinator's own copy of {table}",
         f"SELECT truncate_local_data_after_distributing_table('{table}')",
     )

@@ -7,7 +7,7 @@ from django.db import connection, transaction
 
 
 @dataclass(frozen=True)
-class Step:
+class Statement:
     why: str
     sql: str
 
@@ -16,11 +16,11 @@ class Step:
 class Conversion:
     """Steps that stand for themselves, and after them those of one transaction."""
 
-    alone: tuple[Step, ...] = ()
-    together: tuple[Step, ...] = ()
+    alone: tuple[Statement, ...] = ()
+    together: tuple[Statement, ...] = ()
 
     @property
-    def steps(self) -> tuple[Step, ...]:
+    def steps(self) -> tuple[Statement, ...]:
         return (*self.alone, *self.together)
 
     def script(self) -> str:
@@ -38,12 +38,12 @@ def carry_out(conversion: Conversion, tell: Callable[[str], object]) -> None:
         _run(conversion.together, tell)
 
 
-def _run(steps: Iterable[Step], tell: Callable[[str], object]) -> None:
+def _run(steps: Iterable[Statement], tell: Callable[[str], object]) -> None:
     for step in steps:
         tell(step.why)
         with connection.cursor() as cursor:
             cursor.execute(step.sql)
 
 
-def _written(step: Step) -> str:
+def _written(step: Statement) -> str:
     return f"-- {step.why}\n{step.sql};"

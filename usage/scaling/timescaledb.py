@@ -11,7 +11,7 @@ from django.db import connection
 
 from usage.database import extensions
 from usage.scaling.server import Extension, is_created, primary_key
-from usage.scaling.steps import Conversion, Step
+from usage.scaling.steps import Conversion, Statement
 
 TIMESCALEDB = Extension(
     "timescaledb",
@@ -38,7 +38,7 @@ _FIRST_WITH_FILTERS = (2, 22)
 
 def conversion(chunk: dt.timedelta, compress_after: dt.timedelta | None) -> Conversion:
     """What is still to be done; without compression when `compress_after` is None."""
-    extension = Step("the extension", "CREATE EXTENSION IF NOT EXISTS timescaledb")
+    extension = Statement("the extension", "CREATE EXTENSION IF NOT EXISTS timescaledb")
     return Conversion(
         () if is_created(TIMESCALEDB) else (extension,), tuple(_steps(chunk, compress_after))
     )
@@ -51,42 +51,42 @@ def is_community() -> bool:
         return bool(cursor.fetchone()[0] != "apache")
 
 
-def _steps(chunk: dt.timedelta, compress_after: dt.timedelta | None) -> Iterator[Step]:
+def _steps(chunk: dt.timedelta, compress_after: dt.timedelta | None) -> Iterator[Statement]:
     is_hypertable = extensions.is_hypertable()
     if not is_hypertable:
         yield from _to_hypertable(chunk)
     if compress_after is None:
         return
     if not is_hypertable or not _is_compressed():
-        yield Step("how old chunks are compressed", _compress())
+        yield Statement("how old chunks are compressed", _compress())
     elif _is_compressed_by_key():
-        yield Step(
+        yield Statement(
             "chunks that will be compressed lie by time; those that are stay as they are",
             _compress(),
         )
     if not (is_hypertable and _has_policy()):
-        yield Step(
+        yield Statement(
             "compress them by and by",
             f"SELECT add_compression_policy('usage_metrics', "
             f"compress_after => {_interval(compress_after)}, if_not_exists => true)",
         )
 
 
-def _to_hypertable(chunk: dt.timedelta) -> Iterator[Step]:
+def _to_hypertable(chunk: dt.timedelta) -> Iterator[Statement]:
     name, columns = primary_key("usage_metrics")
     if columns != ["id", "timestamp"]:
-        yield Step(
+        yield Statement(
             "every unique index must contain the time",
             f'ALTER TABLE usage_metrics DROP CONSTRAINT "{name}", '
             'ADD PRIMARY KEY (id, "timestamp")',
         )
-    yield Step(
+    yield Statement(
         "rows into chunks of time; writers wait until all of them have moved",
         "SELECT create_hypertable('usage_metrics', 'timestamp', "
         f"chunk_time_interval => {_interval(chunk)}, migrate_data => true, "
         "create_default_indexes => false)",
     )
-    yield Step("what the planner should know of them", "ANALYZE usage_metrics")
+    yield Statement("what the planner should know of them", "ANALYZE usage_metrics")
 
 
 def _is_compressed() -> bool:

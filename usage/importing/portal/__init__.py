@@ -1,5 +1,5 @@
 """Moving a whole portal: rows, sums of purged rows, tokens, users, from its SQLite file."""
 
-from usage.importing.portal.move import Account, Move
+from usage.importing.portal.move import Move, MoveTally
 
-__all__ = ["Account", "Move"]
+__all__ = ["Move", "MoveTally"]

@@ -13,7 +13,7 @@ from django.contrib.auth.models import Group, Permission, User
 from django.db import transaction
 from django.utils import timezone
 
-from usage.importing.portal.source import Source, moment
+from usage.importing.portal.source import PortalFile, moment
 from usage.models import IdempotentPost, IngestToken, OneTimePassword
 from usage.recording.idempotency import KEPT_FOR, kept_key
 
@@ -36,7 +36,7 @@ class Accounts:
     users_before: list[str]
 
 
-def take_over(source: Source) -> Accounts:
+def take_over(source: PortalFile) -> Accounts:
     with transaction.atomic():
         groups = _groups(source)
         users_before = _users(source, groups)
@@ -52,7 +52,7 @@ def take_over(source: Source) -> Accounts:
     )
 
 
-def _groups(source: Source) -> _Ids:
+def _groups(source: PortalFile) -> _Ids:
     """Found or made by name; a new one gets its permissions."""
     ids: _Ids = {}
     for row in source.dicts("auth_group"):
@@ -64,7 +64,7 @@ def _groups(source: Source) -> _Ids:
     return ids
 
 
-def _permissions(source: Source, table: str, column: str, owner: int) -> list[Permission]:
+def _permissions(source: PortalFile, table: str, column: str, owner: int) -> list[Permission]:
     """Those that exist here: the ids differ, the names do not."""
     cursor = source.file.execute(
         "SELECT app_label, model, codename FROM auth_permission "
@@ -80,7 +80,7 @@ def _permissions(source: Source, table: str, column: str, owner: int) -> list[Pe
     return found
 
 
-def _users(source: Source, groups: _Ids) -> list[str]:
+def _users(source: PortalFile, groups: _Ids) -> list[str]:
     """Make those whose name is free, with their passwords' hashes; the names that were taken."""
     taken = []
     one_time = {row["user_id"] for row in source.dicts("usage_onetimepassword")}
@@ -105,7 +105,7 @@ def _users(source: Source, groups: _Ids) -> list[str]:
     return taken
 
 
-def _tokens(source: Source) -> tuple[_Ids, int]:
+def _tokens(source: PortalFile) -> tuple[_Ids, int]:
     """By their digests, so that proxies go on writing with the tokens they have."""
     ids: _Ids = {}
     made = 0
@@ -126,7 +126,7 @@ def _tokens(source: Source) -> tuple[_Ids, int]:
     return ids, made
 
 
-def _ledger(source: Source, tokens: _Ids) -> None:
+def _ledger(source: PortalFile, tokens: _Ids) -> None:
     """So that a post whose answer was lost before the move is not stored again after it."""
     youngest = timezone.now() - KEPT_FOR
     posts = (

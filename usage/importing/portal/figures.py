@@ -5,7 +5,7 @@ from typing import Any, NamedTuple, Self
 
 from django.db import connection
 
-from usage.importing.portal.source import Source
+from usage.importing.portal.source import PortalFile
 from usage.rollups.declarations import DAY, ROLLUPS
 from usage.rollups.keeping import unix_seconds
 
@@ -15,21 +15,21 @@ _TOTAL_BY_DAY = next(r.number for r in ROLLUPS if not r.grouping.dimensions and 
 _SECONDS_IN_SQLITE = "CAST(strftime('%s', SUBSTR(timestamp, 1, 19)) AS INTEGER)"
 
 
-class Figures(NamedTuple):
+class DayFigures(NamedTuple):
     requests: int = 0
     total_tokens: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cost_usd: float = 0.0
 
-    def plus(self, other: Self) -> "Figures":
-        return Figures._make(mine + theirs for mine, theirs in zip(self, other, strict=True))
+    def plus(self, other: Self) -> "DayFigures":
+        return DayFigures._make(mine + theirs for mine, theirs in zip(self, other, strict=True))
 
-    def minus(self, other: Self) -> "Figures":
-        return Figures._make(mine - theirs for mine, theirs in zip(self, other, strict=True))
+    def minus(self, other: Self) -> "DayFigures":
+        return DayFigures._make(mine - theirs for mine, theirs in zip(self, other, strict=True))
 
 
-ByDay = dict[int, Figures]  # days since 1970
+ByDay = dict[int, DayFigures]  # days since 1970
 
 
 class Held(NamedTuple):
@@ -39,13 +39,13 @@ class Held(NamedTuple):
     rows: ByDay
     waiting: ByDay
 
-    def purged(self, day: int) -> Figures:
+    def purged(self, day: int) -> DayFigures:
         """What only the sums have of the day."""
         return at(self.sums, day).minus(at(self.rows, day))
 
 
-def at(figures: ByDay, day: int) -> Figures:
-    return figures.get(day, Figures())
+def at(figures: ByDay, day: int) -> DayFigures:
+    return figures.get(day, DayFigures())
 
 
 def add(figures: ByDay, more: ByDay) -> None:
@@ -53,7 +53,7 @@ def add(figures: ByDay, more: ByDay) -> None:
         figures[day] = at(figures, day).plus(some)
 
 
-def held_by_source(source: Source) -> Held:
+def held_by_source(source: PortalFile) -> Held:
     return _held(source.file.execute(_all_sql(_SECONDS_IN_SQLITE)).fetchall())
 
 
@@ -85,7 +85,7 @@ def by_day(rows: Iterable[tuple[Any, ...]]) -> ByDay:
                 int(low) + (int(high) << _HALF_BITS)
                 for low, high in zip(halves[::2], halves[1::2], strict=True)
             )
-            figures = Figures._make((int(requests), *tokens, float(cost or 0)))
+            figures = DayFigures._make((int(requests), *tokens, float(cost or 0)))
             add(found, {int(day): figures})
     return found
 

@@ -15,13 +15,13 @@ from usage.importing.portal.proof import Circumstances, Proof, counts_of, prove
 from usage.importing.portal.purged_sums import add_purged_sums
 from usage.importing.portal.row import COLUMNS, BadRow, Moved, moved
 from usage.importing.portal.rows import known_events, store_page
-from usage.importing.portal.source import Row, Source
+from usage.importing.portal.source import PortalFile, Row
 from usage.importing.rejects import RejectFile
 from usage.purge_horizon import move_purge_horizon
 
 
 @dataclass
-class Account:
+class MoveTally:
     """What a move has done so far."""
 
     read: int = 0
@@ -36,8 +36,8 @@ class Account:
 class Move:
     """Takes a portal's file over. Each step may break off, and be begun again."""
 
-    def __init__(self, source: Source, rejects: RejectFile, account: Account) -> None:
-        self.account = account
+    def __init__(self, source: PortalFile, rejects: RejectFile, tally: MoveTally) -> None:
+        self.tally = tally
         self._source = source
         self._rejects = rejects
         self._fingerprint = source.fingerprint()
@@ -58,7 +58,7 @@ class Move:
         return self._acquaintance.since
 
     def accounts(self) -> None:
-        self.account.accounts = take_over(self._source)
+        self.tally.accounts = take_over(self._source)
         take_over_prices(self._source)
         take_over_names(self._source)
 
@@ -72,7 +72,7 @@ class Move:
                 add_suppressed_pairs(self._source)
             if self._acquaintance.is_new and self._horizon is not None:
                 for count in add_purged_sums(self._source, self._horizon):
-                    self.account.purged_sums += count
+                    self.tally.purged_sums += count
                     yield count
 
     def rows(self) -> Iterator[int]:
@@ -83,14 +83,14 @@ class Move:
                 new, arrived = store_page(rows)
                 add(self._arrived, arrived)
                 self._uncounted += sum(row.to_sum is None for row in rows)
-                self.account.new += new
-                self.account.known += len(rows) - new
-            self.account.read += len(page)
+                self.tally.new += new
+                self.tally.known += len(rows) - new
+            self.tally.read += len(page)
             self._rejects.flush()
             yield len(page)
 
     def proof(self) -> Proof:
-        accounts = self.account.accounts
+        accounts = self.tally.accounts
         assert accounts is not None
         counted = sum(figures.requests for figures in self._arrived.values())
         users, tokens = (
@@ -104,7 +104,7 @@ class Move:
             self._arrived,
             Circumstances(self._horizon, self._acquaintance.is_new, self.since),
             counts_of(
-                (self.account.read - self.account.left_out, counted + self._uncounted),
+                (self.tally.read - self.tally.left_out, counted + self._uncounted),
                 *(accounts, tokens, users),
             ),
         )
@@ -116,7 +116,7 @@ class Move:
                 rows.append(moved(row, self._fingerprint))
             except BadRow as error:
                 self._rejects.write(dict(zip(("id", *COLUMNS), row, strict=True)), str(error))
-                self.account.rejected += 1
+                self.tally.rejected += 1
         return rows
 
     def _without_left_out(self, rows: list[Moved]) -> list[Moved]:
@@ -125,5 +125,5 @@ class Move:
             return rows
         known = known_events(rows)
         kept = [row for row in rows if row.completed_at >= since or row.event in known]
-        self.account.left_out += len(rows) - len(kept)
+        self.tally.left_out += len(rows) - len(kept)
         return kept

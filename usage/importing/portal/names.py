@@ -5,7 +5,7 @@ from itertools import islice
 
 from django.db import transaction
 
-from usage.importing.portal.source import Source
+from usage.importing.portal.source import PortalFile
 from usage.live_keys import kept
 from usage.rollups import names
 from usage.rollups.aggregation import DIMENSIONS, Renaming, TimedRow
@@ -14,7 +14,7 @@ from usage.rollups.names import ALWAYS, Entry
 _AT_ONCE = 500
 
 
-def take_over_names(source: Source) -> None:
+def take_over_names(source: PortalFile) -> None:
     """Those that nobody knows here. What counts as (other) there does so here as well."""
     rows = (row for row in source.dicts("usage_names") if row["dimension"] in DIMENSIONS)
     while some := list(islice(rows, _AT_ONCE)):
@@ -29,7 +29,7 @@ def take_over_names(source: Source) -> None:
             names.agree(told, 0)
 
 
-def renaming_in(source: Source, rows: Sequence[TimedRow]) -> Renaming | None:
+def renaming_in(source: PortalFile, rows: Sequence[TimedRow]) -> Renaming | None:
     """How the file's own sums count these rows."""
     found: dict[str, dict[str, Entry]] = {}
     for dimension, values in names.names_of(rows).items():

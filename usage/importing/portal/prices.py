@@ -1,6 +1,6 @@
 """An operator's prices, and the counts of suppressed duplicates."""
 
-from usage.importing.portal.source import Source, moment
+from usage.importing.portal.source import PortalFile, moment
 from usage.live_keys import without_keys
 from usage.models import PriceOverride
 from usage.recording.cross_source import count_suppressed
@@ -11,7 +11,7 @@ _PRICES = (
 )
 
 
-def take_over_prices(source: Source) -> None:
+def take_over_prices(source: PortalFile) -> None:
     """Those that are not here yet; of one that is, what it says here stays."""
     for row in source.dicts("usage_priceoverride"):
         PriceOverride.objects.get_or_create(
@@ -22,7 +22,7 @@ def take_over_prices(source: Source) -> None:
         )
 
 
-def add_suppressed_pairs(source: Source) -> None:
+def add_suppressed_pairs(source: PortalFile) -> None:
     """Once for a file: they are added to those of here."""
     for row in source.dicts("usage_suppressedpair"):
         pair = without_keys(row["counted_source"]), without_keys(row["suppressed_source"])

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from usage.importing.portal.accounts import Accounts
-from usage.importing.portal.figures import ByDay, Figures, Held, at
+from usage.importing.portal.figures import ByDay, DayFigures, Held, at
 from usage.rollups.declarations import DAY
 
 _PRECISION = 1e-9  # of costs, which are added in another order
@@ -27,8 +27,8 @@ class Count:
 class Proof:
     """`old` and `new` are the figures by month (`2024-01`) of the days that can be compared."""
 
-    old: dict[str, Figures]
-    new: dict[str, Figures]
+    old: dict[str, DayFigures]
+    new: dict[str, DayFigures]
     counts: list[Count]
 
     @property
@@ -42,7 +42,7 @@ class Proof:
         for count in self.counts:
             yield _line(count.name, f"{count.old:,}", f"{count.new:,}")
         old, new = _total(self.old.values()), _total(self.new.values())
-        for name, mine, theirs in zip(Figures._fields, old, new, strict=True):
+        for name, mine, theirs in zip(DayFigures._fields, old, new, strict=True):
             yield _line(name.replace("_", " "), _shown(mine), _shown(theirs))
         for month in sorted(self.old):
             one, other = self.old[month], self.new[month]
@@ -79,8 +79,8 @@ def prove(
     first = -_NEVER if since is None else math.ceil(since.timestamp() / DAY)
     # What was purged in the file itself came with the first import.
     ours = -_NEVER if horizon is None or circumstances.is_first_time else horizon.timestamp() / DAY
-    old: dict[str, Figures] = {}
-    new: dict[str, Figures] = {}
+    old: dict[str, DayFigures] = {}
+    new: dict[str, DayFigures] = {}
     for day in sorted({*source.sums, *source.waiting, *arrived, *after.sums}):
         theirs = at(after.rows, day).minus(at(arrived, day)).plus(before.purged(day))
         if day < ours:
@@ -90,8 +90,8 @@ def prove(
         # Days of others leave nothing but rounding.
         if day >= first and (any(mine) or any(found[:-1])):
             month = f"{dt.datetime.fromtimestamp(day * DAY, dt.UTC):%Y-%m}"
-            old[month] = old.get(month, Figures()).plus(mine)
-            new[month] = new.get(month, Figures()).plus(found)
+            old[month] = old.get(month, DayFigures()).plus(mine)
+            new[month] = new.get(month, DayFigures()).plus(found)
     return Proof(old, new, counts)
 
 
@@ -104,14 +104,14 @@ def counts_of(rows: tuple[int, int], accounts: Accounts, tokens: int, users: int
     ]
 
 
-def _total(figures: Iterable[Figures]) -> Figures:
-    total = Figures()
+def _total(figures: Iterable[DayFigures]) -> DayFigures:
+    total = DayFigures()
     for some in figures:
         total = total.plus(some)
     return total
 
 
-def _is_same(old: Figures, new: Figures) -> bool:
+def _is_same(old: DayFigures, new: DayFigures) -> bool:
     costs = math.isclose(old.cost_usd, new.cost_usd, rel_tol=_PRECISION, abs_tol=_SMALLEST_COST)
     return costs and old[:-1] == new[:-1]
 

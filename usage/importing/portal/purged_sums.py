@@ -8,7 +8,7 @@ from typing import Any
 from usage import live_keys
 from usage.importing.portal.names import renaming_in
 from usage.importing.portal.row import COLUMNS, BadRow, moved
-from usage.importing.portal.source import PAGE, Source
+from usage.importing.portal.source import PAGE, PortalFile
 from usage.rollups import tables
 from usage.rollups.aggregation import Dimensions, TimedRow, additions_of, aggregate
 from usage.rollups.agreement import renamed_here
@@ -22,7 +22,7 @@ _Kept = dict[tuple[_Kind, _Key], _Values]
 _Series = dict[int, tuple[int, Dimensions]]  # token shift and dimensions by id
 
 
-def add_purged_sums(source: Source, horizon: dt.datetime) -> Iterator[int]:
+def add_purged_sums(source: PortalFile, horizon: dt.datetime) -> Iterator[int]:
     """Add them to the target's, in the caller's transaction; tells after each step how many.
 
     Of a bucket that begins before the horizon that is what its rows in the file do not explain:
@@ -42,7 +42,7 @@ def add_purged_sums(source: Source, horizon: dt.datetime) -> Iterator[int]:
             yield len(rest)
 
 
-def _explained_by_rows(source: Source, end: int) -> _Kept:
+def _explained_by_rows(source: PortalFile, end: int) -> _Kept:
     """What the file's rows make up of its buckets that begin before `end`."""
     found: _Kept = {}
     last = dt.datetime.fromtimestamp((end // MONTH + 1) * MONTH, dt.UTC)
@@ -79,7 +79,7 @@ def _note(found: _Kept, kind: _Kind, key: _Key, values: _Values, end: int) -> No
         found[kind, key] = values if known is None else tuple(map(add, known, values))
 
 
-def _series(source: Source) -> _Series:
+def _series(source: PortalFile) -> _Series:
     dimensions = {grouping.name: grouping.dimensions for grouping in GROUPINGS}
     return {
         row["id"]: (
@@ -96,7 +96,9 @@ def _without_keys(row: dict[str, Any], dimensions: Dimensions) -> Dimensions:
     return tuple((texts | live_keys.changes(texts)).values())
 
 
-def _pages(source: Source, kind: _Kind, end: int, series: _Series) -> Iterator[dict[_Key, _Values]]:
+def _pages(
+    source: PortalFile, kind: _Kind, end: int, series: _Series
+) -> Iterator[dict[_Key, _Values]]:
     table, columns, length = table_of(kind)
     cursor = source.file.execute(
         f"SELECT {', '.join(columns[1:])} FROM {table} WHERE {columns[0]} = ? AND bucket < ?",

@@ -25,7 +25,7 @@ def is_portal(file: sqlite3.Connection) -> bool:
     return len(found.fetchall()) == len(wanted)
 
 
-class Source:
+class PortalFile:
     """A portal's file. Within `snapshot` all that is read is of one moment."""
 
     def __init__(self, file: sqlite3.Connection) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 
-from usage.importing.source import Page, Reading, Skip, Source
+from usage.importing.source import Context, RowPage, Skip, Source
 from usage.importing.usage_files import lines, tool_event
 from usage.importing.usage_files.content import Content
 from usage.importing.usage_files.json_row import Kind
@@ -58,27 +58,27 @@ class CsvRows(Source):
     unit = "B"
 
     def __init__(
-        self, content: Content, header: Header, native: NativeRows, reading: Reading
+        self, content: Content, header: Header, native: NativeRows, context: Context
     ) -> None:
         self.what = header.kind.value
         self._content = content
         self._header = header
         self._native = native
-        self._reading = reading
+        self._context = context
 
     def total(self) -> int:
         return self._content.size
 
-    def pages(self) -> Iterator[Page]:
+    def pages(self) -> Iterator[RowPage]:
         pages = lines.pages(self._content)
         for first in islice(pages, 1):
-            yield Page(first.rows[1:], first.advanced)
+            yield RowPage(first.rows[1:], first.advanced)
         yield from pages
 
     def record_of(self, row: Line) -> UsageRecord | Skip:
         values = self._header.row_of(text_of(row))
         if self._header.kind is Kind.EVENT:
-            return tool_event.record_of(values, self._reading)
+            return tool_event.record_of(values, self._context)
         return self._native.of_mapping(values)
 
     def shown(self, row: Line) -> Mapping[str, Any]:

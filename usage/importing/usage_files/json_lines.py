@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from usage.importing.source import PAGE, Page, Skip, Source
+from usage.importing.source import PAGE, RowPage, Skip, Source
 from usage.importing.usage_files import lines
 from usage.importing.usage_files.content import Content
 from usage.importing.usage_files.json_row import JsonRows, Kind
@@ -28,7 +28,7 @@ class JsonLines(Source):
     def total(self) -> int:
         return self._content.size
 
-    def pages(self) -> Iterator[Page]:
+    def pages(self) -> Iterator[RowPage]:
         return lines.pages(self._content)
 
     def record_of(self, row: Line) -> UsageRecord | Skip:
@@ -49,10 +49,10 @@ class JsonArray(Source):
     def total(self) -> int:
         return len(self._items)
 
-    def pages(self) -> Iterator[Page]:
+    def pages(self) -> Iterator[RowPage]:
         for start in range(0, len(self._items), PAGE):
             some = list(enumerate(self._items[start : start + PAGE], start + 1))
-            yield Page(some, len(some))
+            yield RowPage(some, len(some))
 
     def record_of(self, row: tuple[int, msgspec.Raw]) -> UsageRecord | Skip:
         return self._rows.record_of(row[1])

@@ -5,7 +5,7 @@ from enum import Enum
 
 import msgspec
 
-from usage.importing.source import SOURCE, Reading, Skip
+from usage.importing.source import SOURCE, Context, Skip
 from usage.importing.usage_files import tool_event
 from usage.importing.usage_files.json_values import Raw, fields_of, object_of
 from usage.importing.usage_files.native_row import NativeRows, is_native, our_name
@@ -31,8 +31,8 @@ def kind_of(raw: Raw) -> Kind | None:
 class JsonRows:
     """Makes records of objects of whatever kind, as they come."""
 
-    def __init__(self, reading: Reading, native: NativeRows) -> None:
-        self._reading = reading
+    def __init__(self, context: Context, native: NativeRows) -> None:
+        self._context = context
         self._native = native
 
     def record_of(self, raw: Raw) -> UsageRecord | Skip:
@@ -44,9 +44,9 @@ class JsonRows:
                 return self._native.of_mapping(object_of(raw))
             case Kind.QUEUE:
                 _require_time(fields.get("timestamp"))
-                return cliproxy.record_of(bytes(raw), SOURCE, self._reading.now)
+                return cliproxy.record_of(bytes(raw), SOURCE, self._context.now)
             case Kind.EVENT:
-                return tool_event.record_of(object_of(raw), self._reading)
+                return tool_event.record_of(object_of(raw), self._context)
             case Kind.LITELLM:
                 return self._of_litellm(raw)
             case Kind.SIGN:
@@ -54,7 +54,7 @@ class JsonRows:
         raise InvalidRow.whole(_unknown(fields))
 
     def _of_litellm(self, raw: Raw) -> UsageRecord | Skip:
-        parsed = litellm.parse(bytes(raw), self._reading.now)
+        parsed = litellm.parse(bytes(raw), self._context.now)
         if parsed.errors:
             raise InvalidRow([FieldError(each.field, each.error) for each in parsed.errors])
         if not parsed.records:

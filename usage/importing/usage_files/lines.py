@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from usage.importing.source import PAGE, Page
+from usage.importing.source import PAGE, RowPage
 from usage.importing.usage_files.content import Content
 from usage.records import InvalidRow
 
@@ -17,7 +17,7 @@ class Line(NamedTuple):
     is_cut: bool = False  # it is longer than LONGEST, and the text is left out
 
 
-def pages(content: Content) -> Iterator[Page]:
+def pages(content: Content) -> Iterator[RowPage]:
     """All lines but blank ones; the pages' progress is in bytes of the file."""
     before = 0
     waiting: list[Line] = []
@@ -25,10 +25,10 @@ def pages(content: Content) -> Iterator[Page]:
         waiting += some
         while len(waiting) >= PAGE:
             position = content.position
-            yield Page(waiting[:PAGE], position - before)
+            yield RowPage(waiting[:PAGE], position - before)
             before = position
             del waiting[:PAGE]
-    yield Page(waiting, content.size - before)
+    yield RowPage(waiting, content.size - before)
 
 
 def first_lines(head: bytes, *, is_whole: bool) -> list[bytes]:

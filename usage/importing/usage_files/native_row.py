@@ -9,7 +9,7 @@ import msgspec
 
 from usage.identity import event_identity
 from usage.importing.rows import strict_values
-from usage.importing.source import SOURCE, Reading, Skip
+from usage.importing.source import SOURCE, Context, Skip
 from usage.importing.usage_files.json_values import Raw, object_of
 from usage.importing.usage_files.occurrences import Occurrences
 from usage.live_keys import begins_as_key
@@ -63,8 +63,8 @@ def is_native(names: set[str]) -> bool:
 class NativeRows:
     """Makes records of rows, each with an identity that a second import finds again."""
 
-    def __init__(self, reading: Reading, occurrences: Occurrences) -> None:
-        self._reading = reading
+    def __init__(self, context: Context, occurrences: Occurrences) -> None:
+        self._context = context
         self._occurrences = occurrences
 
     def of_json(self, raw: Raw) -> UsageRecord | Skip:
@@ -78,8 +78,8 @@ class NativeRows:
         if row.timestamp is None:
             raise _without_time()
         if isinstance(row.timestamp, dt.datetime) and row.timestamp.tzinfo is None:
-            row.timestamp = row.timestamp.replace(tzinfo=self._reading.zone)
-        record = make_record(row, self._reading.now)
+            row.timestamp = row.timestamp.replace(tzinfo=self._context.zone)
+        record = make_record(row, self._context.now)
         return self._finished(record, partial(getattr, row), row.cost_source)
 
     def of_mapping(self, row: Mapping[str, Any]) -> UsageRecord | Skip:
@@ -89,9 +89,9 @@ class NativeRows:
         values: dict[str, Any] = {name: value for name, value in named.items() if name}
         if values.get("excluded_as"):
             return Skip.EXCLUDED
-        strict = strict_values(values, self._reading.zone)
+        strict = strict_values(values, self._context.zone)
         strict |= {name: values.get(name) or None for name in ("event_id", "source")}
-        record = record_from(strict, self._reading.now)
+        record = record_from(strict, self._context.now)
         given = {**strict, "id": values.get("id")}
         return self._finished(record, given.get, values.get("cost_source"))
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from usage.importing.source import CannotRead, Reading, Source
+from usage.importing.source import CannotRead, Context, Source
 from usage.importing.usage_files import content as files
 from usage.importing.usage_files.content import Content
 from usage.importing.usage_files.csv_rows import CsvRows, header_of
@@ -47,19 +47,19 @@ _items = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 @contextmanager
-def opened(path: Path, reading: Reading) -> Iterator[Source]:
+def opened(path: Path, context: Context) -> Iterator[Source]:
     """The file at `path`, which is no database; CannotRead says why it cannot be imported."""
     with files.opened(path) as content, Occurrences() as occurrences:
-        native = NativeRows(reading, occurrences)
-        yield _Recognition(content, reading, native).source()
+        native = NativeRows(context, occurrences)
+        yield _Recognition(content, context, native).source()
 
 
 class _Recognition:
-    def __init__(self, content: Content, reading: Reading, native: NativeRows) -> None:
+    def __init__(self, content: Content, context: Context, native: NativeRows) -> None:
         self._content = content
-        self._reading = reading
+        self._context = context
         self._native = native
-        self._rows = JsonRows(reading, native)
+        self._rows = JsonRows(context, native)
         self._lines = first_lines(content.head, is_whole=content.is_whole)[:_LOOKED_AT]
 
     def source(self) -> Source:
@@ -75,7 +75,7 @@ class _Recognition:
             return JsonLines(self._content, kind, self._rows)
         header = header_of(self._lines[0]) if self._lines else None
         if header is not None:
-            return CsvRows(self._content, header, self._native, self._reading)
+            return CsvRows(self._content, header, self._native, self._context)
         raise self._not_understood(f"it is not valid JSON: {fault}" if fault else "")
 
     def _of_one_value(self) -> Source | None:
@@ -105,7 +105,7 @@ class _Recognition:
                 return self._of_items(_items.decode(value))
         for raw in (found.usage, body):
             if _is_statistics(raw):
-                return Snapshot(raw, self._reading, str(self._content.path))
+                return Snapshot(raw, self._context, str(self._content.path))
         return self._of_items([_raw.decode(body)])
 
     def _of_items(self, items: list[msgspec.Raw]) -> Source:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from usage.identity import bare_key, event_identity, hash_api_key
-from usage.importing.source import PAGE, SOURCE, CannotRead, Page, Reading, Source
+from usage.importing.source import PAGE, SOURCE, CannotRead, Context, RowPage, Source
 from usage.importing.usage_files import moments
 from usage.importing.usage_files.json_values import shown_object
 from usage.importing.usage_files.showing import shown
@@ -77,14 +77,14 @@ class Snapshot(Source):
 
     what = "requests of CLIProxyAPI's statistics"
 
-    def __init__(self, raw: bytes | msgspec.Raw, reading: Reading, name: str) -> None:
+    def __init__(self, raw: bytes | msgspec.Raw, context: Context, name: str) -> None:
         try:
             self._statistics = _statistics.decode(raw)
         except msgspec.ValidationError as error:
             raise CannotRead(f"{name} is no export of CLIProxyAPI's statistics: {error}") from None
         except (UnicodeDecodeError, RecursionError):
             raise CannotRead(f"{name} is not UTF-8, or nested too deeply") from None
-        self._reading = reading
+        self._context = context
 
     def total(self) -> int:
         return sum(len(model.details or ()) for *_, model in self._models())
@@ -101,10 +101,10 @@ class Snapshot(Source):
         )
         return None if oldest is None else hash_api_key(f"{_DETAIL} {oldest}")
 
-    def pages(self) -> Iterator[Page]:
+    def pages(self) -> Iterator[RowPage]:
         rows = self._rows()
         while page := list(islice(rows, PAGE)):
-            yield Page(page, len(page))
+            yield RowPage(page, len(page))
 
     def record_of(self, row: Row) -> UsageRecord:
         try:
@@ -113,7 +113,7 @@ class Snapshot(Source):
             raise InvalidRow.whole(f"is no detail of a request: {error}") from None
         except (UnicodeDecodeError, RecursionError):
             raise InvalidRow.whole("is not valid JSON: not UTF-8, or nested too deeply") from None
-        began = moments.began(detail.timestamp, self._reading.zone)
+        began = moments.began(detail.timestamp, self._context.zone)
         latency = None if detail.latency_ms is None else max(detail.latency_ms, 0.0)
         model = detail.resolved_model or row.model or "unknown"
         values = {
@@ -128,7 +128,7 @@ class Snapshot(Source):
             "source": SOURCE,
             **_row_tokens(detail, model),
         }
-        record = record_from(values, self._reading.now)
+        record = record_from(values, self._context.now)
         identity = _identity(row, detail, began, record.api_key_hash)
         return msgspec.structs.replace(record, event_id=event_identity(_DETAIL, identity))
 

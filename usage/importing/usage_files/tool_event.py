@@ -16,7 +16,7 @@ import msgspec
 
 from usage.identity import event_identity
 from usage.importing import loose
-from usage.importing.source import SOURCE, Reading
+from usage.importing.source import SOURCE, Context
 from usage.importing.usage_files import moments
 from usage.importing.usage_files.tokens import Counted, is_cache_larger, row_tokens
 from usage.records import WARM_UP, FieldError, InvalidRow, UsageRecord, record_from
@@ -73,12 +73,12 @@ def is_endpoint(name: str) -> bool:
     return _ENDPOINT.match(name) is not None
 
 
-def record_of(row: Mapping[str, Any], reading: Reading) -> UsageRecord:
+def record_of(row: Mapping[str, Any], context: Context) -> UsageRecord:
     """InvalidRow lists the row's faults."""
     if isinstance(row.get("tokens"), Mapping):
         row = {**row, **row["tokens"]}
     found = {ours: _first(row, theirs) for ours, theirs in NAMES.items()}
-    began = moments.began(found["timestamp"], reading.zone)
+    began = moments.began(found["timestamp"], context.zone)
     numbers = {name: _number(found, name) for name in _TOKENS}
     is_failed = _lower(found["failed"]) in _TRUE
     values = {
@@ -94,7 +94,7 @@ def record_of(row: Mapping[str, Any], reading: Reading) -> UsageRecord:
         **_key(found),
         **_row_tokens(found, numbers, is_newer_keeper=_is_newer_keeper(row)),
     }
-    record = record_from(values, reading.now)
+    record = record_from(values, context.now)
     identity = event_identity(_EVENT, _identity(found, began, numbers, is_failed=is_failed))
     if _lower(found["generate"]) in _FALSE:
         return msgspec.structs.replace(record, event_id=identity, excluded_as=WARM_UP)

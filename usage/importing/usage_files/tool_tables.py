@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from usage.importing.metrics_db import Row, Table, columns_of
-from usage.importing.source import Page, Reading, Source
+from usage.importing.source import Context, RowPage, Source
 from usage.importing.usage_files import tool_event
 from usage.importing.usage_files.json_row import Kind
 from usage.importing.usage_files.showing import shown
@@ -20,9 +20,9 @@ _SIGNS = frozenset(("event_key", "event_hash"))
 class ToolTables(Source):
     what = Kind.EVENT.value
 
-    def __init__(self, tables: list[Table], reading: Reading) -> None:
+    def __init__(self, tables: list[Table], context: Context) -> None:
         self._tables = tables
-        self._reading = reading
+        self._context = context
 
     def total(self) -> int:
         return sum(table.count() for table in self._tables)
@@ -30,12 +30,12 @@ class ToolTables(Source):
     def fingerprint(self) -> str | None:
         return next(filter(None, (table.fingerprint() for table in self._tables)), None)
 
-    def pages(self) -> Iterator[Page]:
+    def pages(self) -> Iterator[RowPage]:
         for table in self._tables:
             yield from table.pages()
 
     def record_of(self, row: Row) -> UsageRecord:
-        return tool_event.record_of(row, self._reading)
+        return tool_event.record_of(row, self._context)
 
     def shown(self, row: Row) -> Mapping[str, Any]:
         return shown(f"row {row['id']}", row)

@@ -13,7 +13,7 @@ from usage.intake.otlp.span import (
     is_known,
     is_known_event,
 )
-from usage.intake.parsed import MalformedBody, TooManyRows
+from usage.intake.parsed import MalformedBody, TooManyRowsInBody
 
 MEDIA_TYPE = "application/json"
 _MOST_OBJECTS = 1_000_000  # a hundred times what exporters send at once
@@ -78,7 +78,7 @@ def spans(body: bytes) -> Iterator[Span]:
     """The spans of a request; MalformedBody if it is none."""
     refuse_empty(body)
     if body.count(b"{") > _MOST_OBJECTS:
-        raise TooManyRows
+        raise TooManyRowsInBody
     try:
         request = _request.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

@@ -13,7 +13,7 @@ from opentelemetry.proto.trace.v1 import trace_pb2
 
 from usage.intake.otlp.span import STATUS_ERROR, Attributes, Event, Span, is_known, is_known_event
 from usage.intake.otlp.wire import Parts
-from usage.intake.parsed import MalformedBody, TooManyRows
+from usage.intake.parsed import MalformedBody, TooManyRowsInBody
 
 MEDIA_TYPE = "application/x-protobuf"
 _SCALARS = {"string_value", "int_value", "double_value", "bool_value"}
@@ -27,7 +27,7 @@ _LARGEST_KNOWN = 16_384
 
 
 def spans(body: bytes) -> Iterator[Span]:
-    """The spans of a request; MalformedBody if it is none, TooManyRows."""
+    """The spans of a request; MalformedBody if it is none, TooManyRowsInBody."""
     parts = Parts(body)
     try:
         for _, _, begin, end in parts.of(0, len(body), _RESOURCE_SPANS):
@@ -75,7 +75,7 @@ def _shortened(body: bytes, parts: Parts, begin: int, end: int) -> bytes:
     kept.append(body[at:end])
     short = b"".join(kept)
     if len(short) > _LARGE:
-        raise TooManyRows
+        raise TooManyRowsInBody
     return short
 
 

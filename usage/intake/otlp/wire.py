@@ -6,7 +6,7 @@ not decoded as a whole.
 
 from collections.abc import Iterator
 
-from usage.intake.parsed import MalformedBody, TooManyRows
+from usage.intake.parsed import MalformedBody, TooManyRowsInBody
 
 MOST_PARTS = 200_000  # of a message; exporters send hundreds
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
@@ -23,7 +23,10 @@ class Parts:
         self._count = 0
 
     def of(self, begin: int, end: int, *numbers: int) -> Iterator[Field]:
-        """The fields with these numbers that have bytes, in order. MalformedBody, TooManyRows."""
+        """The fields with these numbers that have bytes, in order.
+
+        MalformedBody, TooManyRowsInBody.
+        """
         for number, kind, start, content, stop in self._fields(begin, end):
             if kind == _BYTES and number in numbers:
                 yield number, start, content, stop
@@ -33,7 +36,7 @@ class Parts:
         while at < end:
             self._count += 1
             if self._count > MOST_PARTS:
-                raise TooManyRows
+                raise TooManyRowsInBody
             start = at
             tag, at = self._varint(at, end)
             kind = tag & 7

@@ -17,8 +17,8 @@ from qsmetrics.setting_types import time_zone
 from usage import audit_trail
 from usage.importing.recognition import opened
 from usage.importing.rejects import RejectFile
-from usage.importing.run import Account, import_rows
-from usage.importing.source import CannotRead, Reading, Source
+from usage.importing.run import ImportTally, import_rows
+from usage.importing.source import CannotRead, Context, Source
 from usage.management.mover import Mover, left_out
 from usage.management.portal_command import PortalCommand, breaks_off
 from usage.periods import rfc3339
@@ -50,15 +50,15 @@ class Command(PortalCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         path: Path = options["path"]
-        reading = Reading(_zone(options["source_time_zone"]), dt.datetime.now(dt.UTC))
+        context = Context(_zone(options["source_time_zone"]), dt.datetime.now(dt.UTC))
         rejects = RejectFile(options["rejects"] or _beside_the_database(path))
         _refuse_own_files(path, rejects.path)
-        self._account = Account()
+        self._tally = ImportTally()
         self._mover: Mover | None = None
         try:
             with (
                 breaks_off(self._so_far),
-                opened(path, reading) as found,
+                opened(path, context) as found,
                 rejects,
                 without_daily_bound(),  # a history has more names than a day brings
             ):
@@ -78,15 +78,15 @@ class Command(PortalCommand):
     def _so_far(self) -> str:
         if self._mover is not None:
             return self._mover.so_far()
-        if not self._account.read:
+        if not self._tally.read:
             return "Nothing was imported."
         return (
-            f"{self._account.imported:,} rows had been imported before; an import of the same "
+            f"{self._tally.imported:,} rows had been imported before; an import of the same "
             "file goes on from there."
         )
 
     def _import(self, path: Path, source: Source, rejects: RejectFile) -> None:
-        account, began = self._account, time.monotonic()
+        tally, began = self._tally, time.monotonic()
         is_shown = self.stderr.isatty()
         total = source.total() if is_shown else None
         with (
@@ -94,38 +94,38 @@ class Command(PortalCommand):
                 "import_metrics",
                 audit_trail.IMPORTED,
                 f"{path.name}.",
-                lambda: f"{account.imported:,} rows of {path.name}." if account.imported else "",
+                lambda: f"{tally.imported:,} rows of {path.name}." if tally.imported else "",
             ),
             tqdm(total=total, unit=source.unit, unit_scale=True, disable=not is_shown) as bar,
         ):
-            for advanced in import_rows(source, rejects, account):
+            for advanced in import_rows(source, rejects, tally):
                 bar.update(advanced)
         what = f", {source.what}," if source.what else ""
         self.stdout.write(
-            f"Read {account.read:,} rows of {path}{what} in {time.monotonic() - began:.1f} s: "
-            f"{account.imported:,} imported, {account.duplicates:,} there before, "
-            f"{account.rejected:,} rejected."
+            f"Read {tally.read:,} rows of {path}{what} in {time.monotonic() - began:.1f} s: "
+            f"{tally.imported:,} imported, {tally.duplicates:,} there before, "
+            f"{tally.rejected:,} rejected."
         )
-        self._tell(account, rejects.path)
+        self._tell(tally, rejects.path)
         for remark in source.remarks():
             self.stdout.write(remark)
 
-    def _tell(self, account: Account, rejects: Path) -> None:
-        if account.oldest is not None and account.newest is not None:
+    def _tell(self, tally: ImportTally, rejects: Path) -> None:
+        if tally.oldest is not None and tally.newest is not None:
             self.stdout.write(
-                f"Imported {account.tokens:,} tokens, from {rfc3339(account.oldest)} "
-                f"to {rfc3339(account.newest)}."
+                f"Imported {tally.tokens:,} tokens, from {rfc3339(tally.oldest)} "
+                f"to {rfc3339(tally.newest)}."
             )
-        if account.excluded:
+        if tally.excluded:
             self.stdout.write(
-                f"{account.excluded:,} rows were passed over, which the portal they come from does "
+                f"{tally.excluded:,} rows were passed over, which the portal they come from does "
                 "not count either: warm-ups and duplicates."
             )
-        if account.no_usage:
-            self.stdout.write(f"{account.no_usage:,} rows were passed over, which are no usage.")
-        if account.left_out:
-            self.stdout.write(left_out(account.left_out, account.since))
-        if account.rejected:
+        if tally.no_usage:
+            self.stdout.write(f"{tally.no_usage:,} rows were passed over, which are no usage.")
+        if tally.left_out:
+            self.stdout.write(left_out(tally.left_out, tally.since))
+        if tally.rejected:
             self.stdout.write(
                 f"{rejects} says what is wrong with each rejected row. Mend them in the file "
                 "and import it again: only they are added."

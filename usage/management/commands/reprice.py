@@ -85,7 +85,7 @@ class Command(PortalCommand):
             lambda: f"{_said(self._total)}." if self._total.rows else "",
         )
 
-    def _note(self, step: repricing.Step) -> None:
+    def _note(self, step: repricing.RepricedPage) -> None:
         self._looked_at += step.rows
         for change in step.changes:
             for tally in (self._total, self._tallies[change.model]):

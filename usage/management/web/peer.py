@@ -25,7 +25,7 @@ _MUCH_UNREAD = 16_384
 _PATIENT_SECONDS = 1.0
 
 
-class _Request(Request):  # type: ignore[misc]
+class _PeerRequest(Request):  # type: ignore[misc]
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         # The main thread said "100 Continue" when the head had come.
@@ -33,7 +33,7 @@ class _Request(Request):  # type: ignore[misc]
 
 
 class _Parser(RequestParser):  # type: ignore[misc]
-    mesg_class = _Request
+    mesg_class = _PeerRequest
 
     def finish_body(self, deadline: float | None = None, max_bytes: int | None = None) -> bool:
         """A thread does not wait for the rest of a body that nobody wanted."""

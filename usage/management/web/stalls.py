@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from usage.long_requests import NoPlaceFree, Place, Places
+from usage.long_requests import NoPlaceFree, ThreadPlace, ThreadPlaces
 from usage.management.web.peer_socket import PeerSocket, PeerTooSlow
 
 _LEAST_STALL = 1.0  # seconds; who pauses for less is only far away
@@ -17,7 +17,7 @@ class Stalls:
     Where none could, the peer that has stood still longest is hung up on, or else this one.
     """
 
-    def __init__(self, places: Places) -> None:
+    def __init__(self, places: ThreadPlaces) -> None:
         self._places = places
         self._since: dict[PeerSocket, float] = {}  # the longest first
         self._mutex = threading.Lock()
@@ -35,7 +35,7 @@ class Stalls:
             if place is not None:
                 place.give_back()
 
-    def _place(self) -> Place | None:
+    def _place(self) -> ThreadPlace | None:
         """None in the stead of somebody who is about to lose his."""
         try:
             return self._places.take()
