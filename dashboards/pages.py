@@ -8,7 +8,7 @@ from django.conf import settings
 from django.http import HttpRequest, QueryDict
 from django.urls import reverse
 
-from dashboards import charts, figures
+from dashboards import cards_and_tables, charts
 from dashboards.ranges import (
     LAST_DAY,
     PRESETS,
@@ -48,7 +48,7 @@ def figures_context(request: HttpRequest, selection: Selection, now: dt.datetime
         return context | _without_figures(request, selection)
     step = charts.step_for(found, selection.wanted.period, now)
     with Turn() as turn:
-        breakdown = Breakdown(step.interval, charts.zone(), limit=figures.MOST_MODELS)
+        breakdown = Breakdown(step.interval, charts.zone(), limit=cards_and_tables.MOST_MODELS)
         report = usage_report(selection.wanted, breakdown, turn)
     if not report.totals.requests:
         return context | _without_figures(request, selection)
@@ -57,12 +57,12 @@ def figures_context(request: HttpRequest, selection: Selection, now: dt.datetime
     last_day = report.totals if selection.preset == LAST_DAY else _last_day(selection, now)
     return context | {
         "state": "figures",
-        "cards": figures.cards(report, last_day),
+        "cards": cards_and_tables.cards(report, last_day),
         "step": step.name,
         "chart": {"state": "figures", **charts.chart_data(step, columns)},
-        "models": figures.model_rows(report, selection),
-        "with_cost": figures.has_known_cost(report),
-        "times": figures.time_rows(step, busy),
+        "models": cards_and_tables.model_rows(report, selection),
+        "with_cost": cards_and_tables.has_known_cost(report),
+        "times": cards_and_tables.time_rows(step, busy),
         "times_in_range": len(busy),
         "api_url": _api_url(selection, step),
     }

@@ -10,8 +10,8 @@ from django.http import QueryDict
 from django.utils import timezone
 
 from usage.asking import parameters
-from usage.asking.errors import ApiError
 from usage.asking.filters import UsageFilter
+from usage.asking.refusal import ApiError
 from usage.live_keys import without_keys
 from usage.periods import Period, rfc3339
 

@@ -16,7 +16,7 @@ from dashboards import pages
 from dashboards.errors import respond
 from dashboards.ranges import selection_from
 from usage.access.rules import AccessDenied, require_reader
-from usage.asking.errors import ApiError
+from usage.asking.refusal import ApiError
 from usage.queries import TooManyRowsOfOthers
 
 

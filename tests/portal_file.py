@@ -76,8 +76,8 @@ def insert(portal: Path, time: str, model: str = "plain", **values: Any) -> None
 
 
 def rows_in(portal: Path) -> list[dict[str, Any]]:
+    from usage.importing.portal.file import moment
     from usage.importing.portal.row import COLUMNS
-    from usage.importing.portal.source import moment
 
     file = sqlite3.connect(portal)
     found = file.execute(f"SELECT {', '.join(COLUMNS)} FROM usage_metrics ORDER BY timestamp")

@@ -9,7 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from usage.admin.base import PortalModelAdmin
+from usage.admin.portal_model_admin import PortalModelAdmin
 from usage.models import IngestToken, PriceOverride
 
 pytestmark = pytest.mark.django_db

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.factory import read_csv
-from usage.admin import selection
+from usage.admin import listed_rows
 from usage.models import UsageMetric
 
 pytestmark = pytest.mark.django_db
@@ -20,7 +20,7 @@ def test_export_of_the_selection_holds_these_rows(admin_client, four_rows):
 def test_export_of_the_list_holds_every_match_beyond_what_pages_look_at(
     admin_client, monkeypatch, four_rows
 ):
-    monkeypatch.setattr(selection, "MOST_TOGETHER", 1)
+    monkeypatch.setattr(listed_rows, "MOST_TOGETHER", 1)
     rows = read_csv(admin_client.get(LIST + "export/?status=error"))
     assert [row["request_id"] for row in rows] == ["req-3", "req-2"]
     link = admin_client.get(LIST + "?status=error").content.decode()

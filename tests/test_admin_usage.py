@@ -8,7 +8,7 @@ from django.utils import timezone
 from model_bakery import baker
 
 from tests.factory import ALICE, read_csv
-from usage.admin import paginator, selection
+from usage.admin import listed_rows, paginator
 from usage.admin.drill_down import DateSpan
 from usage.admin.search import SearchTerm, understand
 from usage.identity import hash_api_key
@@ -123,7 +123,7 @@ def test_the_last_page_says_that_paging_ends(admin_client, monkeypatch, four_row
 def test_filters_without_an_index_look_at_the_newest_rows_and_say_so(
     admin_client, monkeypatch, four_rows
 ):
-    monkeypatch.setattr(selection, "MOST_TOGETHER", 1)
+    monkeypatch.setattr(listed_rows, "MOST_TOGETHER", 1)
     page = admin_client.get(LIST + "?status=error")
     assert [row.request_id for row in page.context["cl"].result_list] == ["req-3"]
     (note,) = page.context["cl"].notes
@@ -148,7 +148,7 @@ def test_filters_without_an_index_look_at_the_newest_rows_and_say_so(
     ],
 )
 def test_every_selection_goes_through_an_index(four_rows, filters):
-    rows, _ = selection.ListedRows(**filters).newest_rows()
+    rows, _ = listed_rows.ListedRows(**filters).newest_rows()
     plan = rows[:50].explain()
     assert "SEARCH usage_metrics USING INDEX idx_" in plan
     assert "SCAN" not in plan

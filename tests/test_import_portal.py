@@ -20,7 +20,7 @@ from tests.portal_file import (
     sums_here,
     sums_in,
 )
-from usage.importing.portal import rows
+from usage.importing.portal import row_pages
 from usage.importing.portal.row import COLUMNS, PortalRow
 from usage.models import (
     IdempotentPost,
@@ -119,7 +119,7 @@ def test_a_row_that_cannot_be_moved_is_named_and_nothing_is_proved(portal, bad, 
 
 
 def test_sums_that_do_not_arrive_are_found(portal, monkeypatch):
-    monkeypatch.setattr(rows, "aggregate", lambda *_: Additions([], []))
+    monkeypatch.setattr(row_pages, "aggregate", lambda *_: Additions([], []))
     with pytest.raises(CommandError, match="The sums differ: see the lines that say so"):
         run(portal)
 

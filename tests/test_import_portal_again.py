@@ -25,7 +25,7 @@ from tests.portal_file import (
     total_requests,
 )
 from usage import retention
-from usage.importing.portal import move, rows, source
+from usage.importing.portal import file, move, row_pages
 from usage.models import IdempotentPost, ImportedFile, IngestToken, UsageMetric
 from usage.purge_horizon import purged_before
 
@@ -58,18 +58,18 @@ def test_a_second_time_adds_what_is_new_and_revokes_what_was_revoked(portal):
 
 
 def test_what_broke_off_is_continued(portal, monkeypatch):
-    monkeypatch.setattr(source, "PAGE", 20)
+    monkeypatch.setattr(file, "PAGE", 20)
     pages = iter(range(2))
 
     def breaks_off(moved: list) -> Any:
         if next(pages, None) is None:
             raise OperationalError("disk full")
-        return rows.store_page(moved)
+        return row_pages.store_page(moved)
 
     monkeypatch.setattr(move, "store_page", breaks_off)
     with pytest.raises(CommandError, match="40 rows had been imported before"):
         run(portal)
-    monkeypatch.setattr(move, "store_page", rows.store_page)
+    monkeypatch.setattr(move, "store_page", row_pages.store_page)
 
     assert counts(run(portal)) == f"{LEFT - 40} moved, 40 there before, 0 rejected."
     assert_same_sums(sums_here(), sums_in(portal))
@@ -149,7 +149,7 @@ def test_two_purged_portals_add_up(portal, tmp_path):
 def test_what_is_posted_meanwhile_does_not_disturb_the_proof(portal, monkeypatch):
     def stores_more(moved: list) -> Any:
         store({"timestamp": moved[0].completed_at, "total_tokens": 77})
-        return rows.store_page(moved)
+        return row_pages.store_page(moved)
 
     monkeypatch.setattr(move, "store_page", stores_more)
     assert "Proved" in run(portal)

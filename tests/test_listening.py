@@ -3,7 +3,7 @@
 import pytest
 
 from qsmetrics.setting_types import BindAddress
-from usage.management import server
+from usage.management import web_server
 
 
 @pytest.mark.parametrize(
@@ -16,13 +16,13 @@ from usage.management import server
 )
 def test_an_address_of_another_machine_is_refused(host, trouble):
     address = BindAddress(host, 8100)
-    with pytest.raises(server.CannotListen) as refusal:
-        server.listen(address)
+    with pytest.raises(web_server.CannotListen) as refusal:
+        web_server.listen(address)
     assert str(refusal.value) == f"{address} {trouble}"
 
 
 def test_of_two_starts_at_once_one_has_the_port():
-    with server.listen(BindAddress("127.0.0.1", 0)) as first:
+    with web_server.listen(BindAddress("127.0.0.1", 0)) as first:
         address = BindAddress(*first.getsockname())
-        with pytest.raises(server.CannotListen, match="is already in use"):
-            server.listen(address)
+        with pytest.raises(web_server.CannotListen, match="is already in use"):
+            web_server.listen(address)

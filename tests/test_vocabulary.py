@@ -23,3 +23,24 @@ def test_no_two_classes_have_one_name():
             if isinstance(node, ast.ClassDef) and node.name not in CONVENTION:
                 found[node.name].append(f"{path.relative_to(ROOT)}:{node.lineno}")
     assert {name: places for name, places in found.items() if len(places) > 1} == {}
+
+
+def test_a_second_module_of_a_name_is_the_same_thing_one_floor_up():
+    found = defaultdict(list)
+    for path in modules():
+        found[path.stem].append(path.relative_to(ROOT).as_posix())
+    doubles = {name: paths for name, paths in found.items() if len(paths) > 1}
+    assert [
+        name for name, paths in doubles.items() if not is_convention(name) and not is_pair(paths)
+    ] == []
+
+
+def is_convention(name):
+    """Django looks for a project's `urls` and an application's `apps`; each face has `errors`."""
+    return name in {"__init__", "apps", "errors", "urls"}
+
+
+def is_pair(paths):
+    """A model and its page in the admin, or a format and the address that takes it."""
+    pairs = ({"usage/admin", "usage/models"}, {"usage/api", "usage/intake"})
+    return len(paths) == 2 and {path.rpartition("/")[0] for path in paths} in pairs

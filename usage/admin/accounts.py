@@ -8,7 +8,7 @@ from django.contrib.auth.models import Group, User
 from django.http import HttpRequest
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from usage.admin.base import PortalModelAdmin
+from usage.admin.portal_model_admin import PortalModelAdmin
 from usage.admin.rights import WithinOwnRights
 
 admin.site.unregister(User)

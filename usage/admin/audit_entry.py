@@ -9,8 +9,8 @@ from django.http import HttpRequest
 
 from usage import audit_trail
 from usage.admin import display
-from usage.admin.base import ReadOnlyModelAdmin
-from usage.admin.filters import ChosenValue
+from usage.admin.list_filters import ChosenValue
+from usage.admin.portal_model_admin import ReadOnlyModelAdmin
 from usage.models import AuditEntry
 
 

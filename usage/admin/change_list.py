@@ -9,11 +9,11 @@ from django.http import HttpRequest
 
 from usage.admin import display
 from usage.admin.drill_down import DateSpan, DrillDown
-from usage.admin.filters import ChosenValue, ExclusionFilter, ModelFilter, StatusFilter
+from usage.admin.list_filters import ChosenValue, ExclusionFilter, ModelFilter, StatusFilter
+from usage.admin.listed_rows import ListedRows
 from usage.admin.look_ups import OfferedLookUps
 from usage.admin.paginator import MOST_PAGES, UncountedPage, UncountedPaginator
 from usage.admin.search import understand
-from usage.admin.selection import ListedRows
 from usage.admin_addresses import not_possible
 from usage.models import UsageMetric
 from usage.periods import Period

@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from usage.admin import display
-from usage.admin.base import PortalModelAdmin
+from usage.admin.portal_model_admin import PortalModelAdmin
 from usage.models import CollectorState
 
 

@@ -15,7 +15,7 @@ from unfold.decorators import action
 from unfold.enums import ActionVariant
 
 from usage.admin import display
-from usage.admin.base import PortalModelAdmin
+from usage.admin.portal_model_admin import PortalModelAdmin
 from usage.models import IngestToken
 
 

@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from usage.admin import display
-from usage.admin.base import PortalModelAdmin
+from usage.admin.portal_model_admin import PortalModelAdmin
 from usage.models import PriceOverride
 
 

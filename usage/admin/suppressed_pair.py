@@ -3,7 +3,7 @@
 from django.contrib import admin
 
 from usage.admin import display
-from usage.admin.base import ReadOnlyModelAdmin
+from usage.admin.portal_model_admin import ReadOnlyModelAdmin
 from usage.models import SuppressedPair
 
 

@@ -20,10 +20,10 @@ from django.utils import timezone
 
 from usage import export
 from usage.admin import display
-from usage.admin.base import PortalModelAdmin
 from usage.admin.change_list import UsageChangeList
-from usage.admin.filters import ExclusionFilter, ModelFilter, StatusFilter
+from usage.admin.list_filters import ExclusionFilter, ModelFilter, StatusFilter
 from usage.admin.paginator import PER_PAGE
+from usage.admin.portal_model_admin import PortalModelAdmin
 from usage.identity import bare_key, hash_api_key
 from usage.live_keys import begins_as_key
 from usage.models import UsageMetric, UsageMetricQuerySet

@@ -11,7 +11,7 @@ from django.http import HttpRequest
 
 from usage import audit_trail
 from usage.admin import display
-from usage.admin.base import PortalModelAdmin
+from usage.admin.portal_model_admin import PortalModelAdmin
 from usage.models import UsageName
 from usage.rollups import renaming
 from usage.rollups.aggregation import DIMENSIONS, OTHER

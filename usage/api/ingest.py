@@ -9,7 +9,7 @@ from usage.access.rules import require_writer, sender_of
 from usage.api import errors
 from usage.api.parsers import BodyDigest, parse, require_enabled, require_length, room
 from usage.asking import parameters
-from usage.asking.errors import ApiError
+from usage.asking.refusal import ApiError
 from usage.intake.parsed import ParsedRows
 from usage.recording import KeyReused, Post, RecordingResult, record_checked, record_once
 

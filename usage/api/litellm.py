@@ -13,7 +13,7 @@ from usage.api import errors
 from usage.api.ingest import named_faults
 from usage.api.parsers import parse_with, require_enabled, require_length, room
 from usage.api.schema import STORE_LITELLM
-from usage.asking.errors import ApiError
+from usage.asking.refusal import ApiError
 from usage.intake import litellm
 from usage.intake.parsed import ParsedRows
 from usage.recording import record_checked

@@ -17,8 +17,8 @@ from rest_framework.views import APIView
 from usage.api.schema import METRICS
 from usage.api.streaming import streamed
 from usage.asking import parameters
-from usage.asking.errors import ApiError
 from usage.asking.filters import UsageFilter
+from usage.asking.refusal import ApiError
 from usage.periods import UTC, Period, rfc3339
 from usage.queries import (
     HOURLY_WITH_PERCENTILES,

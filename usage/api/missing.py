@@ -5,7 +5,7 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from usage.asking.errors import ApiError
+from usage.asking.refusal import ApiError
 
 
 @extend_schema(exclude=True)

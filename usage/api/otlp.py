@@ -14,7 +14,7 @@ from usage.access.rules import require_writer, sender_of
 from usage.api import errors
 from usage.api.parsers import parse_with, require_enabled, room
 from usage.api.schema import DROP_TELEMETRY, STORE_TRACES
-from usage.asking.errors import ApiError
+from usage.asking.refusal import ApiError
 from usage.intake.otlp import calls, json, protobuf
 from usage.intake.parsed import ParsedRows
 from usage.recording import record_checked

@@ -8,7 +8,7 @@ from typing import TypeVar
 from django.conf import settings
 from django.http import HttpRequest, UnreadablePostError
 
-from usage.asking.errors import ApiError
+from usage.asking.refusal import ApiError
 from usage.intake import native
 from usage.intake.body import BadEncoding, BodyTooLarge, UnknownEncoding, read_pieces
 from usage.intake.parsed import MOST_ROWS, MalformedBody, ParsedRows, TooManyRowsInBody

@@ -8,7 +8,7 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from usage.api import ingest, rows
+from usage.api import ingest, list_rows
 from usage.api.permissions import MayRead
 from usage.api.schema import LIST_USAGE, STORE_USAGE
 
@@ -17,7 +17,7 @@ _JSON = {"*/*", "application/json"}
 
 
 class UsageView(APIView):
-    content_negotiation_class = rows.RowsNegotiation
+    content_negotiation_class = list_rows.RowsNegotiation
 
     def get_permissions(self) -> list[MayRead | AllowAny]:
         # Writers are named by `ingest`, which needs to know who they are.
@@ -25,7 +25,7 @@ class UsageView(APIView):
 
     @LIST_USAGE
     def get(self, request: Request) -> HttpResponseBase:
-        return rows.list_or_export(request)
+        return list_rows.list_or_export(request)
 
     @STORE_USAGE
     def post(self, request: Request) -> HttpResponse:

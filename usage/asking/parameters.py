@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from django.http import QueryDict
 
-from usage.asking.errors import ApiError
 from usage.asking.filters import UsageFilter
+from usage.asking.refusal import ApiError
 from usage.live_keys import clean_hash, without_keys
 from usage.models import UsageMetric
 from usage.periods import UTC, Period, parse_moment

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from usage.importing import rows
+from usage.importing import proxy_row
 from usage.importing.source import PAGE, CannotRead, Context, RowPage, Source
 from usage.records import IncomingRow, UsageRecord
 
@@ -88,7 +88,7 @@ class MetricsTable(Source):
         return self._table.pages()
 
     def record_of(self, row: Row) -> UsageRecord:
-        return rows.record_of(row, self._context.zone, self._context.now)
+        return proxy_row.record_of(row, self._context.zone, self._context.now)
 
     def shown(self, row: Row) -> Mapping[str, Any]:
         return row

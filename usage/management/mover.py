@@ -11,9 +11,9 @@ from tqdm import tqdm
 
 from usage import audit_trail
 from usage.importing.portal import Move, MoveTally
-from usage.importing.portal.accounts import Accounts
+from usage.importing.portal.file import PortalFile
 from usage.importing.portal.proof import Proof
-from usage.importing.portal.source import PortalFile
+from usage.importing.portal.users_and_tokens import Accounts
 from usage.importing.rejects import RejectFile
 from usage.periods import rfc3339
 

@@ -12,7 +12,7 @@ from usage.queries.covering import rollups_of, smallest_grouping
 from usage.queries.naming import with_others
 from usage.queries.rows import unsummed_ends
 from usage.queries.scope import FIRST, LAST, moment_of
-from usage.queries.tables import by_index
+from usage.queries.sql import by_index
 from usage.rollups.aggregation import OTHER
 from usage.rollups.declarations import DAY, MODEL, TOTAL
 

@@ -12,7 +12,7 @@ from django.db.models import Q
 
 from usage.asking.filters import UsageFilter
 from usage.models import UsageName, status_condition
-from usage.queries.tables import Sql
+from usage.queries.sql import Sql
 from usage.rollups import keeping
 from usage.rollups.aggregation import OTHER
 from usage.rollups.names import ALWAYS

@@ -9,7 +9,7 @@ from django.db import connection
 from usage.queries.buckets import SECOND
 from usage.queries.covering import rollups_of
 from usage.queries.scope import Holdings, Scope, moment_of
-from usage.queries.tables import by_index
+from usage.queries.sql import by_index
 from usage.rollups import keeping
 from usage.rollups.declarations import DAY, TOTAL
 

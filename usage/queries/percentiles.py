@@ -14,8 +14,8 @@ from usage.queries.covering import Stretch
 from usage.queries.figures import Percentiles
 from usage.queries.naming import Naming
 from usage.queries.rows import Rows
+from usage.queries.sql import Sql, each_of, table_of
 from usage.queries.sums import Dimensions, Series
-from usage.queries.tables import Sql, each_of, table_of
 from usage.rollups import keeping
 from usage.rollups.bins import CHUNK, bin_sql, middle_of
 from usage.rollups.declarations import HISTOGRAMS, OFFER

@@ -10,8 +10,8 @@ from usage.asking.filters import UsageFilter
 from usage.queries.buckets import SECOND, BucketFinder, Run
 from usage.queries.naming import Naming
 from usage.queries.scope import Scope, moment_of
+from usage.queries.sql import Sql, by_index, conditions_of, each_of, table_of
 from usage.queries.sums import Dimensions, Sums
-from usage.queries.tables import Sql, by_index, conditions_of, each_of, table_of
 from usage.rollups import keeping
 from usage.rollups.aggregation import COLUMNS
 from usage.rollups.declarations import QUARTER, TOKEN_MEASURES

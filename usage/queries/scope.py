@@ -9,7 +9,7 @@ from django.db import connection
 from usage.periods import Period
 from usage.queries.buckets import SECOND
 from usage.queries.covering import rollups_of, widened
-from usage.queries.tables import by_index
+from usage.queries.sql import by_index
 from usage.rollups import keeping
 from usage.rollups.aggregation import DIMENSIONS
 from usage.rollups.declarations import DAY, MONTH, TOTAL

@@ -10,7 +10,7 @@ from usage.asking.filters import UsageFilter
 from usage.models import UsageRollup, UsageSeries
 from usage.queries.buckets import SECOND
 from usage.queries.covering import Stretch, rollups_of
-from usage.queries.tables import Sql, each_of, table_of, within
+from usage.queries.sql import Sql, each_of, table_of, within
 from usage.rollups.declarations import DAY, MEASURES, ROLLUPS, TOTAL, Grouping
 
 Sums = tuple[Any, ...]  # in the order of MEASURES

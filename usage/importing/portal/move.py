@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from django.db import transaction
 
 from usage.importing.known_files import Acquaintance, make_acquaintance
-from usage.importing.portal.accounts import Accounts, take_over
-from usage.importing.portal.figures import ByDay, add, held_by_source, held_by_target
-from usage.importing.portal.names import take_over_names
+from usage.importing.portal.day_figures import ByDay, add, held_by_source, held_by_target
+from usage.importing.portal.file import PortalFile, Row
+from usage.importing.portal.known_names import take_over_names
 from usage.importing.portal.prices import add_suppressed_pairs, take_over_prices
 from usage.importing.portal.proof import Circumstances, Proof, counts_of, prove
 from usage.importing.portal.purged_sums import add_purged_sums
 from usage.importing.portal.row import COLUMNS, BadRow, Moved, moved
-from usage.importing.portal.rows import known_events, store_page
-from usage.importing.portal.source import PortalFile, Row
+from usage.importing.portal.row_pages import known_events, store_page
+from usage.importing.portal.users_and_tokens import Accounts, take_over
 from usage.importing.rejects import RejectFile
 from usage.purge_horizon import move_purge_horizon
 

@@ -1,6 +1,6 @@
 """An operator's prices, and the counts of suppressed duplicates."""
 
-from usage.importing.portal.source import PortalFile, moment
+from usage.importing.portal.file import PortalFile, moment
 from usage.live_keys import without_keys
 from usage.models import PriceOverride
 from usage.recording.cross_source import count_suppressed

@@ -5,8 +5,8 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from usage.importing.portal.accounts import Accounts
-from usage.importing.portal.figures import ByDay, DayFigures, Held, at
+from usage.importing.portal.day_figures import ByDay, DayFigures, Held, at
+from usage.importing.portal.users_and_tokens import Accounts
 from usage.rollups.declarations import DAY
 
 _PRECISION = 1e-9  # of costs, which are added in another order

@@ -6,9 +6,9 @@ from operator import add, sub
 from typing import Any
 
 from usage import live_keys
-from usage.importing.portal.names import renaming_in
+from usage.importing.portal.file import PAGE, PortalFile
+from usage.importing.portal.known_names import renaming_in
 from usage.importing.portal.row import COLUMNS, BadRow, moved
-from usage.importing.portal.source import PAGE, PortalFile
 from usage.rollups import tables
 from usage.rollups.aggregation import Dimensions, TimedRow, additions_of, aggregate
 from usage.rollups.agreement import renamed_here

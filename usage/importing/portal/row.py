@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from usage import live_keys
 from usage.identity import event_identity
-from usage.importing.portal.source import Row, moment
+from usage.importing.portal.file import Row, moment
 from usage.models import UsageMetric
 from usage.records import STORED_TEXTS
 from usage.rollups.aggregation import TimedRow

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from usage.identity import event_identity
-from usage.importing.rows import strict_values
+from usage.importing.proxy_row import strict_values
 from usage.importing.source import SOURCE, Context, Skip
 from usage.importing.usage_files.json_values import Raw, object_of
 from usage.importing.usage_files.occurrences import Occurrences

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from qsmetrics.setting_types import time_zone
 from usage import audit_trail
-from usage.importing.recognition import opened
+from usage.importing.opening import opened
 from usage.importing.rejects import RejectFile
 from usage.importing.run import ImportTally, import_rows
 from usage.importing.source import CannotRead, Context, Source

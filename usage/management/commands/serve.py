@@ -17,7 +17,7 @@ from usage.access import first_admin
 from usage.collecting import Collectors
 from usage.database.start_lock import only_start
 from usage.database.trouble import DATABASE_TROUBLE, trouble_of
-from usage.management import server
+from usage.management import web_server
 from usage.management.portal_command import PortalCommand
 from usage.models import IngestToken
 from usage.queries import records_persisted
@@ -37,8 +37,8 @@ class Command(PortalCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            listener = server.listen(settings.METRICS_BIND_ADDRESS)
-        except server.CannotListen as error:
+            listener = web_server.listen(settings.METRICS_BIND_ADDRESS)
+        except web_server.CannotListen as error:
             raise CommandError(str(error)) from None
         with listener:
             try:
@@ -49,7 +49,7 @@ class Command(PortalCommand):
                 raise CommandError(f"{_database()}: {trouble_of(error)}") from None
             except OSError as error:
                 raise CommandError(f"{_database()}: {error.strerror}: {error.filename}") from None
-            server.run(
+            web_server.run(
                 listener,
                 beside=Collectors(settings.METRICS_CLIPROXY) if settings.METRICS_CLIPROXY else None,
             )

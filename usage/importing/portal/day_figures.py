@@ -5,7 +5,7 @@ from typing import Any, NamedTuple, Self
 
 from django.db import connection
 
-from usage.importing.portal.source import PortalFile
+from usage.importing.portal.file import PortalFile
 from usage.rollups.declarations import DAY, ROLLUPS
 from usage.rollups.keeping import unix_seconds
 

@@ -13,7 +13,7 @@ from rest_framework.response import Response
 
 from usage import export
 from usage.asking import parameters
-from usage.asking.errors import ApiError
+from usage.asking.refusal import ApiError
 from usage.periods import parse_moment, rfc3339
 from usage.queries import NewestRows, Position
 

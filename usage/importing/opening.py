@@ -7,7 +7,7 @@ from pathlib import Path
 
 from usage.importing import metrics_db
 from usage.importing.metrics_db import MetricsTable
-from usage.importing.portal.source import is_portal
+from usage.importing.portal.file import is_portal
 from usage.importing.source import CannotRead, Context, Source
 from usage.importing.usage_files import recognition
 from usage.importing.usage_files.content import SQLITE

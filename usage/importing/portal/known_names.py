@@ -5,7 +5,7 @@ from itertools import islice
 
 from django.db import transaction
 
-from usage.importing.portal.source import PortalFile
+from usage.importing.portal.file import PortalFile
 from usage.live_keys import kept
 from usage.rollups import names
 from usage.rollups.aggregation import DIMENSIONS, Renaming, TimedRow

@@ -6,7 +6,7 @@ from django.db import connection, transaction
 
 from usage.database import extensions
 from usage.database.compression import without_bound
-from usage.importing.portal.figures import ByDay, by_day, columns_of_rows
+from usage.importing.portal.day_figures import ByDay, by_day, columns_of_rows
 from usage.importing.portal.row import COLUMNS, Event, Moved, event
 from usage.rollups import names, tables
 from usage.rollups.aggregation import aggregate

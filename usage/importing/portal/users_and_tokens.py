@@ -13,7 +13,7 @@ from django.contrib.auth.models import Group, Permission, User
 from django.db import transaction
 from django.utils import timezone
 
-from usage.importing.portal.source import PortalFile, moment
+from usage.importing.portal.file import PortalFile, moment
 from usage.models import IdempotentPost, IngestToken, OneTimePassword
 from usage.recording.idempotency import KEPT_FOR, kept_key
 

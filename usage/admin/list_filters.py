@@ -8,7 +8,7 @@ from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from usage.admin.selection import COUNTED
+from usage.admin.listed_rows import COUNTED
 from usage.admin_addresses import not_possible
 from usage.models import UsageMetric
 from usage.queries import model_names
