@@ -3,7 +3,6 @@
 import logging
 
 from django.conf import settings
-from django.db import connection
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -12,6 +11,7 @@ from rest_framework.views import APIView
 from qsmetrics import __version__
 from usage.api.probe import Probes
 from usage.api.schema import HEALTH
+from usage.database import place
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ class HealthView(APIView):
     def get(self, request: Request) -> Response:
         state = {
             "version": __version__,
-            "database": connection.vendor,
+            "database": place.engine(),
             "statistics_enabled": settings.USAGE_STATISTICS_ENABLED,
             "persistence_enabled": settings.METRICS_ENABLED,
         }

@@ -7,15 +7,13 @@ import logging
 import shutil
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.db import connection, connections
+from django.db import connection
 
+from usage.database import place, pool
 from usage.database.transactions import short_write_transaction
 from usage.database.trouble import DATABASE_TROUBLE, RETRY_AFTER_SECONDS, Trouble, trouble_of
 from usage.models import CollectorState, SuppressedPair
@@ -30,14 +28,6 @@ LONGEST_WAIT = 1.5  # seconds: probes of load balancers and orchestrators give u
 _LOCK_WAIT = 0.5  # seconds, for a lock of this process, and again for one of another
 _MOST_NAMES = 10_000  # are counted
 _MOST_PAIRS = 20  # clients name the sources
-# Of connections that were opened and then fell silent; an unset one of libpq takes two hours.
-_POSTGRESQL_OPTIONS = {
-    "connect_timeout": 2,
-    "keepalives_idle": 5,
-    "keepalives_interval": 2,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 10_000,
-}
 _SILENT = Trouble(
     "no answer",
     "the database does not answer: see whether it, its disk or its network hangs",
@@ -77,7 +67,7 @@ class Probes:
 
 def _probe(finding: Finding) -> None:
     try:
-        with _own_connection():
+        with pool.beside_pool(_LOCK_WAIT):
             finding.trouble = _disk_trouble()
             if finding.trouble is None:
                 _try_writing()
@@ -86,23 +76,6 @@ def _probe(finding: Finding) -> None:
         finding.trouble = trouble_of(error)
     finally:
         finding.ended.set()
-
-
-@contextmanager
-def _own_connection() -> Iterator[None]:
-    """This thread's, with short waits, and closed in the end."""
-    own = connections["default"].copy()
-    options: dict[str, Any] = own.settings_dict["OPTIONS"]
-    if own.vendor == "sqlite":
-        options["timeout"] = _LOCK_WAIT
-    else:
-        options.pop("pool", None)
-        options.update({**_POSTGRESQL_OPTIONS, **options})
-    connections["default"] = own
-    try:
-        yield
-    finally:
-        own.close()
 
 
 def _try_writing() -> None:
@@ -141,10 +114,10 @@ def _suppressed() -> list[dict[str, Any]]:
 
 def _disk_trouble() -> Trouble | None:
     """What SQLite does not notice itself: a full disk ahead."""
-    path = Path(str(connection.settings_dict["NAME"]))
-    if connection.vendor != "sqlite" or not path.exists():
+    file = place.file()
+    if file is None or not file.exists():
         return None
-    free = shutil.disk_usage(path).free
+    free = shutil.disk_usage(file).free
     if free >= LEAST_FREE_BYTES:
         return None
     sentence = f"the disk that holds the database is almost full: only {free // 2**20} MiB are free"

@@ -1,10 +1,20 @@
 """Database connections of the web server's threads: as many as are in use, each checked."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.db import connection, connections
 
 _LONGEST_WAIT = 5  # seconds for a connection, before the client is told to come again
+# Of connections that were opened and then fell silent; an unset one of libpq takes two hours.
+_NOTICE_SOON = {
+    "connect_timeout": 2,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
 
 
 def hand_over_to_workers(threads: int) -> None:
@@ -22,3 +32,23 @@ def hand_over_to_workers(threads: int) -> None:
         # One for each thread: an export holds its own for as long as it is read.
         "pool": {"min_size": 1, "max_size": threads, "timeout": _LONGEST_WAIT},
     }
+
+
+@contextmanager
+def beside_pool(lock_seconds: float) -> Iterator[None]:
+    """This thread's own connection, which waits for nobody's, closed in the end.
+
+    SQLite waits `lock_seconds` for a lock on it; a PostgreSQL server that fell silent is noticed.
+    """
+    own = connections["default"].copy()
+    options: dict[str, Any] = own.settings_dict["OPTIONS"]
+    if own.vendor == "sqlite":
+        options["timeout"] = lock_seconds
+    else:
+        options.pop("pool", None)
+        options.update({**_NOTICE_SOON, **options})
+    connections["default"] = own
+    try:
+        yield
+    finally:
+        own.close()

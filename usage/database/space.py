@@ -2,10 +2,10 @@
 
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 from django.db import connection
 
+from usage.database import place
 from usage.database.pace import Pace
 from usage.database.transactions import busy_timeout
 
@@ -18,10 +18,8 @@ _CHECKPOINT_WAIT = 0.05  # seconds
 
 def file_bytes() -> int | None:
     """The size of the database's file; None where there is no such file."""
-    if connection.vendor != "sqlite":
-        return None
-    path = Path(str(connection.settings_dict["NAME"]))
-    return path.stat().st_size if path.is_file() else None
+    file = place.file()
+    return file.stat().st_size if file is not None and file.is_file() else None
 
 
 def give_back_space() -> Iterator[int]:

@@ -4,11 +4,11 @@ import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from django.db import connection
 
 from qsmetrics import private_files
+from usage.database import place
 
 _ADVISORY_KEY = 7_331_081  # any number, as long as every portal takes the same
 
@@ -16,7 +16,8 @@ _ADVISORY_KEY = 7_331_081  # any number, as long as every portal takes the same
 @contextmanager
 def only_start() -> Iterator[None]:
     """Wait for other portals that are starting on this database, then keep them waiting."""
-    if connection.vendor == "postgresql":
+    file = place.file()
+    if file is None:
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_lock(%s)", [_ADVISORY_KEY])
             try:
@@ -24,8 +25,8 @@ def only_start() -> Iterator[None]:
             finally:
                 cursor.execute("SELECT pg_advisory_unlock(%s)", [_ADVISORY_KEY])
         return
-    folder = Path(str(connection.settings_dict["NAME"])).resolve().parent
     flags = os.O_WRONLY | os.O_CREAT
-    with open(os.open(folder / ".starting", flags, private_files.FILE), "w") as file:  # noqa: PTH123
-        fcntl.flock(file, fcntl.LOCK_EX)
+    lock = os.open(file.with_name(".starting"), flags, private_files.FILE)
+    with open(lock, "w"):  # noqa: PTH123
+        fcntl.flock(lock, fcntl.LOCK_EX)
         yield

@@ -6,10 +6,7 @@ from django.conf import settings
 from django.core.management.base import CommandError
 from django.db import connection
 
-
-def database_file() -> Path:
-    """With its links followed. Never call it for PostgreSQL."""
-    return Path(str(connection.settings_dict["NAME"])).resolve()
+from usage.database import place
 
 
 def has_own_key(folder: Path) -> bool:
@@ -18,10 +15,10 @@ def has_own_key(folder: Path) -> bool:
     return path.is_file() and path.read_text(encoding="ascii").strip() == settings.SECRET_KEY
 
 
-def refuse_postgresql(program: str) -> None:
-    """CommandError with the line of PostgreSQL's own `program`."""
-    if connection.vendor == "sqlite":
-        return
+def own_file(instead: str) -> Path:
+    """The database's; else CommandError with the line of PostgreSQL's own program `instead`."""
+    if (file := place.file()) is not None:
+        return file
     given = connection.settings_dict
     host = f" --host={given['HOST']}" if given["HOST"] else ""
     port = f" --port={given['PORT']}" if given["PORT"] else ""
@@ -29,10 +26,10 @@ def refuse_postgresql(program: str) -> None:
     what = {
         "pg_dump": f"--format=custom --file=metrics.dump {given['NAME']}",
         "pg_restore": f"--clean --if-exists --no-owner --dbname={given['NAME']} metrics.dump",
-    }[program]
+    }[instead]
     folder = Path(settings.METRICS_STORAGE_PATH).parent
     raise CommandError(
         f"the data is in PostgreSQL, which has a program for this:\n"
-        f"  {program}{host}{port}{user} {what}\n"
+        f"  {instead}{host}{port}{user} {what}\n"
         f"SECRET_KEY, or {folder / 'secret_key'}, and {folder / 'collector'} go with it."
     )

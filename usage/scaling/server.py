@@ -5,6 +5,8 @@ from typing import Any
 
 from django.db import DatabaseError, connection
 
+from usage.database import place
+
 TABLES = (
     "usage_metrics",
     "usage_series",
@@ -30,7 +32,7 @@ class Extension:
 
 def require_postgresql(extension: Extension) -> None:
     """Also that our tables are there and belong to this user."""
-    if connection.vendor != "postgresql":
+    if place.file() is not None:
         raise CannotScale(
             f"{extension.title} is an extension of PostgreSQL, and this portal keeps its data in a "
             "SQLite file: set DATABASE_URL, run `manage.py migrate`, and move the data with "

@@ -12,7 +12,7 @@ from usage import audit_trail, backups
 from usage.backups.writing import stamped
 from usage.database.trouble import DATABASE_TROUBLE, trouble_of
 from usage.management.portal_command import PortalCommand
-from usage.management.sqlite_only import database_file, has_own_key, refuse_postgresql
+from usage.management.sqlite_only import has_own_key, own_file
 
 
 class Command(PortalCommand):
@@ -32,14 +32,14 @@ class Command(PortalCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        refuse_postgresql("pg_dump")
+        database = own_file("pg_dump")
         file, keep = options["file"].expanduser().absolute(), options["keep"]
         if keep is not None and keep < 1:
             raise CommandError(f"--keep is {keep}: keep at least one")
         target = file if keep is None else stamped(file, dt.datetime.now(dt.UTC))
         began = time.monotonic()
         try:
-            manifest = backups.back_up(database_file(), target)
+            manifest = backups.back_up(database, target)
         except backups.CannotBackUp as fault:
             raise CommandError(f"no backup was made: {fault}") from None
         except OSError as error:
@@ -49,7 +49,7 @@ class Command(PortalCommand):
             f"Backed up {manifest.rows:,} rows to {target}, {size:,.1f} MiB, checked, "
             f"in {time.monotonic() - began:.1f} s."
         )
-        if not has_own_key(database_file().parent):
+        if not has_own_key(database.parent):
             self.stdout.write("SECRET_KEY comes from your settings and is not in it: keep it too.")
         self._note(f"{manifest.rows:,} rows to {target}.")
         if keep is not None:

@@ -12,7 +12,7 @@ from django.db import connection
 
 from usage import audit_trail, backups
 from usage.management.portal_command import PortalCommand
-from usage.management.sqlite_only import database_file, has_own_key, refuse_postgresql
+from usage.management.sqlite_only import has_own_key, own_file
 
 
 class Command(PortalCommand):
@@ -24,11 +24,11 @@ class Command(PortalCommand):
         parser.add_argument("file", metavar="FILE", type=Path, help="what `backup` wrote")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        refuse_postgresql("pg_restore")
+        database = own_file("pg_restore")
         backup = options["file"].expanduser().absolute()
-        is_given = not has_own_key(database_file().parent)
+        is_given = not has_own_key(database.parent)
         try:
-            done = backups.restore(backup, database_file(), _migrate, _note_in(backup))
+            done = backups.restore(backup, database, _migrate, _note_in(backup))
         except backups.CannotBackUp as fault:
             raise CommandError(f"nothing was restored: {fault}") from None
         except OSError as error:

@@ -7,7 +7,6 @@ from typing import Any
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import CommandError
-from django.db import connection
 from tqdm import tqdm
 
 from qsmetrics import __version__
@@ -15,6 +14,7 @@ from qsmetrics.setting_types import BindAddress
 from usage import demo
 from usage.access import first_admin
 from usage.collecting import Collectors
+from usage.database import place
 from usage.database.start_lock import only_start
 from usage.database.trouble import DATABASE_TROUBLE, trouble_of
 from usage.management import web_server
@@ -40,15 +40,16 @@ class Command(PortalCommand):
             listener = web_server.listen(settings.METRICS_BIND_ADDRESS)
         except web_server.CannotListen as error:
             raise CommandError(str(error)) from None
+        database = place.described()
         with listener:
             try:
                 with only_start():
                     self._prepare(with_demo=options["demo"])
                 self._announce(_address(listener))
             except DATABASE_TROUBLE as error:
-                raise CommandError(f"{_database()}: {trouble_of(error)}") from None
+                raise CommandError(f"{database}: {trouble_of(error)}") from None
             except OSError as error:
-                raise CommandError(f"{_database()}: {error.strerror}: {error.filename}") from None
+                raise CommandError(f"{database}: {error.strerror}: {error.filename}") from None
             web_server.run(
                 listener,
                 beside=Collectors(settings.METRICS_CLIPROXY) if settings.METRICS_CLIPROXY else None,
@@ -92,7 +93,7 @@ class Command(PortalCommand):
             f"  dashboard  http://{address}/\n"
             f"  API docs   http://{address}/_qs/docs\n"
             f"  admin      http://{address}/admin/\n"
-            f"  database   {_database()}, {records_persisted():,} rows recorded so far"
+            f"  database   {place.described()}, {records_persisted():,} rows recorded so far"
         )
         if not settings.USAGE_STATISTICS_ENABLED:
             self.stdout.write(
@@ -120,10 +121,3 @@ def _address(listener: socket.socket) -> str:
     """Where a browser on this machine finds the portal."""
     host, port = listener.getsockname()[:2]
     return str(BindAddress({"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port))  # noqa: S104
-
-
-def _database() -> str:
-    database = connection.settings_dict
-    if connection.vendor == "sqlite":
-        return f"{database['NAME']} (SQLite)"
-    return f"{database['NAME']} on {database['HOST'] or 'a local socket'} (PostgreSQL)"
