@@ -42,7 +42,9 @@ def step_for(found: Ends, period: Period, now: dt.datetime) -> Step:
     return next(step for step in _STEPS if end - start <= step.longest)
 
 
-def columns(step: Step, series: Sequence[Bucket], period: Period, now: dt.datetime) -> list[Bucket]:
+def chart_columns(
+    step: Step, series: Sequence[Bucket], period: Period, now: dt.datetime
+) -> list[Bucket]:
     """One for each step from the range's begin to its end, with or without requests."""
     if step.name == _YEAR:
         return _years(series)

@@ -52,7 +52,7 @@ def figures_context(request: HttpRequest, selection: Selection, now: dt.datetime
         report = usage_report(selection.wanted, breakdown, turn)
     if not report.totals.requests:
         return context | _without_figures(request, selection)
-    columns = charts.columns(step, report.timeseries, selection.wanted.period, now)
+    columns = charts.chart_columns(step, report.timeseries, selection.wanted.period, now)
     busy = [column for column in columns if column.figures.requests]
     last_day = report.totals if selection.preset == LAST_DAY else _last_day(selection, now)
     return context | {

@@ -76,7 +76,7 @@ def insert(portal: Path, time: str, model: str = "plain", **values: Any) -> None
 
 
 def rows_in(portal: Path) -> list[dict[str, Any]]:
-    from usage.importing.portal.file import moment
+    from usage.importing.portal.file import moment_from_sqlite
     from usage.importing.portal.row import COLUMNS
 
     file = sqlite3.connect(portal)
@@ -84,7 +84,7 @@ def rows_in(portal: Path) -> list[dict[str, Any]]:
     read = [dict(zip(COLUMNS, row, strict=True)) for row in found]
     file.close()
     for row in read:
-        row |= {name: moment(row[name]) for name in ("timestamp", "created_at")}
+        row |= {name: moment_from_sqlite(row[name]) for name in ("timestamp", "created_at")}
     return read
 
 

@@ -28,7 +28,7 @@ def drawn(
     series: list[Bucket], period: Period = ALWAYS, now: dt.datetime = NOW
 ) -> tuple[charts.Step, list[Bucket]]:
     step = charts.step_for((series[0].start, series[-1].start), period, now)
-    return step, charts.columns(step, series, period, now)
+    return step, charts.chart_columns(step, series, period, now)
 
 
 def test_hours_without_requests_are_zero():

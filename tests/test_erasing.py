@@ -89,12 +89,12 @@ def test_the_erasure_is_in_the_trail_and_the_name_is_not():
     rows_of_two()
     run("--user", JANE)
     (entry,) = AuditEntry.objects.all()
-    mark = retention.fingerprint(JANE)
+    mark = retention.fingerprint_of(JANE)
     assert (entry.via, entry.action) == ("manage.py purge --user", "erased")
     assert entry.detail == f"A person's name, of fingerprint {mark}, from 3 rows."
     assert JANE not in str(vars(entry))
     assert len(mark) == 16
-    assert mark != retention.fingerprint(JOHN)
+    assert mark != retention.fingerprint_of(JOHN)
 
 
 @pytest.mark.django_db
@@ -124,8 +124,8 @@ def test_many_rows_go_a_little_at_a_time():
     steps = list(retention.erase_user(JANE))
     assert sum(steps) == 1_500
     assert len(steps) > 1
-    assert not retention.rows_of(JANE).exists()
-    assert retention.rows_of(JOHN).count() == 1_500
+    assert not retention.rows_of_user(JANE).exists()
+    assert retention.rows_of_user(JOHN).count() == 1_500
 
 
 @pytest.mark.django_db(transaction=True)
@@ -147,7 +147,7 @@ def test_rows_come_in_meanwhile():
     thread.join()
     assert stored == [True]
     assert 0 < sum(steps) < 1_000
-    assert not retention.rows_of(JANE).exists()
+    assert not retention.rows_of_user(JANE).exists()
 
 
 @on_sqlite
@@ -175,7 +175,7 @@ def test_rows_of_plain_sql_lose_the_name_too():
                 [moment, "m", JANE],
             )
     assert run("--user", JANE).startswith("Took the name out of 2 rows")
-    assert not retention.rows_of(JANE).exists()
+    assert not retention.rows_of_user(JANE).exists()
 
 
 @pytest.mark.django_db

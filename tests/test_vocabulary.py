@@ -44,3 +44,21 @@ def is_pair(paths):
     """A model and its page in the admin, or a format and the address that takes it."""
     pairs = ({"usage/admin", "usage/models"}, {"usage/api", "usage/intake"})
     return len(paths) == 2 and {path.rpartition("/")[0] for path in paths} in pairs
+
+
+def test_a_function_that_is_imported_by_its_name_alone_has_it_alone():
+    defined, imported = defaultdict(set), set()
+    for path in modules():
+        tree = ast.parse(path.read_text())
+        module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        for node in tree.body:
+            if isinstance(node, ast.FunctionDef):
+                defined[node.name].add(module)
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom):
+                imported |= {(node.module, alias.name) for alias in node.names}
+    assert {
+        name: places
+        for name, places in defined.items()
+        if len(places) > 1 and any((place, name) in imported for place in places)
+    } == {}

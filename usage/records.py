@@ -211,7 +211,7 @@ def _checked(row: IncomingRow, at: dt.datetime, identity: int | None) -> UsageRe
     )
 
 
-def without_keys(record: UsageRecord) -> UsageRecord:
+def record_without_keys(record: UsageRecord) -> UsageRecord:
     """For records that were not made here: itself where no text of it holds a key."""
     changes = live_keys.changes({name: getattr(record, name) for name in STORED_TEXTS})
     return msgspec.structs.replace(record, **changes) if changes else record

@@ -63,7 +63,7 @@ def candidates(since: dt.datetime | None, models: Sequence[str]) -> UsageMetricQ
     return rows if since is None else rows.filter(timestamp__gte=since)
 
 
-def changes(rows: UsageMetricQuerySet) -> Iterator[RepricedPage]:
+def cost_changes(rows: UsageMetricQuerySet) -> Iterator[RepricedPage]:
     """What would change, newest rows first; nothing is written."""
     for page in rows.pages(_COLUMNS, _PAGE):
         yield RepricedPage(len(page), _changes(page))
@@ -74,7 +74,7 @@ def reprice(rows: UsageMetricQuerySet) -> Iterator[RepricedPage]:
     pace = Pace(first=_FIRST_STEP, most=_LARGEST_STEP)
     opened = OpenChunk()
     try:
-        for step in changes(rows):
+        for step in cost_changes(rows):
             page = [(change.row_id, change.at, change.key) for change in step.changes]
             written: list[Change] = []
             for part in chain.from_iterable(chunked.steps_of(page, opened)):

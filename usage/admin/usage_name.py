@@ -71,7 +71,9 @@ class UsageNameAdmin(PortalModelAdmin):
         by_kind: dict[str, list[str]] = {}
         for each in chosen:
             by_kind.setdefault(each.dimension, []).append(each.name)
-        rows = sum(renaming.rows_of(kind, some, MOST_ROWS) for kind, some in by_kind.items())
+        rows = sum(
+            renaming.count_rows_named(kind, some, MOST_ROWS) for kind, some in by_kind.items()
+        )
         if rows > MOST_ROWS:
             messages.error(
                 request,

@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 
 from usage.access.rules import require_writer, sender_of
 from usage.api import errors
-from usage.api.parsers import BodyDigest, parse, require_enabled, require_length, room
+from usage.api.parsers import BodyDigest, parse_body, require_enabled, require_length, room
 from usage.asking import parameters
 from usage.asking.refusal import ApiError
 from usage.intake.parsed import ParsedRows
@@ -27,11 +27,11 @@ def ingest(request: HttpRequest) -> HttpResponse:
     sender = sender_of(request, writer)
     with room.share() as share:
         if key is None:
-            rows = _storable(parse(request, share), partial)
+            rows = _storable(parse_body(request, share), partial)
             result = record_checked(rows.records, sender=sender)
             return errors.json_answer(_answer(rows, result, partial), 201)
         digest = BodyDigest()
-        rows = _storable(parse(request, share, digest), partial)
+        rows = _storable(parse_body(request, share, digest), partial)
         return _answer_once(Post(writer, key, str(digest)), rows, partial, sender)
 
 

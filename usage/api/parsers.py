@@ -61,7 +61,9 @@ def require_length(request: HttpRequest) -> None:
         raise ApiError(400, 'the body is empty: send a row such as {"model": "gpt-5"}')
 
 
-def parse(request: HttpRequest, share: PostShare, digest: BodyDigest | None = None) -> ParsedRows:
+def parse_body(
+    request: HttpRequest, share: PostShare, digest: BodyDigest | None = None
+) -> ParsedRows:
     """The rows of a post, in one of our own shapes; `digest` is fed with the body."""
     parser = _PARSERS.get(request.content_type or "")
     if parser is None:

@@ -80,14 +80,14 @@ def manifest_in(file: sqlite3.Connection) -> Manifest | None:
 def manifest_of(path: Path) -> Manifest | None:
     """None where `manage.py backup` did not make the file."""
     try:
-        with opened(path) as file:
+        with opened_backup(path) as file:
             return manifest_in(file)
     except (CannotBackUp, sqlite3.Error):
         return None
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[sqlite3.Connection]:
+def opened_backup(path: Path) -> Iterator[sqlite3.Connection]:
     """A file that must be there, to be read."""
     address = f"{path.absolute().as_uri()}?mode=ro"
     with closing(sqlite3.connect(address, uri=True, isolation_level=None, timeout=20)) as file:

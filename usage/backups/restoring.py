@@ -15,7 +15,7 @@ from usage.backups.parts import (
     CannotBackUp,
     counts_in,
     manifest_in,
-    opened,
+    opened_backup,
     require_whole,
     take_parts,
 )
@@ -100,7 +100,7 @@ def _judged(backup: Path) -> tuple[bool, int]:
     if not backup.is_file():
         raise CannotBackUp(f"{backup} is missing or no file: name a backup")
     try:
-        with opened(backup) as file:
+        with opened_backup(backup) as file:
             counts = counts_in(file)
             if "usage_metrics" not in counts:
                 raise CannotBackUp(f"{backup} is no backup of a portal: name one")
@@ -124,7 +124,10 @@ def _judged(backup: Path) -> tuple[bool, int]:
 def _made_ready(backup: Path, copy: Path) -> dict[str, bytes]:
     """A private copy that is a plain database again; the parts that it had."""
     os.close(os.open(copy, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-    with opened(backup) as source, closing(sqlite3.connect(copy, isolation_level=None)) as file:
+    with (
+        opened_backup(backup) as source,
+        closing(sqlite3.connect(copy, isolation_level=None)) as file,
+    ):
         file.execute("PRAGMA synchronous = OFF")
         source.backup(file)
         return take_parts(file)

@@ -17,7 +17,7 @@ from usage.backups.parts import (
     add_parts,
     counts_in,
     manifest_of,
-    opened,
+    opened_backup,
     parts_of,
     require_whole,
 )
@@ -63,7 +63,7 @@ def _backed_up(database: Path, target: Path) -> Manifest:
         with closing(sqlite3.connect(draft, isolation_level=None)) as copy:
             manifest = _copied(database, copy)
             add_parts(copy, manifest, parts)
-        with opened(draft) as copy:
+        with opened_backup(draft) as copy:
             require_whole(copy, manifest.counts)
         sync(draft)
         draft.replace(target)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from usage.records import UsageRecord, without_keys
+from usage.records import UsageRecord, record_without_keys
 
 _encode = msgspec.json.Encoder().encode
 _record = msgspec.json.Decoder(UsageRecord)
@@ -61,7 +61,7 @@ class Spool:
         found = []
         for line in content.split(b"\n")[:-1]:
             try:
-                found.append(without_keys(_record.decode(line)))
+                found.append(record_without_keys(_record.decode(line)))
             except msgspec.DecodeError:
                 continue
         return found

@@ -13,7 +13,14 @@ from usage.importing import proxy_row
 from usage.importing.source import PAGE, CannotRead, Context, RowPage, Source
 from usage.records import IncomingRow, UsageRecord
 
-__all__ = ["CannotRead", "MetricsTable", "Table", "columns_of", "connected", "explained"]
+__all__ = [
+    "CannotRead",
+    "MetricsTable",
+    "Table",
+    "columns_of",
+    "connected",
+    "sqlite_errors_explained",
+]
 
 TABLE = "usage_metrics"
 # Only what is ours is read: other columns may hold prompts.
@@ -34,12 +41,12 @@ class Table:
     columns: tuple[str, ...]
 
     def count(self) -> int:
-        with explained():
+        with sqlite_errors_explained():
             return int(self.connection.execute(f"SELECT COUNT(*) FROM {self.name}").fetchone()[0])
 
     def fingerprint(self) -> str | None:
         """The same for every later copy of the file: its first row. None while it has none."""
-        with explained():
+        with sqlite_errors_explained():
             first = self.connection.execute(
                 f"SELECT rowid, timestamp, model FROM {self.name} ORDER BY rowid LIMIT 1"
             ).fetchone()
@@ -59,7 +66,7 @@ class Table:
         while True:
             page: list[Row] = []
             try:
-                with explained():
+                with sqlite_errors_explained():
                     for last, *values in self.connection.execute(select, (last,)):  # noqa: B020
                         row = dict(zip(self.columns, values, strict=True))
                         page.append({"id": last, **row})
@@ -101,7 +108,7 @@ def connected(path: Path) -> Iterator[sqlite3.Connection]:
     try:
         # Text that is no UTF-8 becomes a bad row, not the end of the import.
         connection.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
-        with explained():
+        with sqlite_errors_explained():
             yield connection
     finally:
         connection.close()
@@ -162,7 +169,7 @@ def _has_rowid(connection: sqlite3.Connection) -> bool:
 
 
 @contextmanager
-def explained() -> Iterator[None]:
+def sqlite_errors_explained() -> Iterator[None]:
     try:
         yield
     except sqlite3.DatabaseError as error:

@@ -21,7 +21,7 @@ def opened(path: Path, context: Context) -> Iterator[Source | sqlite3.Connection
         with metrics_db.connected(path) as connection:
             yield connection if is_portal(connection) else _source(connection, path, context)
     else:
-        with recognition.opened(path, context) as source:
+        with recognition.recognised(path, context) as source:
             yield source
 
 

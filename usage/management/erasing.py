@@ -19,7 +19,7 @@ class Erasing:
         self._rows = 0
 
     def would_do(self) -> None:
-        count = retention.rows_of(self._user).count()
+        count = retention.rows_of_user(self._user).count()
         if count:
             self._say(f"Would take the name out of {_rows(count)}, which go on counting.")
         else:
@@ -42,8 +42,8 @@ class Erasing:
 
     def _erase(self) -> None:
         is_shown = self._command.stderr.isatty()
-        total = retention.rows_of(self._user).count() if is_shown else None
-        name = f"A person's name, of fingerprint {retention.fingerprint(self._user)}"
+        total = retention.rows_of_user(self._user).count() if is_shown else None
+        name = f"A person's name, of fingerprint {retention.fingerprint_of(self._user)}"
         with (
             audit_trail.note_work(
                 "purge --user",

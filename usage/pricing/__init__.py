@@ -1,7 +1,14 @@
 """What a request cost: as reported, else by an operator's override, else by genai-prices."""
 
 from usage.pricing.overrides import forget
-from usage.pricing.price import GENAI_PRICES, OVERRIDE, REPORTED, current_prices, load, priced
+from usage.pricing.price import (
+    GENAI_PRICES,
+    OVERRIDE,
+    REPORTED,
+    current_prices,
+    load_prices,
+    priced,
+)
 from usage.pricing.rates import TokenCounts
 
 __all__ = [
@@ -11,6 +18,6 @@ __all__ = [
     "TokenCounts",
     "current_prices",
     "forget",
-    "load",
+    "load_prices",
     "priced",
 ]

@@ -58,7 +58,7 @@ def priced(records: Sequence[UsageRecord]) -> Sequence[UsageRecord]:
     return [_priced(record, prices) if record.cost_usd is None else record for record in records]
 
 
-def load() -> None:
+def load_prices() -> None:
     """What the first row would wait for: half a second for the published prices, and 30 MB."""
     from usage.pricing import catalog  # noqa: PLC0415
 

@@ -14,7 +14,7 @@ from usage.queries.covering import Stretch
 from usage.queries.figures import Percentiles
 from usage.queries.naming import Naming
 from usage.queries.rows import Rows
-from usage.queries.sql import Sql, each_of, table_of
+from usage.queries.sql import Sql, each_of, given_table
 from usage.queries.sums import Dimensions, Series
 from usage.rollups import keeping
 from usage.rollups.bins import CHUNK, bin_sql, middle_of
@@ -63,7 +63,7 @@ class Distributions:
         ]
         if not given or not series.number:
             return
-        table, parameters = table_of(_GIVEN, given)
+        table, parameters = given_table(_GIVEN, given)
         conditions = _WHOLE_BUCKETS
         if not series.are_all:
             restriction, values = series.among("usage_histograms.series")

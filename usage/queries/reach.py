@@ -6,7 +6,7 @@ from usage.asking.filters import UsageFilter
 from usage.queries.buckets import SECOND, Run, one_bucket
 from usage.queries.covering import cover, rollups_of, widened
 from usage.queries.naming import MOST_ROWS_OF_OTHERS, Naming
-from usage.queries.rows import count, summed_rows
+from usage.queries.rows import count_rows, summed_rows
 from usage.queries.sums import count_requests, series_of
 from usage.rollups.aggregation import OTHER
 from usage.rollups.declarations import KEY, MODEL, QUARTER, TOTAL, Grouping
@@ -57,11 +57,11 @@ def index_for_others(runs: Sequence[Run], naming: Naming) -> tuple[str, int]:
     if grouping is TOTAL:
         reached = _count(runs, grouping, part)
     else:
-        reached = count(summed_rows(runs, part, index), MOST_ROWS)
+        reached = count_rows(summed_rows(runs, part, index), MOST_ROWS)
     if reached > MOST_ROWS:
         raise TooManyRowsOfOthers
     others = summed_rows(runs, wanted, index, f"AND {naming.is_other}")
-    if (found := count(others, MOST_ROWS_OF_OTHERS)) > MOST_ROWS_OF_OTHERS:
+    if (found := count_rows(others, MOST_ROWS_OF_OTHERS)) > MOST_ROWS_OF_OTHERS:
         raise TooManyRowsOfOthers
     return index, found
 

@@ -10,7 +10,7 @@ from usage.asking.filters import UsageFilter
 from usage.queries.buckets import SECOND, BucketFinder, Run
 from usage.queries.naming import Naming
 from usage.queries.scope import Scope, moment_of
-from usage.queries.sql import Sql, by_index, conditions_of, each_of, table_of
+from usage.queries.sql import Sql, by_index, conditions_of, each_of, given_table
 from usage.queries.sums import Dimensions, Sums
 from usage.rollups import keeping
 from usage.rollups.aggregation import COLUMNS
@@ -45,7 +45,7 @@ def summed_rows(runs: Sequence[Run], wanted: UsageFilter, index: str, condition:
     adapt = connection.ops.adapt_datetimefield_value
     ends = ((adapt(moment_of(run.begin)), adapt(moment_of(run.end))) for run in runs)
     buckets = ((run.first // SECOND, run.step // SECOND) for run in runs)
-    given, parameters = table_of(
+    given, parameters = given_table(
         _GIVEN, [(*end, *bucket) for end, bucket in zip(ends, buckets, strict=True)]
     )
     conditions, values = conditions_of(wanted.rows_of_any_time())
@@ -103,7 +103,7 @@ def by_bucket(rows: Rows) -> Iterator[tuple[int, Sums]]:
         yield begin * SECOND, sums
 
 
-def count(rows: Rows, most: int) -> int:
+def count_rows(rows: Rows, most: int) -> int:
     """How many there are, up to `most` and one more."""
     with connection.cursor() as cursor:
         cursor.execute(

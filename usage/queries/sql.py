@@ -12,7 +12,7 @@ from usage.models import UsageMetricQuerySet
 Sql = tuple[str, list[Any]]
 
 
-def table_of(columns: Mapping[str, str], rows: Sequence[Sequence[Any]]) -> Sql:
+def given_table(columns: Mapping[str, str], rows: Sequence[Sequence[Any]]) -> Sql:
     """Rows of values as a table `given` with these columns and, on PostgreSQL, their types."""
     if connection.vendor == "sqlite":
         fields = (f"json_extract(value, '$[{n}]') AS {name}" for n, name in enumerate(columns))

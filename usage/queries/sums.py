@@ -10,7 +10,7 @@ from usage.asking.filters import UsageFilter
 from usage.models import UsageRollup, UsageSeries
 from usage.queries.buckets import SECOND
 from usage.queries.covering import Stretch, rollups_of
-from usage.queries.sql import Sql, each_of, table_of, within
+from usage.queries.sql import Sql, each_of, given_table, within
 from usage.rollups.declarations import DAY, MEASURES, ROLLUPS, TOTAL, Grouping
 
 Sums = tuple[Any, ...]  # in the order of MEASURES
@@ -146,7 +146,7 @@ def _source(columns: str, source: SumsToRead, group: str) -> Sql:
     stretches, series = source.stretches, source.series
     if not stretches or not series.number:
         return "", []
-    given = table_of(_GIVEN, [_in_seconds(each) for each in stretches])
+    given = given_table(_GIVEN, [_in_seconds(each) for each in stretches])
     if source.looks_up:
         found, parameters = _named(given, series.ids())
     else:
@@ -165,7 +165,7 @@ def _scanned(given: Sql, series: Series) -> Sql:
 
 def _named(given: Sql, numbers: Sequence[int]) -> Sql:
     """Each bucket of each series on its own: the primary key's series come behind the bucket."""
-    named = table_of({"id": "bigint"}, [(number,) for number in numbers])
+    named = given_table({"id": "bigint"}, [(number,) for number in numbers])
     each_bucket_and_series = (
         f"({_each_bucket(given[0])}) AS given CROSS JOIN (SELECT id FROM {named[0]}) AS named"
     )

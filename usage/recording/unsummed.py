@@ -5,7 +5,7 @@ from usage.models import UsageMetric
 from usage.rollups import keeping
 
 
-def unsummed_rows() -> int:
+def count_unsummed() -> int:
     """How many rows the sums do not hold yet: of plain SQL, or of an older version."""
     return UsageMetric.objects.filter(is_summed=None).count()
 

@@ -14,7 +14,7 @@ from usage.database.compression import without_bound
 from usage.identity import made_up_identity
 from usage.recording.cross_source import judge
 from usage.recording.insertion import insert_and_tell, insert_rows
-from usage.records import FieldError, InvalidRow, UsageRecord, record_from, without_keys
+from usage.records import FieldError, InvalidRow, UsageRecord, record_from, record_without_keys
 from usage.rollups import names, tables
 from usage.rollups.aggregation import COLUMNS, DIMENSIONS, Renaming, TimedRow, aggregate
 
@@ -56,7 +56,7 @@ def as_records(rows: Iterable[UsageRecord | Mapping[str, Any]]) -> list[UsageRec
     for index, row in enumerate(rows):
         try:
             records.append(
-                without_keys(row) if isinstance(row, UsageRecord) else record_from(row, now)
+                record_without_keys(row) if isinstance(row, UsageRecord) else record_from(row, now)
             )
         except InvalidRow as error:
             faults += [FieldError(f"{index}.{f.field}", f.error) for f in error.faults]

@@ -1,6 +1,6 @@
 """What is taken out of old rows or goes with them."""
 
-from usage.retention.erasure import LONGEST_NAME, erase_user, fingerprint, rows_of
+from usage.retention.erasure import LONGEST_NAME, erase_user, fingerprint_of, rows_of_user
 from usage.retention.expiry import (
     LONGEST_AGE,
     SHORTEST_AGE,
@@ -31,7 +31,7 @@ __all__ = [
     "expired_sums",
     "files_with_keys",
     "find_key_rows",
-    "fingerprint",
+    "fingerprint_of",
     "first_day_kept",
     "forget_old_posts",
     "reachable",
@@ -41,5 +41,5 @@ __all__ = [
     "remove_expired_rows",
     "remove_expired_sums",
     "row_count",
-    "rows_of",
+    "rows_of_user",
 ]

@@ -16,7 +16,7 @@ _PAGE = 20_000
 _FIRST_STEP, _LARGEST_STEP = 200, 2_000
 
 
-def rows_of(user: str) -> UsageMetricQuerySet:
+def rows_of_user(user: str) -> UsageMetricQuerySet:
     """Also those that no figure counts. Exactly that name; no index knows it."""
     return UsageMetric.objects.filter(user=user)
 
@@ -27,7 +27,7 @@ def erase_user(user: str) -> Iterator[int]:
     No sum knows users, so that none changes. A row that comes in meanwhile keeps the name.
     """
     if extensions.is_hypertable():
-        yield from rows_of(user).update_in_chunks_but_keep_sums(user=None)
+        yield from rows_of_user(user).update_in_chunks_but_keep_sums(user=None)
         return
     pace = Pace(first=_FIRST_STEP, most=_LARGEST_STEP)
     with overwriting():
@@ -37,7 +37,7 @@ def erase_user(user: str) -> Iterator[int]:
                 some = ids[start : start + pace.size]
                 start += len(some)
                 with pace.step():
-                    done = rows_of(user).filter(pk__in=some).update_but_keep_sums(user=None)
+                    done = rows_of_user(user).filter(pk__in=some).update_but_keep_sums(user=None)
                 yield done
 
 
@@ -45,14 +45,14 @@ def _pages(user: str) -> Iterator[list[int]]:
     """Ids in their order, so that the table is read once: times of plain SQL may have none."""
     last, page = None, [0]
     while page:
-        rows = rows_of(user).order_by("id")
+        rows = rows_of_user(user).order_by("id")
         rows = rows if last is None else rows.filter(pk__gt=last)
         page = list(rows.values_list("pk", flat=True)[:_PAGE])
         yield page
         last = page[-1] if page else None
 
 
-def fingerprint(user: str) -> str:
+def fingerprint_of(user: str) -> str:
     """Tells who knows the name that it was meant, and nobody else whose it was."""
     key = settings.SECRET_KEY.encode()
     return hmac.new(key, user.encode(), hashlib.sha256).hexdigest()[:16]

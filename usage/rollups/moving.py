@@ -24,7 +24,7 @@ class MovedSeries(NamedTuple):
 Found = dict[str, dict[int, MovedSeries]]  # by grouping and id
 
 
-def series_of(dimension: str, names: Sequence[str]) -> Found:
+def series_named(dimension: str, names: Sequence[str]) -> Found:
     """The series of these names, which `to_other` moves."""
     return {
         grouping.name: _series_in(grouping, dimension, names)

@@ -70,7 +70,7 @@ def raw_rows(day: int) -> Iterator[list[TimedRow]]:
         cursor.execute(
             f"SELECT {keeping.columns()} FROM usage_metrics "
             "WHERE timestamp >= %s AND timestamp < %s",
-            ends_of(day),
+            ends_of_day(day),
         )
         while rows := cursor.fetchmany(_ROWS_AT_ONCE):
             yield list(keeping.timed(rows))
@@ -91,7 +91,7 @@ def days_with_rows() -> Iterator[int]:
                 return
             day = seconds // DAY * DAY
             yield day
-            after = ends_of(day)[1]
+            after = ends_of_day(day)[1]
 
 
 def _unsummed_names(day: int) -> dict[str, list[str]]:
@@ -102,7 +102,7 @@ def _unsummed_names(day: int) -> dict[str, list[str]]:
             cursor.execute(
                 f"SELECT DISTINCT usage_metrics.{dimension} FROM usage_metrics "
                 "WHERE is_summed IS NULL AND timestamp >= %s AND timestamp < %s",
-                ends_of(day),
+                ends_of_day(day),
             )
             found[dimension] = [name for (name,) in cursor.fetchall()]
     return found
@@ -117,7 +117,7 @@ def _purged_before() -> dt.datetime | None:
     return None if seconds is None else dt.datetime.fromtimestamp(seconds, dt.UTC)
 
 
-def ends_of(day: int) -> list[Any]:
+def ends_of_day(day: int) -> list[Any]:
     """Its begin and the next one's, as the database compares times."""
     begin = _EPOCH + dt.timedelta(seconds=day)
     adapt = connection.ops.adapt_datetimefield_value
@@ -140,9 +140,9 @@ def _delete_sums(day: int) -> None:
 
 def _mark_summed(day: int) -> None:
     unsummed = "is_summed IS NULL AND timestamp >= %s AND timestamp < %s"
-    keeping.keep_times(unsummed, ends_of(day))
+    keeping.keep_times(unsummed, ends_of_day(day))
     with without_bound(), connection.cursor() as cursor:
         cursor.execute(
             f"UPDATE usage_metrics SET is_summed = {keeping.is_counted()} WHERE {unsummed}",
-            ends_of(day),
+            ends_of_day(day),
         )

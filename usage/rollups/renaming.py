@@ -73,7 +73,7 @@ def fold(dimension: str, wanted: Sequence[str]) -> Iterator[int]:
                 wanted = _without_unused(dimension, wanted)
                 if not wanted:
                     return
-            found = moving.series_of(dimension, wanted)
+            found = moving.series_named(dimension, wanted)
             moved = moving.to_other(found, begin, end)
             _set(dimension, wanted, end, f"counts_from < {end}", is_folded=end == NEVER)
             if end == NEVER:
@@ -120,7 +120,7 @@ def release(dimension: str, wanted: Sequence[str]) -> Iterator[int]:
     for start in range(0, len(wanted), _AT_ONCE):
         some = wanted[start : start + _AT_ONCE]
         for day in days:
-            if _has_rows(dimension, some, *rebuild.ends_of(day)):
+            if _has_rows(dimension, some, *rebuild.ends_of_day(day)):
                 yield _release_from(dimension, some, day)
         yield _release_from(dimension, some, ALWAYS)
 
@@ -132,7 +132,7 @@ def _release_from(dimension: str, wanted: Sequence[str], counts_from: int) -> in
         return _take_out_of_other(dimension, wanted, counts_from)
 
 
-def rows_of(dimension: str, wanted: Sequence[str], most: int) -> int:
+def count_rows_named(dimension: str, wanted: Sequence[str], most: int) -> int:
     """How many rows have one of the names, up to `most` and one more."""
     marks = ", ".join(["%s"] * len(wanted))
     with connection.cursor() as cursor:
@@ -156,7 +156,7 @@ def _without_unused(dimension: str, wanted: Sequence[str]) -> list[str]:
     """Forgets those without sums, which have no rows that count either."""
     counts = moving.requests_by_name(dimension, wanted)
     unused = [name for name in wanted if name not in counts]
-    left = moving.series_of(dimension, unused)
+    left = moving.series_named(dimension, unused)
     moving.delete_series([*chain.from_iterable(left.values())])
     with connection.cursor() as cursor:
         for start in range(0, len(unused), _AT_ONCE):
@@ -210,7 +210,7 @@ def _take_out_of_other(dimension: str, wanted: Sequence[str], counts_from: int) 
     if counts_from != ALWAYS:
         sql, parameters = (
             f"{sql} AND timestamp >= %s",
-            [*parameters, rebuild.ends_of(counts_from)[0]],
+            [*parameters, rebuild.ends_of_day(counts_from)[0]],
         )
     is_other = (
         " AND EXISTS (SELECT 1 FROM usage_names WHERE dimension = %s AND usage_names.name = "

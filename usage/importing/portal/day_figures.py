@@ -48,7 +48,7 @@ def at(figures: ByDay, day: int) -> DayFigures:
     return figures.get(day, DayFigures())
 
 
-def add(figures: ByDay, more: ByDay) -> None:
+def add_days(figures: ByDay, more: ByDay) -> None:
     for day, some in more.items():
         figures[day] = at(figures, day).plus(some)
 
@@ -86,7 +86,7 @@ def by_day(rows: Iterable[tuple[Any, ...]]) -> ByDay:
                 for low, high in zip(halves[::2], halves[1::2], strict=True)
             )
             figures = DayFigures._make((int(requests), *tokens, float(cost or 0)))
-            add(found, {int(day): figures})
+            add_days(found, {int(day): figures})
     return found
 
 

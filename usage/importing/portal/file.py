@@ -10,7 +10,7 @@ from django.db import connection as target
 from django.db.migrations.recorder import MigrationRecorder
 
 from usage.fingerprint import fingerprint
-from usage.importing.metrics_db import CannotRead, explained
+from usage.importing.metrics_db import CannotRead, sqlite_errors_explained
 
 PAGE = 10_000  # each is a transaction of the target's
 _BEFORE_THE_FIRST = -(2**63)
@@ -34,7 +34,7 @@ class PortalFile:
     @contextmanager
     def snapshot(self) -> Iterator[None]:
         """The portal may go on writing meanwhile; what it writes is for the next import."""
-        with explained():
+        with sqlite_errors_explained():
             self.file.execute("BEGIN")
             try:
                 yield
@@ -64,7 +64,7 @@ class PortalFile:
 
     def purged_before(self) -> dt.datetime | None:
         row = self.file.execute("SELECT purged_before FROM usage_purgehorizon").fetchone()
-        return None if row is None else moment(row[0])
+        return None if row is None else moment_from_sqlite(row[0])
 
     def count(self) -> int:
         return int(self.file.execute("SELECT COUNT(*) FROM usage_metrics").fetchone()[0])
@@ -87,7 +87,7 @@ class PortalFile:
         return (dict(zip(names, row, strict=True)) for row in cursor)
 
 
-def moment(text: str) -> dt.datetime:
+def moment_from_sqlite(text: str) -> dt.datetime:
     """A time as SQLite keeps it; ValueError when it is none."""
     found = dt.datetime.fromisoformat(text)
     return found.replace(tzinfo=dt.UTC) if found.tzinfo is None else found.astimezone(dt.UTC)

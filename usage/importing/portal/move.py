@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from django.db import transaction
 
 from usage.importing.known_files import Acquaintance, make_acquaintance
-from usage.importing.portal.day_figures import ByDay, add, held_by_source, held_by_target
+from usage.importing.portal.day_figures import ByDay, add_days, held_by_source, held_by_target
 from usage.importing.portal.file import PortalFile, Row
 from usage.importing.portal.known_names import take_over_names
 from usage.importing.portal.prices import add_suppressed_pairs, take_over_prices
@@ -81,7 +81,7 @@ class Move:
             rows = self._without_left_out(self._good(page))
             if rows:
                 new, arrived = store_page(rows)
-                add(self._arrived, arrived)
+                add_days(self._arrived, arrived)
                 self._uncounted += sum(row.to_sum is None for row in rows)
                 self.tally.new += new
                 self.tally.known += len(rows) - new

@@ -1,6 +1,6 @@
 """An operator's prices, and the counts of suppressed duplicates."""
 
-from usage.importing.portal.file import PortalFile, moment
+from usage.importing.portal.file import PortalFile, moment_from_sqlite
 from usage.live_keys import without_keys
 from usage.models import PriceOverride
 from usage.recording.cross_source import count_suppressed
@@ -17,7 +17,7 @@ def take_over_prices(source: PortalFile) -> None:
         PriceOverride.objects.get_or_create(
             model_pattern=without_keys(row["model_pattern"]),
             provider=without_keys(row["provider"]),
-            valid_from=moment(row["valid_from"]),
+            valid_from=moment_from_sqlite(row["valid_from"]),
             defaults={name: row[name] for name in _PRICES},
         )
 
@@ -26,4 +26,4 @@ def add_suppressed_pairs(source: PortalFile) -> None:
     """Once for a file: they are added to those of here."""
     for row in source.dicts("usage_suppressedpair"):
         pair = without_keys(row["counted_source"]), without_keys(row["suppressed_source"])
-        count_suppressed({pair: row["calls"]}, {pair: moment(row["last_at"])})
+        count_suppressed({pair: row["calls"]}, {pair: moment_from_sqlite(row["last_at"])})

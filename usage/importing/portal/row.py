@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from usage import live_keys
 from usage.identity import event_identity
-from usage.importing.portal.file import Row, moment
+from usage.importing.portal.file import Row, moment_from_sqlite
 from usage.models import UsageMetric
 from usage.records import STORED_TEXTS
 from usage.rollups.aggregation import TimedRow
@@ -144,7 +144,7 @@ def _adapted(time: dt.datetime) -> Any:
 @lru_cache(maxsize=64)  # rows of a batch were created at the same time
 def _moment(column: str, text: str) -> dt.datetime:
     try:
-        return moment(text)
+        return moment_from_sqlite(text)
     except (ValueError, OverflowError):
         raise BadRow(f"{column}: the calendar has no such time") from None
 

@@ -13,7 +13,7 @@ from django.contrib.auth.models import Group, Permission, User
 from django.db import transaction
 from django.utils import timezone
 
-from usage.importing.portal.file import PortalFile, moment
+from usage.importing.portal.file import PortalFile, moment_from_sqlite
 from usage.models import IdempotentPost, IngestToken, OneTimePassword
 from usage.recording.idempotency import KEPT_FOR, kept_key
 
@@ -115,7 +115,7 @@ def _tokens(source: PortalFile) -> tuple[_Ids, int]:
             defaults={
                 "name": row["name"],
                 "hint": row["hint"],
-                "created_at": moment(row["created_at"]),
+                "created_at": moment_from_sqlite(row["created_at"]),
                 "revoked_at": _moment(row["revoked_at"]),
             },
         )
@@ -135,10 +135,10 @@ def _ledger(source: PortalFile, tokens: _Ids) -> None:
             key=kept_key(row["key"]),
             body_digest=row["body_digest"],
             answer=json.loads(row["answer"]) if row["answer"] else None,
-            created_at=moment(row["created_at"]),
+            created_at=moment_from_sqlite(row["created_at"]),
         )
         for row in source.dicts("usage_idempotentpost")
-        if moment(row["created_at"]) >= youngest
+        if moment_from_sqlite(row["created_at"]) >= youngest
     )
     while some := list(islice(posts, _AT_ONCE)):
         IdempotentPost.objects.bulk_create(some, ignore_conflicts=True)
@@ -153,4 +153,4 @@ def _writer(writer: str, tokens: _Ids) -> str:
 
 
 def _moment(value: Any) -> dt.datetime | None:
-    return moment(value) if value else None
+    return moment_from_sqlite(value) if value else None

@@ -89,7 +89,7 @@ class Content:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Content]:
+def opened_content(path: Path) -> Iterator[Content]:
     """The file at `path`; CannotRead says what is wrong with it, so far as its beginning tells."""
     with path.open("rb") as raw:
         content = Content(path, raw)

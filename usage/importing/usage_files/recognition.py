@@ -47,9 +47,9 @@ _items = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 @contextmanager
-def opened(path: Path, context: Context) -> Iterator[Source]:
+def recognised(path: Path, context: Context) -> Iterator[Source]:
     """The file at `path`, which is no database; CannotRead says why it cannot be imported."""
-    with files.opened(path) as content, Occurrences() as occurrences:
+    with files.opened_content(path) as content, Occurrences() as occurrences:
         native = NativeRows(context, occurrences)
         yield _Recognition(content, context, native).source()
 

@@ -86,7 +86,7 @@ class Command(PortalCommand):
 
     def _release_in(self, dimension: str, names: list[str], *, is_dry: bool) -> None:
         if is_dry:
-            rows = renaming.rows_of(dimension, names, 2**53)
+            rows = renaming.count_rows_named(dimension, names, 2**53)
             self.stdout.write(f"Would release {_names(dimension, len(names))} with {rows:,} rows.")
             return
         said = f"{_names(dimension, len(names))}."

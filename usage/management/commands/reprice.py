@@ -55,7 +55,7 @@ class Command(PortalCommand):
         self._tallies: defaultdict[str, _Tally] = defaultdict(_Tally)
         self._total, self._looked_at = _Tally(), 0
         rows = repricing.candidates(_since(options["since"]), options["model"])
-        steps = repricing.changes(rows) if self._is_dry else repricing.reprice(rows)
+        steps = repricing.cost_changes(rows) if self._is_dry else repricing.reprice(rows)
         began = time.monotonic()
         with breaks_off(self._so_far):
             is_shown = self.stderr.isatty()

@@ -21,7 +21,7 @@ from usage.management import web_server
 from usage.management.portal_command import PortalCommand
 from usage.models import IngestToken
 from usage.queries import records_persisted
-from usage.recording import sum_rows_up, unsummed_rows
+from usage.recording import count_unsummed, sum_rows_up
 
 _ROWS_AT_ONCE = 10_000
 
@@ -71,7 +71,7 @@ class Command(PortalCommand):
 
     def _add_up(self) -> None:
         """What plain SQL or an older version stored, so that the first page need not."""
-        total = unsummed_rows()
+        total = count_unsummed()
         if not total:
             return
         self.stdout.write(f"Adding {total:,} rows to the sums, once …")

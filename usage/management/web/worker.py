@@ -69,7 +69,7 @@ class Worker(AnsweringWorker):
         self.wsgi: Application = in_large_pieces(self.wsgi)
         SocketUnreader.max_body_chunk = _BYTES_AT_ONCE
         places.most = max(1, self.cfg.threads - long_requests.FREE_THREADS)
-        pricing.load()
+        pricing.load_prices()
         gc.collect()
         gc.freeze()
         gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
