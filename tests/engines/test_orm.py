@@ -7,6 +7,7 @@ from tests.factory import NOON
 from tests.sums import assert_sums_equal_rows
 from usage.models import UsageMetric
 from usage.models.distributed import IdentityIsFixed
+from usage.models.usage_rows import WouldPassTheSumsBy
 
 pytestmark = pytest.mark.django_db(transaction=True)
 rows = UsageMetric.objects
@@ -51,6 +52,20 @@ def test_bulk_create_passes_over_known_events_where_it_is_told_to():
     from usage.rollups import keeping
 
     keeping.add_unsummed(10)  # such rows have no keys to tell them by
+
+
+def test_bulk_create_refuses_what_would_leave_the_sums_behind():
+    row = made(event_id=7, total_tokens=1)
+    again = UsageMetric(timestamp=NOON, model="m", event_id=7, total_tokens=5)
+    with pytest.raises(WouldPassTheSumsBy, match="with bulk_update or update_or_create"):
+        rows.bulk_create(
+            [again],
+            update_conflicts=True,
+            update_fields=["total_tokens"],
+            unique_fields=["timestamp", "event_id"],
+        )
+    row.refresh_from_db()
+    assert row.total_tokens == 1
 
 
 @pytest.mark.parametrize("fields", [{}, {"event_id": 7}])

@@ -86,7 +86,8 @@ class UsageMetric(models.Model):
     is_summed = models.BooleanField(
         null=True,
         editable=False,
-        help_text="Whether the sums hold it: NULL after plain SQL, until the next write or read.",
+        help_text="true: the sums hold the row. NULL: not yet, as after plain SQL; questions read "
+        "it from here meanwhile. false: no figure counts it, so no sum ever holds it.",
     )
 
     objects = UsageMetricQuerySet.as_manager()
@@ -102,7 +103,9 @@ class UsageMetric(models.Model):
         indexes = [
             models.Index(fields=["model", "timestamp"], name="idx_model"),
             models.Index(fields=["api_key_hash", "timestamp"], name="idx_api_key"),
-            models.Index(fields=["id"], name="idx_unsummed", condition=Q(is_summed=None)),
+            # In the order of time, so that a question reads those of its period alone, and those
+            # that come into the sums together change few of these.
+            models.Index(fields=["timestamp"], name="idx_unsummed", condition=Q(is_summed=None)),
             models.Index(
                 fields=["response_id", "timestamp"],
                 name="idx_response",

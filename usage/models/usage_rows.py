@@ -1,7 +1,7 @@
 """Filters on usage_metrics, and changes that the sums follow, whatever engine keeps the rows."""
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, Self
 
@@ -34,6 +34,17 @@ def has_failed(column: str = "status") -> Q:
 FAILED = has_failed()
 
 _IDS_AT_ONCE = 500
+
+
+class WouldPassTheSumsBy(ValueError):
+    """A change of which nobody could tell the sums: the database alone knows which rows it met."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "bulk_create(update_conflicts=True) would change rows and not their sums: create what "
+            "is new with ignore_conflicts=True, and change what is known with bulk_update or "
+            "update_or_create"
+        )
 
 
 class UsageMetricQuerySet(models.QuerySet["UsageMetric"]):
@@ -92,7 +103,17 @@ class UsageMetricQuerySet(models.QuerySet["UsageMetric"]):
             page = list(after.values_list(*columns)[:size])
             yield page
 
-    def bulk_create(self, objs: Iterable["UsageMetric"], *args: Any, **kwargs: Any) -> Any:
+    def bulk_create(
+        self,
+        objs: Iterable["UsageMetric"],
+        batch_size: int | None = None,
+        ignore_conflicts: bool = False,  # noqa: FBT002  # as Django has it
+        update_conflicts: bool = False,  # noqa: FBT002
+        update_fields: Collection[str] | None = None,
+        unique_fields: Collection[str] | None = None,
+    ) -> Any:
+        if update_conflicts:
+            raise WouldPassTheSumsBy
         rows = list(objs)
         for row in rows:
             row.is_summed = None
@@ -100,22 +121,20 @@ class UsageMetricQuerySet(models.QuerySet["UsageMetric"]):
         with transaction.atomic():
             names.agree_early(map(vars, rows))
             if extensions.is_distributed():
-                made = self._bulk_create_on_nodes(rows, *args, **kwargs)
+                made = self._bulk_create_on_nodes(rows, batch_size, ignore_conflicts)
             else:
-                made = super().bulk_create(rows, *args, **kwargs)
+                made = super().bulk_create(rows, batch_size, ignore_conflicts)
             keeping.add_rows(
                 [row.pk for row in made if row.pk is not None], chunked.place_among(rows)
             )
         return made
 
     def _bulk_create_on_nodes(
-        self, rows: list["UsageMetric"], batch_size: int | None = None, **options: Any
+        self, rows: list["UsageMetric"], batch_size: int | None, ignore_conflicts: bool
     ) -> Any:
-        overwrites = bool(options.get("update_conflicts"))
-        is_plain = not (overwrites or options.get("ignore_conflicts"))
-        distributed.give_identities_and_keys(rows, with_keys=is_plain)
-        made = super().bulk_create(rows, 1 if overwrites else batch_size, **options)
-        if is_plain:
+        distributed.give_identities_and_keys(rows, with_keys=not ignore_conflicts)
+        made = super().bulk_create(rows, batch_size, ignore_conflicts)
+        if not ignore_conflicts:
             distributed.read_defaults(made)
         return made
 

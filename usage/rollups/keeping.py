@@ -93,7 +93,8 @@ def add_unsummed(most: int) -> int:
     skip = "FOR UPDATE SKIP LOCKED" if _may_lock() else ""
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT id FROM usage_metrics WHERE is_summed IS NULL ORDER BY id LIMIT %s {skip}",
+            "SELECT id FROM usage_metrics WHERE is_summed IS NULL"
+            f" ORDER BY timestamp LIMIT %s {skip}",
             [most],
         )
         ids = [number for (number,) in cursor.fetchall()]
