@@ -1,62 +1,39 @@
-"""Errors outside the API's views: JSON for programs, a page for people."""
+"""Refusals outside the API's views: JSON for programs, a page for people."""
 
-import logging
 import sys
 from collections.abc import Callable
 
-from django.core.exceptions import DisallowedHost
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 
 from qsmetrics.answers import may_be_page
-from usage.admin_addresses import BadAddress
-from usage.database.trouble import DATABASE_TROUBLE, RETRY_AFTER_SECONDS, trouble_of
-from usage.long_requests import NoPlaceFree
-
-logger = logging.getLogger(__name__)
+from usage.api import errors
+from usage.refusals import REFUSED, Refusal, refusal_of
 
 
-def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    if isinstance(exception, DisallowedHost):
-        return respond(
-            request, 400, "this host name is not served: add it to METRICS_ALLOWED_HOSTS"
-        )
-    if isinstance(exception, BadAddress):
-        return respond(request, 400, str(exception))
-    return respond(request, 400, "the request cannot be understood")
-
-
-def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
-    if getattr(getattr(request, "user", None), "is_staff", False):
-        return respond(request, 403, "you may not do this: ask a superuser for the right to")
-    return respond(request, 403, "you may not do this: sign in as a member of staff")
-
-
-def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return respond(request, 404, "nothing is here")
+def refused(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's handler of 400, 403 and 404."""
+    return respond(request, refusal_of(exception, request))
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Also of trouble with the database outside of views, such as when a session is saved."""
-    error = sys.exception()
-    if isinstance(error, DATABASE_TROUBLE):
-        return _in_trouble(request, error)
-    return respond(request, 500, "something failed here; the portal's log says what")
+    return respond(request, refusal_of(sys.exception(), request))
 
 
-def respond(
-    request: HttpRequest, status: int, message: str, headers: dict[str, str] | None = None
-) -> HttpResponse:
+def respond(request: HttpRequest, refusal: Refusal) -> HttpResponse:
     """The error as the asker can read it. Pages are for browsers outside the API's paths."""
-    if may_be_page(request, status):
-        context = {"status": status, "message": message}
-        page = render_to_string("dashboards/error.html", context)
-        return HttpResponse(page, status=status, headers=headers)
-    return JsonResponse({"error": message}, status=status, headers=headers)
+    if not may_be_page(request, refusal.status):
+        return errors.as_json(request, refusal)
+    said = refusal.details.get("database_error")
+    message = f"{refusal.sentence} [{said}]" if said else refusal.sentence
+    context = {"status": refusal.status, "message": message}
+    page = render_to_string("dashboards/error.html", context)
+    return HttpResponse(page, status=refusal.status, headers=refusal.headers)
 
 
-class DatabaseTroubleMiddleware:
-    """503 and Retry-After from pages when the database is in trouble, or too much is asked."""
+class RefusalsMiddleware:
+    """What pages raise: 503 and Retry-After when the database is in trouble, and such."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response
@@ -65,15 +42,6 @@ class DatabaseTroubleMiddleware:
         return self._get_response(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        if isinstance(exception, NoPlaceFree):
-            headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
-            return respond(request, 503, str(exception), headers)
-        if not isinstance(exception, DATABASE_TROUBLE):
-            return None
-        return _in_trouble(request, exception)
-
-
-def _in_trouble(request: HttpRequest, error: Exception) -> HttpResponse:
-    trouble = trouble_of(error)
-    logger.error("%s: %s", request.path, trouble)
-    return respond(request, trouble.status, str(trouble), trouble.headers)
+        if isinstance(exception, REFUSED):
+            return respond(request, refusal_of(exception, request))
+        return None

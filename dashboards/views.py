@@ -18,6 +18,7 @@ from dashboards.ranges import selection_from
 from usage.access.rules import AccessDenied, require_reader
 from usage.asking.refusal import ApiError
 from usage.queries import TooManyRowsOfOthers
+from usage.refusals import refusal_of, wrong_method
 
 
 @csrf_exempt  # it changes nothing, and a POST deserves its 405
@@ -25,8 +26,7 @@ from usage.queries import TooManyRowsOfOthers
 def dashboard(request: HttpRequest) -> HttpResponse:
     """The whole page, or only its figures for the page's own refresh."""
     if request.method not in {"GET", "HEAD"}:
-        message = f"{request.method} is not possible here: use GET"
-        return respond(request, 405, message, {"Allow": "GET, HEAD"})
+        return respond(request, wrong_method(request, ["GET", "HEAD"]))
     try:
         require_reader(request)
     except AccessDenied as denied:
@@ -61,7 +61,7 @@ def _deny(request: HttpRequest, denied: AccessDenied) -> HttpResponse:
     can_sign_in = not settings.METRICS_BASIC_AUTH_USER and denied.status == 401
     if can_sign_in and not _is_refresh(request):
         return redirect_to_login(request.get_full_path(), reverse(settings.LOGIN_URL))
-    return respond(request, denied.status, denied.message, denied.headers)
+    return respond(request, refusal_of(denied, request))
 
 
 def _is_refresh(request: HttpRequest) -> bool:

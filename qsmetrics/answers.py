@@ -12,6 +12,7 @@ from django.utils.cache import patch_vary_headers
 from whitenoise.middleware import WhiteNoiseFileResponse
 
 from qsmetrics.front_door import is_for_programs
+from usage.refusals import SENTENCES
 
 _CLOSED = "base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
 OURS = f"default-src 'self'; {_CLOSED}"
@@ -31,13 +32,6 @@ ADMIN_PATH = "/admin/"
 DOCS_PATH = "/_qs/docs"
 DASHBOARD_PATH = "/_qs/metrics/ui"
 _POLICIES = {DOCS_PATH: DOCS}
-_SENTENCES = {
-    400: "the request cannot be understood",
-    403: "you may not do this",
-    404: "nothing is here: /_qs/docs lists what is",
-    405: "this method is not possible here",
-    500: "something failed here; the portal's log says what",
-}
 
 
 class AnswerHeaders:
@@ -84,6 +78,6 @@ def _is_html(response: HttpResponse) -> bool:
 
 def _make_json(response: HttpResponse) -> None:
     """Debug pages and a framework's own error pages are for people."""
-    sentence = _SENTENCES.get(response.status_code, f"this is answered {response.status_code}")
+    sentence = SENTENCES.get(response.status_code, f"this is answered {response.status_code}")
     response.content = json.dumps({"error": sentence}).encode()
     response["Content-Type"] = "application/json"

@@ -138,10 +138,10 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django.middleware.common.CommonMiddleware",
-    "usage.api.usage.PostsFirst",  # everything above is for every answer
+    "usage.api.posts_first.PostsFirst",  # everything above is for every answer
     "usage.database.reading_time.ReadingTime",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "dashboards.errors.DatabaseTroubleMiddleware",
+    "dashboards.errors.RefusalsMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",

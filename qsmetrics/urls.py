@@ -9,7 +9,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
 ]
 
-handler400 = "dashboards.errors.bad_request"
-handler403 = "dashboards.errors.forbidden"
-handler404 = "dashboards.errors.not_found"
+handler400 = "dashboards.errors.refused"
+handler403 = "dashboards.errors.refused"
+handler404 = "dashboards.errors.refused"
 handler500 = "dashboards.errors.server_error"

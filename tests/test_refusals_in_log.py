@@ -31,15 +31,12 @@ def test_exports_that_find_no_place_leave_none(admin_client, monkeypatch, caplog
     assert (answer.status_code, lines(caplog)) == (503, [])
 
 
-@pytest.mark.parametrize(
-    ("path", "logger"),
-    [("/_qs/metrics?from=2024-01-01", "usage.api.errors"), ("/", "dashboards.errors")],
-)
-def test_trouble_of_the_database_leaves_one(client, caplog, path, logger):
+@pytest.mark.parametrize("path", ["/_qs/metrics?from=2024-01-01", "/"])
+def test_trouble_of_the_database_leaves_one(client, caplog, path):
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE usage_rollups RENAME TO elsewhere")
     answer = client.get(path)
-    assert (answer.status_code, lines(caplog)) == (503, [(logger, "ERROR")])
+    assert (answer.status_code, lines(caplog)) == (503, [("usage.refusals", "ERROR")])
 
 
 def told(*seen):
@@ -56,19 +53,19 @@ def told(*seen):
 
 def test_trouble_that_lasts_is_told_every_ten_seconds_with_how_often_it_came():
     locked, other = trouble_of(busy("x")), trouble_of(OperationalError("disk: no space left"))
-    page = "dashboards.errors", "%s: %s"
+    page = "usage.refusals", "%s: %s"
     assert told(
         (0, *page, "/a", locked),
         (1, *page, "/b", locked),
         (2, *page, "/c", other),
-        (3, "usage.api.errors", "%s", locked),
+        (3, "usage.api.health", "health: %s", locked),
         (9.9, *page, "/d", locked),
         (10, *page, "/e", locked),
         (21, *page, "/f", locked),
     ) == [
         f"/a: {locked}",
         f"/c: {other}",
-        f"{locked}",
+        f"health: {locked}",
         f"/e: {locked} (and 2 more)",
         f"/f: {locked}",
     ]

@@ -9,7 +9,7 @@ from types import TracebackType
 from usage.database.trouble import DATABASE_TROUBLE, said_by
 from usage.live_keys import without_keys
 
-_ASKED_BY_ANYBODY = {"dashboards.errors", "usage.api.errors", "usage.api.health"}
+_ASKED_BY_ANYBODY = {"usage.api.health", "usage.refusals"}
 _SECONDS_BETWEEN = 10.0
 _ExceptionInfo = (
     tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]

@@ -5,34 +5,38 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 
-from usage.access.rules import require_writer, sender_of
 from usage.api import errors
-from usage.api.parsers import BodyDigest, parse_body, require_enabled, require_length, room
+from usage.api.parsers import BodyDigest, parse_body, require_length
+from usage.api.posts import Delivery, Way
 from usage.asking import parameters
 from usage.asking.refusal import ApiError
 from usage.intake.parsed import ParsedRows
-from usage.recording import KeyReused, Post, RecordingResult, record_checked, record_once
+from usage.recording import (
+    KeyReused,
+    Post,
+    RecordingResult,
+    record_checked,
+    record_once,
+)
 
 _MOST_KEY_CHARACTERS = 255
 
 
-@errors.answered
-def ingest(request: HttpRequest) -> HttpResponse:
+def _take(delivery: Delivery) -> HttpResponse:
     """Store the rows of a post and answer how many were new."""
-    writer = require_writer(request)
-    partial = _wants_partial(request)
-    require_enabled()
-    require_length(request)
-    key = _idempotency_key(request)
-    sender = sender_of(request, writer)
-    with room.share() as share:
-        if key is None:
-            rows = _storable(parse_body(request, share), partial)
-            result = record_checked(rows.records, sender=sender)
-            return errors.json_answer(_answer(rows, result, partial), 201)
-        digest = BodyDigest()
-        rows = _storable(parse_body(request, share, digest), partial)
-        return _answer_once(Post(writer, key, str(digest)), rows, partial, sender)
+    partial = _wants_partial(delivery.request)
+    require_length(delivery.request)
+    key = _idempotency_key(delivery.request)
+    if key is None:
+        rows = _storable(parse_body(delivery.request, delivery.share), partial)
+        result = record_checked(rows.records, sender=delivery.sender)
+        return errors.json_answer(_answer(rows, result, partial), 201)
+    digest = BodyDigest()
+    rows = _storable(parse_body(delivery.request, delivery.share, digest), partial)
+    return _answer_once(Post(delivery.writer, key, str(digest)), rows, partial, delivery.sender)
+
+
+USAGE = Way(_take)
 
 
 def _answer_once(post: Post, rows: ParsedRows, partial: bool, sender: str) -> HttpResponse:
