@@ -168,6 +168,7 @@ REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_AUTHENTICATION_CLASSES": [],  # usage.access.rules decides, for API and pages alike
     "DEFAULT_PERMISSION_CLASSES": ["usage.api.permissions.MayRead"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "usage.api.negotiation.NeverRefuses",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "usage.api.errors.handle",
     "URL_FORMAT_OVERRIDE": None,

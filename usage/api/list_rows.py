@@ -3,15 +3,13 @@
 import base64
 import binascii
 from dataclasses import replace
-from typing import Any
 
 from django.http.response import HttpResponseBase
-from rest_framework.exceptions import NotAcceptable
-from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from usage import export
+from usage.api.negotiation import RefusesOtherData
 from usage.asking import parameters
 from usage.asking.refusal import ApiError
 from usage.periods import parse_moment, rfc3339
@@ -24,16 +22,11 @@ _FORMATS = ("json", "csv", "ndjson")
 _MEDIA_TYPES = {"text/csv": "csv", "application/x-ndjson": "ndjson"}
 
 
-class RowsNegotiation(DefaultContentNegotiation):
+class RowsNegotiation(RefusesOtherData):
     """An Accept header may ask for an export too; errors are JSON all the same."""
 
-    def select_renderer(self, request: Request, renderers: Any, format_suffix: Any = None) -> Any:
-        try:
-            return super().select_renderer(request, renderers, format_suffix)
-        except NotAcceptable:
-            if not _accepted_export(request):
-                raise
-            return renderers[0], renderers[0].media_type
+    def refuses(self, request: Request) -> bool:
+        return super().refuses(request) and not _accepted_export(request)
 
 
 def list_or_export(request: Request) -> HttpResponseBase:

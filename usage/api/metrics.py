@@ -14,6 +14,7 @@ from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from usage.api.negotiation import RefusesOtherData
 from usage.api.schema import METRICS
 from usage.api.streaming import streamed
 from usage.asking import parameters
@@ -56,6 +57,8 @@ _MOST_PARTS = 10_000
 
 
 class MetricsView(APIView):
+    content_negotiation_class = RefusesOtherData
+
     @METRICS
     def get(self, request: Request) -> HttpResponseBase:
         query = request.query_params
