@@ -3,10 +3,17 @@
 import re
 
 import pytest
+import yaml
 from django.core.management import call_command
+from drf_spectacular.generators import SchemaGenerator
 
 from usage.queries import Figures
 from usage.records import IncomingRow
+
+KINDS = [
+    *("application/vnd.oai.openapi", "application/yaml"),
+    *("application/vnd.oai.openapi+json", "application/json"),
+]
 
 pytestmark = pytest.mark.django_db
 
@@ -38,6 +45,18 @@ def test_the_schema_names_every_operation_and_field(client):
 def test_a_version_in_the_address_changes_nothing(client):
     answer = client.get("/_qs/schema?version=%0d%0aX-Header:1")
     assert (answer.status_code, answer.content) == (200, client.get("/_qs/schema").content)
+
+
+def test_the_schema_is_made_once_per_process(client, monkeypatch):
+    """It takes longer than any other answer, and is the same for everybody."""
+    asked = [client.get("/_qs/schema", headers={"Accept": kind}) for kind in KINDS]
+    monkeypatch.setattr(SchemaGenerator, "get_schema", None)
+    again = [client.get("/_qs/schema", headers={"Accept": kind}) for kind in KINDS]
+    assert [(answer.status_code, answer["Content-Type"]) for answer in again] == [
+        (200, f"{kind}; charset=utf-8") for kind in KINDS
+    ]
+    assert [answer.content for answer in again] == [answer.content for answer in asked]
+    assert yaml.safe_load(again[0].content) == again[2].json()
 
 
 def test_swagger_loads_nothing_from_elsewhere(client):

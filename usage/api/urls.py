@@ -1,9 +1,9 @@
 """URLs of the API; what is not one of them gets a JSON 404."""
 
 from django.urls import path, re_path
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from drf_spectacular.views import SpectacularSwaggerSplitView
 
-from qsmetrics import __version__
+from usage.api.description import SchemaView
 from usage.api.health import HealthView
 from usage.api.litellm import LiteLLMView
 from usage.api.metrics import MetricsView
@@ -22,8 +22,7 @@ urlpatterns = [
     path("v1/metrics", DroppedView.as_view(), name="otlp-metrics"),
     path("v1/logs", DroppedView.as_view(), name="otlp-logs"),
     path("api/public/otel/v1/traces", LangfuseTracesView.as_view(), name="langfuse-traces"),
-    # With a version of its own it does not put a visitor's into a header.
-    path("_qs/schema", SpectacularAPIView.as_view(api_version=__version__), name="schema"),
+    path("_qs/schema", SchemaView.as_view(), name="schema"),
     path(
         "_qs/docs",
         SpectacularSwaggerSplitView.as_view(url_name="schema", http_method_names=["get", "head"]),
