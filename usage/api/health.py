@@ -11,7 +11,7 @@ from rest_framework.views import APIView
 from qsmetrics import __version__
 from usage.api.probe import Probes
 from usage.api.schema import HEALTH
-from usage.database import place
+from usage.database import storage
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ class HealthView(APIView):
     def get(self, request: Request) -> Response:
         state = {
             "version": __version__,
-            "database": place.engine(),
+            "database": storage.engine(),
             "statistics_enabled": settings.USAGE_STATISTICS_ENABLED,
             "persistence_enabled": settings.METRICS_ENABLED,
         }

@@ -13,7 +13,7 @@ from typing import Any
 from django.conf import settings
 from django.db import connection
 
-from usage.database import place, pool
+from usage.database import pool, storage
 from usage.database.transactions import short_write_transaction
 from usage.database.trouble import DATABASE_TROUBLE, RETRY_AFTER_SECONDS, Trouble, trouble_of
 from usage.models import CollectorState, SuppressedPair
@@ -114,7 +114,7 @@ def _suppressed() -> list[dict[str, Any]]:
 
 def _disk_trouble() -> Trouble | None:
     """What SQLite does not notice itself: a full disk ahead."""
-    file = place.file()
+    file = storage.file()
     if file is None or not file.exists():
         return None
     free = shutil.disk_usage(file).free

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from django.db import DatabaseError, InterfaceError, connection, transaction
 
-from usage.database import extensions
+from usage.database import extensions, locks
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +25,6 @@ _OURS = (
 _NAME = "format('%%I.%%I', chunk_schema, chunk_name)"
 _BOUND = "timescaledb.max_tuples_decompressed_per_dml_transaction"
 FEW = 100
-_OPENING = 0x71_73_63  # class of advisory locks, apart from other users of them
 
 
 class Chunk(NamedTuple):
@@ -57,7 +56,8 @@ def keep_open(chunk: Chunk) -> None:
         cursor.execute(f"SELECT is_compressed FROM {_OURS} AND {_NAME} = %s", [chunk.name])
         if cursor.fetchone() == (True,):
             # One at a time: two that hold the table could not both have it for themselves.
-            cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [_OPENING, chunk.name])
+            lock = "SELECT pg_advisory_xact_lock(%s, hashtext(%s))"
+            cursor.execute(lock, [locks.CHUNKS, chunk.name])
             cursor.execute("SELECT decompress_chunk(%s::regclass)", [chunk.name])
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from django.db import connection
 
-from usage.database import place
+from usage.database import storage
 from usage.database.pace import Pace
 from usage.database.transactions import busy_timeout
 
@@ -18,7 +18,7 @@ _CHECKPOINT_WAIT = 0.05  # seconds
 
 def file_bytes() -> int | None:
     """The size of the database's file; None where there is no such file."""
-    file = place.file()
+    file = storage.file()
     return file.stat().st_size if file is not None and file.is_file() else None
 
 

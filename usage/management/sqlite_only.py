@@ -6,7 +6,7 @@ from django.conf import settings
 from django.core.management.base import CommandError
 from django.db import connection
 
-from usage.database import place
+from usage.database import storage
 
 
 def has_own_key(folder: Path) -> bool:
@@ -17,7 +17,7 @@ def has_own_key(folder: Path) -> bool:
 
 def own_file(instead: str) -> Path:
     """The database's; else CommandError with the line of PostgreSQL's own program `instead`."""
-    if (file := place.file()) is not None:
+    if (file := storage.file()) is not None:
         return file
     given = connection.settings_dict
     host = f" --host={given['HOST']}" if given["HOST"] else ""

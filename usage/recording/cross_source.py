@@ -13,6 +13,7 @@ import msgspec
 from django.conf import settings
 from django.db import connection
 
+from usage.database import locks, storage
 from usage.models import UsageMetric
 from usage.records import DUPLICATE, UsageRecord
 from usage.rollups.many import execute_for_each
@@ -22,7 +23,6 @@ WITHIN = dt.timedelta(hours=1)
 _MOST_REPORTS = 100
 _IDS_AT_ONCE = 500  # SQLite takes at most 999 parameters in its older versions
 _LOCKS = 64
-_LOCK_CLASS = 0x71_73_6D  # apart from other users of advisory locks
 _COUNT = (
     "INSERT INTO usage_suppressedpair (counted_source, suppressed_source, calls, last_at) "
     "VALUES (%s, %s, %s, %s) ON CONFLICT (counted_source, suppressed_source) DO UPDATE SET "
@@ -152,13 +152,12 @@ def _stored_reports(
 
 
 def _wait_for_others(ids: Iterable[str]) -> None:
-    """For writers of the same calls: neither would see the other's report. SQLite has one."""
-    if connection.vendor == "sqlite":
+    """For writers of the same calls: neither would see the other's report."""
+    if storage.has_one_writer():
         return
     digests = (blake2b(each.encode(), digest_size=1).digest()[0] for each in ids)
-    with connection.cursor() as cursor:
-        for lock in sorted({digest % _LOCKS for digest in digests}):  # in everyone's order
-            cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_LOCK_CLASS, lock])
+    for lock in sorted({digest % _LOCKS for digest in digests}):  # in everyone's order
+        locks.hold(locks.CALLS, lock)
 
 
 def count_suppressed(calls: Mapping[Pair, int], last: Mapping[Pair, dt.datetime]) -> None:

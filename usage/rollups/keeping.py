@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db import connection
 
-from usage.database import extensions
+from usage.database import extensions, locks
 from usage.database.compression import without_bound
 from usage.rollups import names, tables
 from usage.rollups.aggregation import COLUMNS, TimedRow, aggregate
@@ -90,11 +90,10 @@ def add_unsummed(most: int) -> int:
 
     Two that do it at once take different rows.
     """
-    skip = "FOR UPDATE SKIP LOCKED" if _may_lock() else ""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT id FROM usage_metrics WHERE is_summed IS NULL"
-            f" ORDER BY timestamp LIMIT %s {skip}",
+            f" ORDER BY timestamp LIMIT %s {locks.for_update(skip_locked=True)}",
             [most],
         )
         ids = [number for (number,) in cursor.fetchall()]
@@ -122,7 +121,8 @@ def add_portions(portions: Sequence[Portion]) -> None:
 
 def take_out_portions(portions: Sequence[Portion]) -> None:
     names.hold()
-    _lock(portions)  # the others too, lest a reader adds them now and they go all the same
+    with without_bound():  # the others too, lest a reader adds them now and they go all the same
+        locks.hold_rows(_each(portions))
     found = list(timed(_take(portions, "is_summed IS NOT NULL", "NULL")))
     if found:
         tables.subtract(aggregate(found, names.agree_on(found)))
@@ -152,38 +152,14 @@ def _marked(which: str, parameters: Sequence[Any], mark: str) -> list[tuple[Any,
         if extensions.is_hypertable():
             cursor.execute(f"{update} RETURNING {columns()}", parameters)
             return list(cursor.fetchall())
-        lock = "FOR UPDATE" if _may_lock() else ""
         cursor.execute(
-            f"SELECT {columns()} FROM usage_metrics WHERE {which} ORDER BY id {lock}", parameters
+            f"SELECT {columns()} FROM usage_metrics WHERE {which} ORDER BY id {locks.for_update()}",
+            parameters,
         )
         found = list(cursor.fetchall())
         keep_times(which, parameters)
         cursor.execute(update, parameters)
     return found
-
-
-def _lock(portions: Sequence[Portion]) -> None:
-    if connection.vendor == "sqlite":  # its transaction has the only lock
-        return
-    with without_bound(), connection.cursor() as cursor:
-        for some, parameters in _each(portions):
-            if _may_lock():
-                cursor.execute(
-                    f"SELECT id FROM usage_metrics WHERE {some} ORDER BY id FOR UPDATE", parameters
-                )
-            else:
-                cursor.execute(
-                    f"UPDATE usage_metrics SET is_summed = is_summed WHERE {some}", parameters
-                )
-
-
-def _may_lock() -> bool:
-    """SQLite has one lock for all; Citus locks rows that are chosen so of one node only.
-
-    TimescaleDB locks no compressed rows.
-    """
-    is_plain = not (extensions.is_distributed() or extensions.is_hypertable())
-    return connection.vendor != "sqlite" and is_plain
 
 
 def _marked_on_nodes(which: str, parameters: Sequence[Any], mark: str) -> list[tuple[Any, ...]]:

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 from django.conf import settings
 from django.db import connection, transaction
 
+from usage.database import locks, storage
 from usage.rollups import series
 from usage.rollups.aggregation import DIMENSIONS, OTHER, Renaming, TimedRow
 from usage.rollups.declarations import DAY
@@ -27,7 +28,6 @@ from usage.rollups.many import execute_for_each
 ALWAYS, NEVER = -(2**62), 2**62  # from when on rows count under a name
 MOST_REMEMBERED = 50_000  # of each dimension
 _AT_ONCE = 500  # SQLite takes at most 999 parameters in its older versions
-_LOCK_CLASS = 0x71_73_6E  # apart from other users of advisory locks
 _CHANGES, _NEW_NAMES = 0, 1  # locks: of what was decided, and of deciding on new names
 
 Names = Mapping[str, Collection[str | None]]  # by dimension
@@ -222,9 +222,8 @@ def count_others(most: int) -> int:
 
 def hold() -> None:
     """Keep what was decided as it is until the end of the transaction; new names may come."""
+    locks.share(locks.NAMES, _CHANGES)
     with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":  # SQLite has one writer at a time
-            cursor.execute("SELECT pg_advisory_xact_lock_shared(%s, %s)", [_LOCK_CLASS, _CHANGES])
         # A statement of its own: it sees what was committed while the lock was waited for.
         cursor.execute("SELECT MAX(number) FROM usage_namesversion")
         _remembered.be_of(cursor.fetchone()[0] or 0)
@@ -232,9 +231,8 @@ def hold() -> None:
 
 def hold_alone() -> None:
     """Begin to change what was decided: all writers of sums wait until the end of it."""
+    locks.hold(locks.NAMES, _CHANGES)
     with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
-            cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_LOCK_CLASS, _CHANGES])
         # Not one more than before: the number of a change that was rolled back may be in memory.
         version = secrets.randbits(62)
         cursor.execute(
@@ -248,10 +246,9 @@ def hold_alone() -> None:
 def _decide(new: _Lists, day: int) -> None:
     """Make entries: told apart are those that come first, as many as there is room for."""
     rooms = {dimension: room(dimension) for dimension, names in new.items() if names}
-    if connection.vendor == "postgresql" and any(rooms.values()):
+    if any(rooms.values()) and not storage.has_one_writer():
         # Only while there is room must they be counted one after the other.
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_LOCK_CLASS, _NEW_NAMES])
+        locks.hold(locks.NAMES, _NEW_NAMES)
         found = find(new)
         new = {d: [name for name in some if name not in found[d]] for d, some in new.items()}
         rooms = {dimension: room(dimension) for dimension in rooms}

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.db import connection
 
+from usage.database import locks
 from usage.rollups import series
 from usage.rollups.aggregation import Additions
 from usage.rollups.bins import CHUNK
@@ -36,9 +37,7 @@ def subtract(additions: Additions) -> None:
 
 def keep_writers_out() -> None:
     """Until the end of the transaction, after all that write at the moment."""
-    if connection.vendor == "postgresql":  # SQLite's transaction has the only write lock
-        with connection.cursor() as cursor:
-            cursor.execute("LOCK TABLE usage_rollups, usage_histograms IN SHARE ROW EXCLUSIVE MODE")
+    locks.hold_tables("usage_rollups", "usage_histograms")
 
 
 def _rows(additions: Additions) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db import DatabaseError, connection
 
-from usage.database import place
+from usage.database import storage
 
 TABLES = (
     "usage_metrics",
@@ -32,7 +32,7 @@ class Extension:
 
 def require_postgresql(extension: Extension) -> None:
     """Also that our tables are there and belong to this user."""
-    if place.file() is not None:
+    if storage.file() is not None:
         raise CannotScale(
             f"{extension.title} is an extension of PostgreSQL, and this portal keeps its data in a "
             "SQLite file: set DATABASE_URL, run `manage.py migrate`, and move the data with "

@@ -1,26 +1,21 @@
 """People's passwords: looked at while that may be, and two at a time, for each takes its while."""
 
-import fcntl
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from pathlib import Path
 
-from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.exceptions import ValidationError
-from django.db import connection
 from django.http import HttpRequest
 
 from usage.access.attempts import counting, slots
 from usage.access.attempts.known_browser import is_known_browser
+from usage.database import locks
 
-AT_A_TIME = 2
+AT_A_TIME = len(locks.PASSWORD_CHECKS)
 _PATIENCE_SECONDS = 3.0
 _PAUSE_SECONDS = 0.05
-_ADVISORY_KEY = 7_331_090  # and those that follow; any, as long as every portal takes the same
 
 _turns_here = threading.BoundedSemaphore(AT_A_TIME)
 _waiting_here = threading.BoundedSemaphore(AT_A_TIME)
@@ -87,35 +82,4 @@ def _turn() -> Iterator[None]:
 
 
 def _take_one_of_all(held: ExitStack) -> bool:
-    take = _lock_in_server if connection.vendor == "postgresql" else _lock_file
-    return any(take(number, held) for number in range(AT_A_TIME))
-
-
-def _lock_in_server(number: int, held: ExitStack) -> bool:
-    key = _ADVISORY_KEY + number
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [key])
-        if not cursor.fetchone()[0]:
-            return False
-    held.callback(_unlock_in_server, key)
-    return True
-
-
-def _unlock_in_server(key: int) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_unlock(%s)", [key])
-
-
-def _lock_file(number: int, held: ExitStack) -> bool:
-    path = Path(settings.METRICS_STORAGE_PATH).with_name(f".password-check-{number}")
-    try:
-        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError:
-        return True  # a folder that takes no files: this process's own turns must do
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(file)
-        return False
-    held.callback(os.close, file)
-    return True
+    return any(held.enter_context(locks.tried(each)) for each in locks.PASSWORD_CHECKS)

@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from qsmetrics.setting_types import time_zone
 from usage import audit_trail
-from usage.database import place
+from usage.database import storage
 from usage.importing.opening import opened
 from usage.importing.rejects import RejectFile
 from usage.importing.run import ImportTally, import_rows
@@ -145,7 +145,7 @@ def _beside_the_database(path: Path) -> Path:
 
 def _refuse_own_files(path: Path, rejects: Path) -> None:
     """Neither the portal's database into itself, nor rejects over a database."""
-    own = place.file()
+    own = storage.file()
     if own is not None and _is_same(own, path):
         raise CommandError(f"{path} is the portal's own database: give another file")
     if _is_same(rejects, path) or (own is not None and _is_same(own, rejects)):

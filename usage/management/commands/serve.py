@@ -14,8 +14,7 @@ from qsmetrics.setting_types import BindAddress
 from usage import demo
 from usage.access import first_admin
 from usage.collecting import Collectors
-from usage.database import place
-from usage.database.start_lock import only_start
+from usage.database import locks, storage
 from usage.database.trouble import DATABASE_TROUBLE, trouble_of
 from usage.management import web_server
 from usage.management.portal_command import PortalCommand
@@ -40,10 +39,10 @@ class Command(PortalCommand):
             listener = web_server.listen(settings.METRICS_BIND_ADDRESS)
         except web_server.CannotListen as error:
             raise CommandError(str(error)) from None
-        database = place.described()
+        database = storage.described()
         with listener:
             try:
-                with only_start():
+                with locks.waited_for(locks.START):  # two would set the database up at once
                     self._prepare(with_demo=options["demo"])
                 self._announce(_address(listener))
             except DATABASE_TROUBLE as error:
@@ -93,7 +92,7 @@ class Command(PortalCommand):
             f"  dashboard  http://{address}/\n"
             f"  API docs   http://{address}/_qs/docs\n"
             f"  admin      http://{address}/admin/\n"
-            f"  database   {place.described()}, {records_persisted():,} rows recorded so far"
+            f"  database   {storage.described()}, {records_persisted():,} rows recorded so far"
         )
         if not settings.USAGE_STATISTICS_ENABLED:
             self.stdout.write(

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.conf import settings
 
-from usage.database import in_use, place, pool
+from usage.database import in_use, pool, storage
 from usage.management.web.log import Log
 from usage.management.web.worker import Worker
 
@@ -17,7 +17,7 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 def options() -> dict[str, Any]:
     return {
         "backlog": BACKLOG,
-        "workers": 1 if place.has_one_writer() else settings.METRICS_WORKERS,
+        "workers": 1 if storage.has_one_writer() else settings.METRICS_WORKERS,
         "threads": settings.METRICS_THREADS,
         "worker_class": Worker,
         "sendfile": False,  # which would wait for its peer as long as it takes
@@ -41,7 +41,7 @@ def prepare_to_fork() -> None:
     They share its lock on the database's folder from now on, which tells a `restore` of a portal
     that nobody has asked anything yet. While one is under way there is none: they ask again.
     """
-    if (file := place.file()) is not None:
+    if (file := storage.file()) is not None:
         in_use.share(file.parent)
     pool.hand_over_to_workers(settings.METRICS_THREADS)
     _give_memory_back()
@@ -49,7 +49,7 @@ def prepare_to_fork() -> None:
 
 def refuse_workers_beside_each_other(arbiter: Any) -> None:
     """gunicorn's hook, called with what its command line made of the options."""
-    if place.has_one_writer() and arbiter.cfg.workers > 1:
+    if storage.has_one_writer() and arbiter.cfg.workers > 1:
         sys.exit(
             f"--workers is {arbiter.cfg.workers}: on SQLite one worker must do, whose threads "
             "share their commits; for several use PostgreSQL (DATABASE_URL)"
