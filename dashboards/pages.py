@@ -1,6 +1,7 @@
 """What the dashboard's templates are given, for each state the page can be in."""
 
 import datetime as dt
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -18,7 +19,6 @@ from dashboards.ranges import (
     reaching_back,
 )
 from qsmetrics import __version__
-from usage.asking.filters import UsageFilter
 from usage.models import IngestToken
 from usage.periods import rfc3339
 from usage.queries import (
@@ -72,7 +72,7 @@ def form_context(selection: Selection) -> dict[str, Any]:
     """The part that stays: range presets, own range, models."""
     found = model_names(MOST_MODEL_NAMES + 1)
     names = found[:MOST_MODEL_NAMES]
-    chosen = selection.wanted.models
+    chosen = selection.models
     period = selection.wanted.period
     return {
         "presets": [
@@ -127,12 +127,12 @@ def _without_figures(request: HttpRequest, selection: Selection) -> dict[str, An
 
 def _last_day(selection: Selection, now: dt.datetime) -> Figures:
     period = reaching_back(LAST_DAY, now)
-    return usage_totals(UsageFilter(period=period, models=selection.wanted.models))
+    return usage_totals(replace(selection.wanted, period=period))
 
 
 def _api_url(selection: Selection, step: charts.Step) -> str:
     """The same figures as JSON."""
-    query = [*selection.ends, *(("model", name) for name in selection.wanted.models)]
+    query = [*selection.ends, *(("model", name) for name in selection.models)]
     query += [("interval", step.interval)] if step.interval != HOURLY.interval else []
     query += [("tz", charts.zone().key)] if charts.zone() is not HOURLY.zone else []
     return reverse("metrics") + ("?" + urlencode(query) if query else "")

@@ -36,6 +36,10 @@ class Selection:
     wanted: UsageFilter
 
     @property
+    def models(self) -> tuple[str, ...]:
+        return self.wanted.of("model")
+
+    @property
     def time_parameters(self) -> list[tuple[str, str]]:
         return [("range", self.preset)] if self.preset else self.ends
 
@@ -53,7 +57,7 @@ class Selection:
     ) -> str:
         """The page's URL with this selection, or with another range or other models."""
         chosen_time = self.time_parameters if time is None else time
-        chosen_models = self.wanted.models if models is None else models
+        chosen_models = self.models if models is None else models
         return "?" + urlencode([*chosen_time, *(("model", name) for name in chosen_models)])
 
 
@@ -71,13 +75,13 @@ def selection_from(query: QueryDict, now: dt.datetime) -> Selection:
     if preset not in PRESETS:
         message = f"`range` is {without_keys(preset)[:40]!r}: use {', '.join(PRESETS)}"
         raise ApiError(400, message, parameter="range")
-    return Selection(preset, UsageFilter(period=reaching_back(preset, now), models=wanted.models))
+    return Selection(preset, UsageFilter(period=reaching_back(preset, now), values=wanted.values))
 
 
 def fallback_selection(query: QueryDict) -> Selection:
     """For the form of a page whose query was refused: the default range, its models kept."""
     names = [name for name in query.getlist("model")[:100] if name and "\0" not in name]
-    return Selection(LAST_DAY, UsageFilter(models=tuple(map(without_keys, names))))
+    return Selection(LAST_DAY, UsageFilter(values={"model": tuple(map(without_keys, names))}))
 
 
 def field_value(moment: dt.datetime | None) -> str:

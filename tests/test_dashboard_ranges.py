@@ -44,7 +44,7 @@ def test_the_url_names_the_range(settings, query, preset, period):
 def test_the_url_names_models():
     query = QueryDict("range=all&model=gpt-5&model=a%2Fb+%26c")
     selection = selection_from(query, NOW)
-    assert selection.wanted.models == ("gpt-5", "a/b &c")
+    assert selection.models == ("gpt-5", "a/b &c")
     assert selection.url() == "?range=all&model=gpt-5&model=a%2Fb+%26c"
     assert selection.url(time=[("range", "7d")], models=[]) == "?range=7d"
 

@@ -151,7 +151,7 @@ def test_every_part_follows_the_filters(client, query: dict[str, Any], expected:
 def test_what_counts_as_a_failure(status: str | None, is_failure: bool):
     store({"status": status})
     assert usage_totals(UsageFilter()).failed_requests == int(is_failure)
-    assert UsageFilter(statuses=("error",)).rows().count() == int(is_failure)
+    assert UsageFilter(values={"status": ("error",)}).rows().count() == int(is_failure)
 
 
 def test_totals_past_64_bits_stay_exact(client):
@@ -215,7 +215,7 @@ def test_a_range_and_a_model_are_answered_from_an_index():
     day = Period(at("2024-01-15 00:00"), at("2024-01-16 00:00"))
     for usage, index in [
         (UsageFilter(period=day), "idx_timestamp"),
-        (UsageFilter(period=day, models=("a",)), "idx_model"),
-        (UsageFilter(period=day, api_key_hashes=("k",)), "idx_api_key"),
+        (UsageFilter(day, {"model": ("a",)}), "idx_model"),
+        (UsageFilter(day, {"api_key_hash": ("k",)}), "idx_api_key"),
     ]:
         assert f"USING INDEX {index}" in usage.rows().explain()

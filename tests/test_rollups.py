@@ -284,7 +284,7 @@ def test_sql_sorts_into_the_same_bins(values: list[float]):
 def test_sql_and_python_agree_on_what_failed(status: str | None):
     UsageMetric.objects.all().delete()
     row = UsageMetric.objects.create(timestamp=NOON, model="m", status=status)
-    failed = UsageMetric.objects.with_status(["error"]).filter(pk=row.pk).exists()
+    failed = UsageMetric.objects.having("status", ["error"]).filter(pk=row.pk).exists()
     assert failed == is_failure(status)
 
 

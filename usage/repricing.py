@@ -59,7 +59,9 @@ class RepricedPage:
 
 def candidates(since: dt.datetime | None, models: Sequence[str]) -> UsageMetricQuerySet:
     """Rows of which nobody has reported a cost."""
-    rows = UsageMetric.objects.filter(_NEVER_REPORTED).for_models(models)
+    rows = UsageMetric.objects.filter(_NEVER_REPORTED)
+    if models:
+        rows = rows.having("model", models)
     return rows if since is None else rows.filter(timestamp__gte=since)
 
 

@@ -40,7 +40,7 @@ class ListedRows:
             # Coalesce, lest the database walk idx_model: a key's own rows are fewer.
             rows = rows.alias(its_model=Coalesce("model", Value(""))).filter(its_model=self.model)
         if self.status is not None:
-            rows = rows.with_status([self.status])
+            rows = rows.having("status", [self.status])
         if self.excluded_as is not None:
             rows = rows.filter(
                 excluded_as=self.excluded_as if self.excluded_as != COUNTED else None

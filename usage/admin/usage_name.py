@@ -14,7 +14,8 @@ from usage.admin import display
 from usage.admin.portal_model_admin import PortalModelAdmin
 from usage.models import UsageName
 from usage.rollups import renaming
-from usage.rollups.aggregation import DIMENSIONS, OTHER
+from usage.rollups.aggregation import OTHER
+from usage.rollups.declarations import SUMMED
 from usage.rollups.names import ALWAYS
 from usage.rollups.renaming import NoRoom
 
@@ -26,7 +27,7 @@ class DimensionFilter(SimpleListFilter):
     parameter_name = "dimension"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(name, name.replace("_", " ")) for name in DIMENSIONS]
+        return [(name, name.replace("_", " ")) for name in SUMMED]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         return queryset.filter(dimension=self.value()) if self.value() else queryset

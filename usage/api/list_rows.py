@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-from dataclasses import replace
 
 from django.http.response import HttpResponseBase
 from rest_framework.request import Request
@@ -17,7 +16,7 @@ from usage.queries import NewestRows, Position
 
 DEFAULT_LIMIT = 100
 MOST_ROWS = 1000
-_OTHERS = ("user", "limit", "cursor", "format", "with_excluded")
+_OTHERS = ("limit", "cursor", "format", "with_excluded")
 _FORMATS = ("json", "csv", "ndjson")
 _MEDIA_TYPES = {"text/csv": "csv", "application/x-ndjson": "ndjson"}
 
@@ -31,9 +30,8 @@ class RowsNegotiation(RefusesOtherData):
 
 def list_or_export(request: Request) -> HttpResponseBase:
     query = request.query_params
-    parameters.refuse_unknown(query, [*parameters.FILTERS, *_OTHERS])
-    users = parameters.texts(query, "user")
-    wanted = replace(parameters.usage_filter(query), users=users)
+    parameters.refuse_unknown(query, [*parameters.ROW_FILTERS, *_OTHERS])
+    wanted = parameters.usage_filter(query, parameters.ROW_FILTERS)
     with_excluded = parameters.flag(query, "with_excluded")
     rows = NewestRows(wanted, export.COLUMNS, with_excluded=with_excluded)
     form = parameters.single(query, "format") or _accepted_export(request) or "json"

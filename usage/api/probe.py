@@ -19,7 +19,7 @@ from usage.database.trouble import DATABASE_TROUBLE, RETRY_AFTER_SECONDS, Troubl
 from usage.models import CollectorState, SuppressedPair
 from usage.queries import records_persisted
 from usage.rollups import names
-from usage.rollups.aggregation import DIMENSIONS
+from usage.rollups.declarations import SUMMED
 
 logger = logging.getLogger(__name__)
 
@@ -91,7 +91,7 @@ def _figures() -> dict[str, Any]:
     figures: dict[str, Any] = {
         "total_records_persisted": records_persisted(),
         "names_as_other": names.count_others(_MOST_NAMES),
-        "room_for_names": min(map(names.room, DIMENSIONS)),
+        "room_for_names": min(map(names.room, SUMMED)),
     }
     if settings.METRICS_CLIPROXY:
         figures["collectors"] = _collectors()

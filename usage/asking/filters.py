@@ -1,41 +1,42 @@
 """What a question about usage is restricted to; the same for every surface that answers it."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Self
 
 from django.db.models import Q, QuerySet
 
-from usage.models import UsageMetric, UsageMetricQuerySet, UsageSeries, status_condition
+from usage.models import UsageMetric, UsageMetricQuerySet, UsageSeries, dimension_condition
 from usage.periods import Period
 from usage.rollups.aggregation import OTHER
+from usage.rollups.declarations import DIMENSIONS
 
 
 @dataclass(frozen=True)
 class UsageFilter:
-    """Empty tuples and open periods restrict nothing."""
+    """A period and, by dimension, the values of which a row must have one.
+
+    An open period and dimensions without values restrict nothing. `(other)` is what counts so.
+    """
 
     period: Period = field(default_factory=Period)
-    models: tuple[str, ...] = ()
-    api_key_hashes: tuple[str, ...] = ()
-    providers: tuple[str, ...] = ()
-    statuses: tuple[str, ...] = ()
-    users: tuple[str, ...] = ()  # of raw rows only: no sum knows them
+    values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
-    @property
-    def values(self) -> dict[str, tuple[str, ...]]:
-        """What the columns are restricted to, beside the time; `(other)` is what the sums have
-        under that name."""
-        restricted = {
-            "model": self.models,
-            "api_key_hash": self.api_key_hashes,
-            "provider": self.providers,
-            "status": self.statuses,
-            "user": self.users,
-        }
-        return {column: values for column, values in restricted.items() if values}
+    def __post_init__(self) -> None:
+        given = {name: values for name, values in self.values.items() if values}
+        object.__setattr__(self, "values", given)
+
+    def of(self, dimension: str) -> tuple[str, ...]:
+        """The values that a dimension is restricted to; empty where it is not."""
+        return self.values.get(dimension, ())
+
+    def but(self, changes: Mapping[str, tuple[str, ...]]) -> Self:
+        """The same with other values of these dimensions."""
+        return replace(self, values={**self.values, **changes})
 
     @property
     def dimensions(self) -> set[str]:
-        """The columns that are restricted, beside the time."""
+        """Those that are restricted."""
         return set(self.values)
 
     def rows(self) -> UsageMetricQuerySet:
@@ -55,20 +56,16 @@ class UsageFilter:
         What counts as (other) is in no series of its own: the rows have to tell.
         """
         found = UsageSeries.objects.all()
-        for column, values in self.values.items():
-            if column != "status":
-                found = found.filter(**{f"{column}__in": values})
-        if not self.statuses:
-            return found
-        is_other = Q(status=OTHER)
-        named = status_condition(self.statuses) & ~is_other
-        return found.filter(named | is_other if OTHER in self.statuses else named)
+        for name, values in self.values.items():
+            is_named = dimension_condition(name, values)
+            if DIMENSIONS[name].has_patterns:
+                is_other = Q(**{name: OTHER})
+                is_named = is_named & ~is_other
+                is_named = is_named | is_other if OTHER in values else is_named
+            found = found.filter(is_named)
+        return found
 
     def _matching(self, rows: UsageMetricQuerySet) -> UsageMetricQuerySet:
-        return (
-            rows.for_models(self.models)
-            .for_keys(self.api_key_hashes)
-            .for_providers(self.providers)
-            .with_status(self.statuses)
-            .for_users(self.users)
-        )
+        for name, values in self.values.items():
+            rows = rows.having(name, values)
+        return rows

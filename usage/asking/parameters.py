@@ -1,7 +1,7 @@
 """Query parameters: parsed once, each fault a 400 that names the parameter."""
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -9,27 +9,23 @@ from django.http import QueryDict
 
 from usage.asking.filters import UsageFilter
 from usage.asking.refusal import ApiError
-from usage.live_keys import clean_hash, without_keys
+from usage.live_keys import kept, without_keys
 from usage.models import UsageMetric
 from usage.periods import UTC, Period, parse_moment
+from usage.rollups.declarations import DIMENSIONS, SUMMED
 
-FILTERS = ("from", "to", "model", "api_key_hash", "provider", "status")
+FILTERS = ("from", "to", *SUMMED)
+ROW_FILTERS = ("from", "to", *DIMENSIONS)  # of what asks for rows instead of figures
 _MOST_VALUES = 100
 _LONGEST = {field.name: field.max_length or 0 for field in UsageMetric._meta.concrete_fields}
 
 
-def usage_filter(query: QueryDict) -> UsageFilter:
+def usage_filter(query: QueryDict, known: Sequence[str] = FILTERS) -> UsageFilter:
     """The filters of a request. An empty value is the same as none, as in an HTML form."""
     period = Period(_moment(query, "from"), _moment(query, "to"))
     if period.start and period.end and period.start > period.end:
         raise ApiError(400, "`from` is later than `to`: swap them", parameter="from")
-    return UsageFilter(
-        period=period,
-        models=texts(query, "model"),
-        api_key_hashes=texts(query, "api_key_hash", as_kept=clean_hash),
-        providers=texts(query, "provider"),
-        statuses=texts(query, "status"),
-    )
+    return UsageFilter(period, {name: texts(query, name) for name in DIMENSIONS if name in known})
 
 
 def refuse_unknown(query: QueryDict, known: Iterable[str]) -> None:
@@ -100,11 +96,9 @@ def _moment(query: QueryDict, name: str) -> dt.datetime | None:
         raise ApiError(400, f"`{name}` {error}", parameter=name) from None
 
 
-def texts(
-    query: QueryDict, name: str, as_kept: Callable[[str], str] = without_keys
-) -> tuple[str, ...]:
+def texts(query: QueryDict, name: str) -> tuple[str, ...]:
     """As rows keep them: whoever asks for a key finds what is kept in its place."""
-    given = (as_kept(_checked(name, value)) for value in query.getlist(name) if value)
+    given = (kept(name, _checked(name, value)) for value in query.getlist(name) if value)
     values = tuple(dict.fromkeys(given))
     if len(values) > _MOST_VALUES:
         message = f"`{name}` has more than {_MOST_VALUES} values: ask for fewer at a time"

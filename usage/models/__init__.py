@@ -12,7 +12,7 @@ from usage.models.rollup import PurgeHorizon, UsageHistogram, UsageRollup, Usage
 from usage.models.suppressed_pair import SuppressedPair
 from usage.models.usage_metric import UsageMetric
 from usage.models.usage_name import NamesVersion, UsageName
-from usage.models.usage_rows import FAILED, UsageMetricQuerySet, status_condition
+from usage.models.usage_rows import FAILED, UsageMetricQuerySet, dimension_condition
 
 __all__ = [
     "FAILED",
@@ -34,5 +34,5 @@ __all__ = [
     "UsageName",
     "UsageRollup",
     "UsageSeries",
-    "status_condition",
+    "dimension_condition",
 ]

@@ -2,15 +2,18 @@
 
 from django.db import models
 
+from usage.models.usage_metric import UsageMetric
+from usage.rollups.declarations import SERIES_DIMENSIONS
+from usage.rollups.measures import MEASURES, Kind
+
 
 class UsageSeries(models.Model):
-    """What the rows of a sum have in common. A dimension that is not told apart is empty."""
+    """What the rows of a sum have in common, a column for each dimension.
+
+    A dimension that is not told apart is empty.
+    """
 
     grouping = models.CharField(max_length=16)
-    api_key_hash = models.CharField(max_length=64)
-    model = models.CharField(max_length=255)
-    provider = models.CharField(max_length=64)
-    status = models.CharField(max_length=32)
     token_shift = models.SmallIntegerField(
         help_text="Token sums are in units of two to this power: 0, or 32 for the upper halves."
     )
@@ -19,44 +22,42 @@ class UsageSeries(models.Model):
         db_table = "usage_series"
         constraints = [
             models.UniqueConstraint(
-                fields=["grouping", "api_key_hash", "model", "provider", "status", "token_shift"],
+                fields=["grouping", *SERIES_DIMENSIONS, "token_shift"],
                 name="one_series_of_a_kind",
             ),
         ]
 
     def __str__(self) -> str:
-        dimensions = [self.api_key_hash[:8], self.model, self.provider, self.status]
-        return f"{self.grouping}: {' · '.join(filter(None, dimensions))}"
+        values = (getattr(self, name)[:40] for name in SERIES_DIMENSIONS)
+        return f"{self.grouping}: {' · '.join(filter(None, values))}"
+
+
+for _name in SERIES_DIMENSIONS:
+    _column = UsageMetric._meta.get_field(_name)
+    assert isinstance(_column, models.CharField)
+    UsageSeries.add_to_class(_name, models.CharField(max_length=_column.max_length))
 
 
 class UsageRollup(models.Model):
-    """Sums over the rows of one series in one bucket of time."""
+    """Sums over the rows of one series in one bucket of time, a column for each measure."""
 
     pk = models.CompositePrimaryKey("rollup", "bucket", "series")
     rollup = models.SmallIntegerField(help_text="Which of usage.rollups.declarations.ROLLUPS.")
     bucket = models.BigIntegerField(help_text="Where it begins, in Unix seconds.")
     series = models.BigIntegerField(help_text="UsageSeries.id")
 
-    requests = models.BigIntegerField()
-    failed_requests = models.BigIntegerField()
-    total_tokens = models.BigIntegerField()
-    prompt_tokens = models.BigIntegerField()
-    completion_tokens = models.BigIntegerField()
-    cached_tokens = models.BigIntegerField()
-    cache_write_tokens = models.BigIntegerField()
-    reasoning_tokens = models.BigIntegerField()
-    latency_ms_sum = models.FloatField()
-    latency_count = models.BigIntegerField()
-    ttft_ms_sum = models.FloatField()
-    ttft_count = models.BigIntegerField()
-    cost_usd_sum = models.FloatField()
-    unpriced_requests = models.BigIntegerField()
-
     class Meta:
         db_table = "usage_rollups"
 
     def __str__(self) -> str:
         return f"rollup {self.rollup}, series {self.series} from {self.bucket}"
+
+
+for _measure in MEASURES:
+    _is_fraction = _measure.kind is Kind.NUMBERS
+    UsageRollup.add_to_class(
+        _measure.column, models.FloatField() if _is_fraction else models.BigIntegerField()
+    )
 
 
 class UsageHistogram(models.Model):

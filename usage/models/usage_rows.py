@@ -16,6 +16,7 @@ from usage.models.usage_name import counts_as_other
 from usage.periods import Period
 from usage.rollups import keeping, names
 from usage.rollups.aggregation import OTHER
+from usage.rollups.declarations import DIMENSIONS, SUMMED
 from usage.statuses import SUCCESS_WORDS
 
 if TYPE_CHECKING:
@@ -66,22 +67,11 @@ class UsageMetricQuerySet(models.QuerySet["UsageMetric"]):
         """What figures are made of: neither warm-ups nor suppressed duplicates."""
         return self.filter(excluded_as=None)
 
-    def for_models(self, names: Sequence[str]) -> Self:
-        return self.filter(_has_name("model", names)) if names else self
-
-    def for_keys(self, hashes: Sequence[str]) -> Self:
-        return self.filter(_has_name("api_key_hash", hashes)) if hashes else self
-
-    def for_providers(self, names: Sequence[str]) -> Self:
-        return self.filter(_has_name("provider", names)) if names else self
-
-    def for_users(self, names: Sequence[str]) -> Self:
-        return self.filter(user__in=names) if names else self
-
-    def with_status(self, patterns: Sequence[str]) -> Self:
-        """Rows that match any pattern: `429`, a class such as `4xx`, or `error`."""
-        wanted = status_condition(patterns)
-        return self.filter(wanted | counts_as_other("status") if OTHER in patterns else wanted)
+    def having(self, dimension: str, values: Sequence[str]) -> Self:
+        """Rows with any of the values; `(other)` is what counts so where sums are made."""
+        wanted = dimension_condition(dimension, values)
+        is_other = OTHER in values and dimension in SUMMED
+        return self.filter(wanted | counts_as_other(dimension) if is_other else wanted)
 
     def newest_first(self) -> Self:
         return self.order_by("-timestamp", "-id")
@@ -232,8 +222,16 @@ class UsageMetricQuerySet(models.QuerySet["UsageMetric"]):
         return super().delete()[0]
 
 
-def status_condition(patterns: Sequence[str], column: str = "status") -> Q:
-    """What `with_status` means, on any column of statuses."""
+def dimension_condition(dimension: str, values: Sequence[str], column: str = "") -> Q:
+    """What `having` means without `(other)`, on a column that holds values of the dimension."""
+    column = column or dimension
+    if DIMENSIONS[dimension].has_patterns:
+        return _status_condition(values, column)
+    return Q(**{f"{column}__in": values})
+
+
+def _status_condition(patterns: Sequence[str], column: str) -> Q:
+    """Any of the patterns: `429`, a class such as `4xx`, or `error`."""
     wanted = Q()
     for pattern in map(str.lower, patterns):
         if pattern == "error":
@@ -244,8 +242,3 @@ def status_condition(patterns: Sequence[str], column: str = "status") -> Q:
         else:
             wanted |= Q(**{column: pattern})
     return wanted
-
-
-def _has_name(dimension: str, names: Sequence[str]) -> Q:
-    wanted = Q(**{f"{dimension}__in": names})
-    return wanted | counts_as_other(dimension) if OTHER in names else wanted

@@ -3,7 +3,7 @@
 from usage.queries.bound import MOST_BUCKETS, TooManyBuckets
 from usage.queries.buckets import INTERVALS
 from usage.queries.counters import Bins, Counters, usage_counters
-from usage.queries.figures import Bucket, Figures, Others, Part, Percentiles, Summary, UsageReport
+from usage.queries.figures import Bucket, Others, Part, Percentiles, Summary, UsageReport
 from usage.queries.gaps import without_gaps
 from usage.queries.lists import (
     distinct_values,
@@ -27,6 +27,7 @@ from usage.queries.report import (
 from usage.queries.sums import Dimensions
 from usage.queries.turns import Turn
 from usage.rollups.aggregation import OTHER
+from usage.rollups.measures import Figures
 
 __all__ = [
     "HOURLY",

@@ -14,7 +14,7 @@ from usage.database.snapshots import read_snapshot
 from usage.models import UsageSeries
 from usage.queries import sums
 from usage.queries.covering import Stretch, histograms_of, rollups_of
-from usage.queries.figures import Figures, added
+from usage.queries.figures import added
 from usage.queries.percentiles import BIN_SUMS
 from usage.queries.reading import gathered
 from usage.queries.scope import FIRST, LAST
@@ -23,6 +23,7 @@ from usage.queries.turns import Turn
 from usage.queries.waiting import add_waiting_rows
 from usage.rollups.bins import CHUNK
 from usage.rollups.declarations import KEY, MODEL, Grouping
+from usage.rollups.measures import Figures
 
 Bins = dict[int, int]  # how many requests had a value in that logarithmic bin
 

@@ -5,17 +5,11 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from usage.queries.buckets import SECOND, Run
-from usage.rollups.declarations import (
-    HISTOGRAMS,
-    KEY,
-    KEY_MODEL,
-    MODEL,
-    ROLLUPS,
-    TOTAL,
-    Grouping,
-)
+from usage.rollups.declarations import GROUPINGS, HISTOGRAMS, ROLLUPS, Grouping
 
-_FROM_FEW_TO_MANY = (TOTAL, MODEL, KEY, KEY_MODEL)
+_FROM_FEW_TO_MANY = [
+    each for each in GROUPINGS if any(rollup.grouping is each for rollup in ROLLUPS)
+]
 # Of a grouping's rollups, or of a column's histograms: number by width in microseconds.
 Numbers = Mapping[int, int]
 

@@ -3,58 +3,11 @@
 import datetime as dt
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from operator import add
-from typing import Any
 
 import msgspec
 
 from usage.periods import Period
-
-
-class Figures(msgspec.Struct, frozen=True, gc=False):
-    """Sums that can be added to each other; averages and rates come from them.
-
-    In the order of `usage.rollups.declarations.MEASURES`.
-    """
-
-    requests: int = 0
-    failed_requests: int = 0
-    tokens: int = 0
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    cached_tokens: int = 0
-    cache_write_tokens: int = 0
-    reasoning_tokens: int = 0
-    latency_ms_sum: float = 0.0
-    latency_count: int = 0
-    ttft_ms_sum: float = 0.0
-    ttft_count: int = 0
-    cost_usd_sum: float = 0.0
-    unpriced_requests: int = 0
-
-    def __add__(self, other: "Figures") -> "Figures":
-        as_tuple = msgspec.structs.astuple
-        return Figures(*map(add, as_tuple(self), as_tuple(other)))
-
-    @property
-    def avg_latency_ms(self) -> float | None:
-        """Over the requests that reported a latency; None when none did."""
-        return self.latency_ms_sum / self.latency_count if self.latency_count else None
-
-    @property
-    def avg_ttft_ms(self) -> float | None:
-        """Over the requests that reported a time to first token; None when none did."""
-        return self.ttft_ms_sum / self.ttft_count if self.ttft_count else None
-
-    @property
-    def cost_usd(self) -> float | None:
-        """Of the priced requests; None when there are requests and none is priced."""
-        return None if 0 < self.requests == self.unpriced_requests else self.cost_usd_sum
-
-    @property
-    def success_rate(self) -> float | None:
-        """0 to 1; None without requests."""
-        return 1 - self.failed_requests / self.requests if self.requests else None
+from usage.rollups.measures import Figures, Sums
 
 
 class Percentiles(msgspec.Struct, frozen=True, gc=False):
@@ -117,7 +70,7 @@ class UsageReport(Summary):
     previous: Summary | None = None
 
 
-def added(sums: Iterable[tuple[Any, ...]]) -> Figures:
+def added(sums: Iterable[Sums]) -> Figures:
     """The figures of rows of sums in the order of MEASURES."""
     rows = list(sums)
     if len(rows) == 1:

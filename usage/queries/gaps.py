@@ -6,8 +6,9 @@ from zoneinfo import ZoneInfo
 from usage.periods import UTC, Period
 from usage.queries.bound import TooManyBuckets, is_too_long
 from usage.queries.buckets import buckets
-from usage.queries.figures import Bucket, Figures
+from usage.queries.figures import Bucket
 from usage.queries.scope import FIRST, LAST, microseconds, moment_of
+from usage.rollups.measures import Figures
 
 
 def without_gaps(

@@ -5,21 +5,17 @@ the rows of it, beside the sums of all else that it names.
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
-from typing import Any
-
-from django.db.models import Q
+from dataclasses import dataclass
 
 from usage.asking.filters import UsageFilter
-from usage.models import UsageName, status_condition
+from usage.models import UsageName, dimension_condition
 from usage.queries.sql import Sql
 from usage.rollups import keeping
 from usage.rollups.aggregation import OTHER
+from usage.rollups.declarations import DIMENSIONS, quoted
 from usage.rollups.names import ALWAYS
 
 MOST_ROWS_OF_OTHERS = 50_000
-_FIELDS = {"model": "models", "api_key_hash": "api_key_hashes",
-           "provider": "providers", "status": "statuses"}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -38,20 +34,21 @@ class Naming:
 
     def shown(self, dimension: str) -> Sql:
         """SQL for what a row of `found` counts as, with `moment` and the joins beside it."""
+        column = quoted(dimension)
         if dimension not in self.renamed or dimension in self.asked:
-            return dimension, []
+            return column, []
         is_itself, values = f"{dimension}_name.id IS NULL", []
-        if dimension == "status" and dimension in self.apart:  # patterns, or values
-            marks = ", ".join(["%s"] * len(self.wanted.statuses))
-            is_itself = f"{is_itself} OR status IN ({marks})"
-            values = [status.lower() for status in self.wanted.statuses]
-        return f"CASE WHEN {is_itself} THEN {dimension} ELSE '{OTHER}' END", values
+        if DIMENSIONS[dimension].has_patterns and dimension in self.apart:  # patterns, or values
+            values = [value.lower() for value in self.wanted.of(dimension)]
+            is_itself = f"{is_itself} OR {column} IN ({', '.join(['%s'] * len(values))})"
+        return f"CASE WHEN {is_itself} THEN {column} ELSE '{OTHER}' END", values
 
     def joins(self, dimensions: Collection[str]) -> str:
         """What `shown` needs behind FROM found."""
         return " ".join(
             f"LEFT JOIN usage_names AS {name}_name ON {name}_name.dimension = '{name}'"
-            f" AND {name}_name.name = found.{name} AND {name}_name.counts_from > found.moment"
+            f" AND {name}_name.name = found.{quoted(name)}"
+            f" AND {name}_name.counts_from > found.moment"
             for name in sorted(set(dimensions) & set(self.renamed) - set(self.asked))
         )
 
@@ -60,8 +57,7 @@ class Naming:
         """The filter, without names that need not be looked for among what counts as (other)."""
         if len(self.apart) > 1:
             return self.wanted
-        changes: Any = {_FIELDS[name]: some for name, some in self.apart.items() if some}
-        return replace(self.wanted, **changes)
+        return self.wanted.but({name: some for name, some in self.apart.items() if some})
 
     @property
     def is_other(self) -> str:
@@ -69,7 +65,8 @@ class Naming:
         moment = keeping.unix_seconds("usage_metrics.timestamp")
         each = (
             f"EXISTS (SELECT 1 FROM usage_names WHERE usage_names.dimension = '{name}'"
-            f" AND usage_names.name = usage_metrics.{name} AND usage_names.counts_from > {moment})"
+            f" AND usage_names.name = usage_metrics.{quoted(name)}"
+            f" AND usage_names.counts_from > {moment})"
             for name in sorted(self.apart)
         )
         return f"({' OR '.join(each)})"
@@ -78,7 +75,7 @@ class Naming:
 def naming_of(wanted: UsageFilter, renamed: Collection[str]) -> Naming:
     """`renamed` are the dimensions of which some names count as (other)."""
     named = {name: values for name, values in wanted.values.items() if OTHER not in values}
-    asked = {name for name in named if name != "status"}
+    asked = {name for name in named if not DIMENSIONS[name].has_patterns}
     apart = {}
     for name, values in named.items():
         if name in renamed and (others := _others_of(name, values)):
@@ -89,12 +86,11 @@ def naming_of(wanted: UsageFilter, renamed: Collection[str]) -> Naming:
 def with_others(wanted: UsageFilter) -> UsageFilter:
     """The same, and (other) where it names what counts so."""
     apart = naming_of(wanted, wanted.dimensions).apart
-    changes: Any = {_FIELDS[name]: (*wanted.values[name], OTHER) for name in apart}
-    return replace(wanted, **changes)
+    return wanted.but({name: (*wanted.of(name), OTHER) for name in apart})
 
 
 def _others_of(dimension: str, values: tuple[str, ...]) -> tuple[str, ...]:
     """Of what a filter matches, what counts as (other); of a pattern not all."""
-    is_matched = status_condition(values, "name") if dimension == "status" else Q(name__in=values)
+    is_matched = dimension_condition(dimension, values, "name")
     others = UsageName.objects.filter(dimension=dimension, counts_from__gt=ALWAYS)
     return tuple(others.filter(is_matched).values_list("name", flat=True)[: len(values)])

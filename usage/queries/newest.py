@@ -40,14 +40,14 @@ class NewestRows:
 
     def __init__(self, wanted: UsageFilter, columns: Sequence[str], *, with_excluded: bool) -> None:
         # No index leads to what counts as (other).
-        keys = wanted.api_key_hashes if OTHER not in wanted.api_key_hashes else ()
-        models = wanted.models if OTHER not in wanted.models else ()
-        self._others = replace(
-            wanted,
-            period=Period(),
-            models=() if models else wanted.models,
-            api_key_hashes=() if keys else wanted.api_key_hashes,
+        keys, models = (
+            () if OTHER in (values := wanted.of(name)) else values
+            for name in ("api_key_hash", "model")
         )
+        by_index = {
+            name: () for name, is_so in (("api_key_hash", keys), ("model", models)) if is_so
+        }
+        self._others = replace(wanted.but(by_index), period=Period())
         self._models = models if keys else ()
         self._with_excluded = with_excluded
         rows = UsageMetric.objects.within(wanted.period)

@@ -20,7 +20,7 @@ from usage.rollups import keeping
 from usage.rollups.bins import CHUNK, bin_sql, middle_of
 from usage.rollups.declarations import HISTOGRAMS, OFFER
 
-COLUMNS = ("latency_ms", "ttft_ms")
+COLUMNS = tuple(dict.fromkeys(histogram.column for histogram in HISTOGRAMS))
 _SHARES = (0.5, 0.95, 0.99)
 BIN_SUMS = ", ".join(f"CAST(SUM(bin_{number}) AS BIGINT)" for number in range(CHUNK))
 _GIVEN = dict.fromkeys(("number", "since", "until", "place", "times"), "bigint")

@@ -4,16 +4,17 @@ from collections.abc import Sequence
 
 from usage.asking.filters import UsageFilter
 from usage.queries.buckets import SECOND, Run, one_bucket
-from usage.queries.covering import cover, rollups_of, widened
+from usage.queries.covering import cover, rollups_of, smallest_grouping, widened
 from usage.queries.naming import MOST_ROWS_OF_OTHERS, Naming
 from usage.queries.rows import count_rows, summed_rows
 from usage.queries.sums import count_requests, series_of
 from usage.rollups.aggregation import OTHER
-from usage.rollups.declarations import KEY, MODEL, QUARTER, TOTAL, Grouping
+from usage.rollups.declarations import QUARTER, TOTAL, Grouping
 
 MOST_ROWS = 500_000  # one or two seconds
 # So much is always read, however busy the portal: the two ends of a range.
 _ALWAYS = 2 * QUARTER * SECOND
+_INDEXES = {"api_key_hash": "idx_api_key", "model": "idx_model"}
 _NEVER_PURGED = -(2**62)
 
 
@@ -68,11 +69,11 @@ def index_for_others(runs: Sequence[Run], naming: Naming) -> tuple[str, int]:
 
 def _ways(wanted: UsageFilter) -> list[tuple[str, Grouping, UsageFilter]]:
     """Each index that helps, and the sums that count what it finds."""
-    ways = []
-    if wanted.api_key_hashes and OTHER not in wanted.api_key_hashes:
-        ways.append(("idx_api_key", KEY, UsageFilter(api_key_hashes=wanted.api_key_hashes)))
-    if wanted.models and OTHER not in wanted.models:
-        ways.append(("idx_model", MODEL, UsageFilter(models=wanted.models)))
+    ways = [
+        (index, smallest_grouping([name]), UsageFilter(values={name: values}))
+        for name, index in _INDEXES.items()
+        if (values := wanted.of(name)) and OTHER not in values
+    ]
     return ways or [("idx_timestamp", TOTAL, UsageFilter())]
 
 

@@ -20,15 +20,16 @@ from usage.queries.covering import (
     signed_ranges,
     smallest_grouping,
 )
-from usage.queries.figures import Bucket, Figures, Part, added
+from usage.queries.figures import Bucket, Part, added
 from usage.queries.naming import naming_of
 from usage.queries.occupied import Range
 from usage.queries.percentiles import Distributions
 from usage.queries.reach import MOST_ROWS, TooManyRowsToRead, index_for, index_for_others
 from usage.queries.rows import Rows
 from usage.queries.scope import Holdings, moment_of, scope_of
-from usage.queries.sums import Dimensions, Series, Sums, SumsToRead
+from usage.queries.sums import Dimensions, Series, SumsToRead
 from usage.rollups.declarations import OFFER, Grouping
+from usage.rollups.measures import Figures, Sums
 
 MOST_ROWS_FOR_PERCENTILES = 5_000
 _HISTOGRAMS = [histograms_of(column) for column in percentiles.COLUMNS]

@@ -8,20 +8,13 @@ from zoneinfo import ZoneInfo
 from usage.asking.filters import UsageFilter
 from usage.database.snapshots import read_snapshot
 from usage.periods import UTC
-from usage.queries.figures import (
-    Bucket,
-    Figures,
-    Others,
-    Part,
-    Percentiles,
-    Summary,
-    UsageReport,
-)
+from usage.queries.figures import Bucket, Others, Part, Percentiles, Summary, UsageReport
 from usage.queries.reading import Reading
 from usage.queries.scope import Holdings, holdings
 from usage.queries.turns import Turn
 from usage.queries.waiting import add_waiting_rows
 from usage.rollups.declarations import OFFER
+from usage.rollups.measures import Figures
 
 PARTS_LISTED = 1_000
 

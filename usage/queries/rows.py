@@ -1,6 +1,7 @@
 """Reads raw rows: what no sums cover, and what plain SQL wrote and no sums hold yet."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from math import gcd
 from typing import Any, NamedTuple
 
@@ -11,25 +12,46 @@ from usage.queries.buckets import SECOND, BucketFinder, Run
 from usage.queries.naming import Naming
 from usage.queries.scope import Scope, moment_of
 from usage.queries.sql import Sql, by_index, conditions_of, each_of, given_table
-from usage.queries.sums import Dimensions, Sums
+from usage.queries.sums import Dimensions
 from usage.rollups import keeping
 from usage.rollups.aggregation import COLUMNS
-from usage.rollups.declarations import QUARTER, TOKEN_MEASURES
+from usage.rollups.declarations import QUARTER, quoted
+from usage.rollups.measures import HALF, HALF_BITS, MEASURES, Kind, Measure, Sums
 from usage.statuses import is_failure
 
 _GIVEN = {"since": "timestamptz", "until": "timestamptz", "first": "bigint", "step": "bigint"}
 _EARLY = 10**9 * QUARTER  # seconds to be positive by, since SQL divides to zero
-# Tokens are added in halves, of which no sum overflows.
-_HALF_BITS = 32
-_TOKENS = ", ".join(
-    f"CAST(SUM({name} {half}) AS BIGINT)"
-    for name in TOKEN_MEASURES
-    for half in (f">> {_HALF_BITS}", f"& {2**_HALF_BITS - 1}")
-)
-_NUMBERS = ", ".join(
-    f"SUM({name}), COUNT({name})" for name in ("latency_ms", "ttft_ms", "cost_usd")
-)
-_SUMS = f"COUNT(*), {_TOKENS}, {_NUMBERS}"
+_LOWER = HALF - 1
+
+
+class _Adder(NamedTuple):
+    """How a measure is read of raw rows: SQL of its sums, and what makes the figure of them."""
+
+    sql: tuple[str, ...]  # of columns, of which `whole` gets the values behind the status
+    whole: Callable[..., Any]
+
+
+def _adder(measure: Measure) -> _Adder:
+    column = measure.of and quoted(measure.of)
+    match measure.kind:
+        case Kind.ROWS:
+            return _Adder(("COUNT(*)",), lambda _, count: count)
+        case Kind.FAILED:  # the status is one of the columns that rows are grouped by
+            return _Adder(("COUNT(*)",), lambda status, count: count if is_failure(status) else 0)
+        case Kind.TOKENS:  # in halves, of which no sum overflows
+            halves = (f"{column} >> {HALF_BITS}", f"{column} & {_LOWER}")
+            sums = tuple(f"CAST(SUM({half}) AS BIGINT)" for half in halves)
+            return _Adder(sums, lambda _, high, low: (high << HALF_BITS) + low)
+        case Kind.NUMBERS:
+            return _Adder((f"SUM({column})",), lambda _, total: total or 0.0)
+        case Kind.PRESENT:
+            return _Adder((f"COUNT({column})",), lambda _, count: count)
+        case Kind.ABSENT:
+            return _Adder((f"COUNT(*) - COUNT({column})",), lambda _, count: count)
+
+
+_ADDERS = [_adder(measure) for measure in MEASURES]
+_SUMS = ", ".join(sql for adder in _ADDERS for sql in adder.sql)
 
 
 class Rows(NamedTuple):
@@ -128,7 +150,7 @@ def _read(
     keys = [*columns, ("status", [])]
     with connection.cursor() as cursor:
         cursor.execute(
-            f"WITH found(moment, {', '.join(COLUMNS)}, bucket) AS"
+            f"WITH found(moment, {', '.join(map(quoted, COLUMNS))}, bucket) AS"
             f" (SELECT {keeping.columns()}, {rows.bucket} {rows.source})"
             f" SELECT {', '.join(sql for sql, _ in keys)}, {_SUMS} FROM found {joins}"
             f" GROUP BY {', '.join(str(place + 1) for place in range(len(keys)))}",
@@ -138,19 +160,6 @@ def _read(
             yield row[: len(columns)], _as_sums(*row[len(columns) :])
 
 
-def _as_sums(status: str | None, requests: int, *sums: Any) -> Sums:
-    *halves, latency, latencies, ttft, ttfts, cost, priced = sums
-    tokens = (
-        (high << _HALF_BITS) + low for high, low in zip(halves[::2], halves[1::2], strict=True)
-    )
-    return (
-        requests,
-        requests if is_failure(status) else 0,
-        *tokens,
-        latency or 0.0,
-        latencies,
-        ttft or 0.0,
-        ttfts,
-        cost or 0.0,
-        requests - priced,
-    )
+def _as_sums(status: str | None, *values: Any) -> Sums:
+    left = iter(values)
+    return tuple(adder.whole(status, *islice(left, len(adder.sql))) for adder in _ADDERS)

@@ -11,8 +11,7 @@ from usage.queries.buckets import SECOND
 from usage.queries.covering import rollups_of, widened
 from usage.queries.sql import by_index
 from usage.rollups import keeping
-from usage.rollups.aggregation import DIMENSIONS
-from usage.rollups.declarations import DAY, MONTH, TOTAL
+from usage.rollups.declarations import DAY, MONTH, SUMMED, TOTAL
 from usage.rollups.names import ALWAYS
 
 _DAY, _WIDEST = DAY * SECOND, MONTH * SECOND
@@ -56,7 +55,7 @@ def holdings() -> Holdings:
             " (SELECT purged_before FROM usage_purgehorizon ORDER BY id LIMIT 1),"
             " (SELECT MAX(timestamp) FROM usage_metrics),"
             f" EXISTS (SELECT 1 FROM usage_metrics {index} WHERE is_summed IS NULL),"
-            f" {', '.join(map(_is_renamed, DIMENSIONS))}",
+            f" {', '.join(map(_is_renamed, SUMMED))}",
             [days, days],
         )
         first, last, purged_before, newest, has_unsummed, *renamed = cursor.fetchone()
@@ -76,7 +75,7 @@ def holdings() -> Holdings:
         FIRST if purged_before is None else microseconds(_as_moment(purged_before)),
         bool(has_unsummed),
         newest,
-        frozenset(name for name, is_so in zip(DIMENSIONS, renamed, strict=True) if is_so),
+        frozenset(name for name, is_so in zip(SUMMED, renamed, strict=True) if is_so),
     )
 
 

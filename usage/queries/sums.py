@@ -1,7 +1,7 @@
 """Reads the rollups: by series, or by bucket of a time series."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from django.db import connection
 from django.db.models import Count, QuerySet, Sum
@@ -11,26 +11,20 @@ from usage.models import UsageRollup, UsageSeries
 from usage.queries.buckets import SECOND
 from usage.queries.covering import Stretch, rollups_of
 from usage.queries.sql import Sql, each_of, given_table, within
-from usage.rollups.declarations import DAY, MEASURES, ROLLUPS, TOTAL, Grouping
+from usage.rollups.declarations import DAY, ROLLUPS, TOTAL, Grouping, quoted
+from usage.rollups.measures import MEASURE_COLUMNS, MEASURES, Sums, unshifted
 
-Sums = tuple[Any, ...]  # in the order of MEASURES
 Dimensions = tuple[str, ...]  # the values of some dimensions
 _WIDTHS = {rollup.number: rollup.width for rollup in ROLLUPS}
-_TOKENS = slice(2, 8)  # where MEASURES has the six token counts
 _GIVEN = dict.fromkeys(("number", "since", "until", "first", "step", "width"), "bigint")
 _WHOLE_BUCKETS = (
     "usage_rollups.rollup = given.number"
     " AND usage_rollups.bucket >= given.since AND usage_rollups.bucket < given.until"
 )
 _BUCKET = "given.first + (usage_rollups.bucket - given.first) / given.step * given.step"
-_EACH = ", ".join(MEASURES)
-# PostgreSQL's sums of bigint are numeric, which Python is slow to read.
-_SUMS = ", ".join(
-    f"SUM({name})" if name.endswith("_sum") else f"CAST(SUM({name}) AS BIGINT)" for name in MEASURES
-)
-_NAMED_SUMS = ", ".join(
-    f"{sql} AS {name}" for sql, name in zip(_SUMS.split(", "), MEASURES, strict=True)
-)
+_EACH = ", ".join(MEASURE_COLUMNS)
+_SUMS = ", ".join(measure.sum_sql for measure in MEASURES)
+_NAMED_SUMS = ", ".join(f"{measure.sum_sql} AS {measure.column}" for measure in MEASURES)
 # Looking up a bucket of a series costs as much as reading past so many others.
 _LOOK_UP = {"sqlite": 10, "postgresql": 40}
 _LITTLE = 10_000  # rows, from which on it is worth a statement to know better
@@ -107,7 +101,7 @@ def by_dimensions(
     found, parameters = _source("usage_rollups.series, " + _NAMED_SUMS, source, "GROUP BY 1")
     if not found:
         return
-    columns = [f"usage_series.{name}" for name in (*dimensions, "token_shift")]
+    columns = [f"usage_series.{quoted(name)}" for name in (*dimensions, "token_shift")]
     places = ", ".join(str(place + 1) for place in range(len(columns)))
     with connection.cursor() as cursor:
         cursor.execute(
@@ -117,7 +111,7 @@ def by_dimensions(
         )
         for row in cursor.fetchall():
             values, shift, sums = row[: len(dimensions)], row[len(dimensions)], row[len(columns) :]
-            yield values, _whole(sums, shift)
+            yield values, unshifted(sums, shift)
 
 
 def by_bucket(source: SumsToRead) -> Iterator[tuple[int, Sums]]:
@@ -134,7 +128,7 @@ def by_bucket(source: SumsToRead) -> Iterator[tuple[int, Sums]]:
         with connection.cursor() as cursor:
             cursor.execute(found, parameters)
             for begin, *sums in cursor.fetchall():
-                yield begin * SECOND, _whole(tuple(sums), shift)
+                yield begin * SECOND, unshifted(tuple(sums), shift)
 
 
 def count_requests(stretches: Sequence[Stretch], series: Series) -> int:
@@ -216,9 +210,3 @@ def _requests_about(stretches: Sequence[Stretch]) -> int:
 def _in_seconds(stretch: Stretch) -> list[int]:
     number, *moments = stretch
     return [number, *(moment // SECOND for moment in moments), _WIDTHS[number]]
-
-
-def _whole(sums: Sums, shift: int) -> Sums:
-    if not shift:
-        return sums
-    return (*sums[:2], *(count << shift for count in sums[_TOKENS]), *sums[8:])

@@ -16,7 +16,8 @@ from usage.recording.cross_source import judge
 from usage.recording.insertion import insert_and_tell, insert_rows
 from usage.records import FieldError, InvalidRow, UsageRecord, record_from, record_without_keys
 from usage.rollups import names, tables
-from usage.rollups.aggregation import COLUMNS, DIMENSIONS, Renaming, TimedRow, aggregate
+from usage.rollups.aggregation import COLUMNS, Renaming, TimedRow, aggregate
+from usage.rollups.declarations import SUMMED
 
 # A transaction takes more rows in several steps, so that memory does not grow with them.
 _ROWS_A_STEP = 5_000
@@ -77,7 +78,7 @@ def _agree(in_order: Sequence[UsageRecord]) -> Renaming | None:
     counted = [record for record in in_order if record.excluded_as is None]
     if not counted:
         return None
-    columns = {name: dict.fromkeys(map(attrgetter(name), counted)) for name in DIMENSIONS}
+    columns = {name: dict.fromkeys(map(attrgetter(name), counted)) for name in SUMMED}
     return names.agree(columns, int(counted[-1].timestamp.timestamp()))
 
 

@@ -13,7 +13,15 @@ from usage.models import UsageName
 from usage.rollups import names, tables
 from usage.rollups.aggregation import Dimensions, additions_of
 from usage.rollups.agreement import renamed_here
-from usage.rollups.declarations import GROUPINGS, HISTOGRAMS, ROLLUPS, Histogram, Rollup
+from usage.rollups.declarations import (
+    GROUPINGS,
+    HISTOGRAMS,
+    ROLLUPS,
+    SERIES_DIMENSIONS,
+    Histogram,
+    Rollup,
+    quoted,
+)
 from usage.rollups.folding import table_of
 from usage.rollups.moving import MovedSeries, by_target, delete_series
 
@@ -47,7 +55,7 @@ def redact_sums() -> Iterator[int]:
 def _series_with_keys() -> Iterator[tuple[_Series, str]]:
     """And the name of each one's grouping."""
     dimensions = {grouping.name: grouping.dimensions for grouping in GROUPINGS}
-    columns = "api_key_hash, model, provider, status"
+    columns = ", ".join(map(quoted, SERIES_DIMENSIONS))
     last = 0
     while True:
         with connection.cursor() as cursor:
@@ -58,7 +66,7 @@ def _series_with_keys() -> Iterator[tuple[_Series, str]]:
             )
             page = cursor.fetchall()
         for number, grouping, shift, *values in page:
-            texts = dict(zip(columns.split(", "), values, strict=True))
+            texts = dict(zip(SERIES_DIMENSIONS, values, strict=True))
             changes = live_keys.changes(texts)
             if changes:
                 own = dimensions[grouping]

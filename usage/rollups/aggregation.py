@@ -1,53 +1,39 @@
 """Rows to sums, in Python: one pass over a batch, then each wider sum from a narrower one."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from operator import add
 from typing import Any
 
 from usage.rollups.bins import CHUNK, bin_of
 from usage.rollups.declarations import (
-    DAY,
     HISTOGRAMS,
-    HOUR,
-    KEY,
-    KEY_MODEL,
     MODEL,
-    OFFER,
-    QUARTER,
     ROLLUPS,
-    TOKEN_MEASURES,
+    SUMMED,
     TOTAL,
     Grouping,
     Histogram,
     Rollup,
 )
+from usage.rollups.measures import HALF, HALF_BITS, MEASURES, TOKEN_COLUMNS, Kind, Sums
 from usage.statuses import is_failure
 
-# Token counts of rows with more than this are summed in two halves, so that no sum overflows.
-_HALF_BITS = 32
-_HALF = 1 << _HALF_BITS
-_TOKENS = slice(2, 8)  # where MEASURES has the six token counts
-
 Dimensions = tuple[str, ...]
-Sums = tuple[Any, ...]  # in the order of MEASURES
 Groups = dict[tuple[int, Dimensions], Sums]  # by begin of the bucket and dimensions
 Chunks = dict[tuple[int, Dimensions, int], list[int]]  # and by number of the chunk: its bins
 _Parts = defaultdict[tuple[int, Dimensions], list[Sums]]
-_Bins = defaultdict[tuple[int, Dimensions, int], int]
-
+_Bins = Counter[tuple[int, Dimensions, int]]
+_Columns = Mapping[str, Sequence[Any]]
 
 # What the sums need of a row of usage_metrics, beside the time at which it was completed.
-DIMENSIONS = ("model", "provider", "status", "api_key_hash")
-COLUMNS = (
-    *DIMENSIONS,
-    *TOKEN_MEASURES,
-    "latency_ms",
-    "ttft_ms",
-    "cost_usd",
-)
+COLUMNS = tuple(dict.fromkeys([*SUMMED, *(each.of for each in MEASURES if each.of)]))
 TimedRow = tuple[int, tuple[Any, ...]]  # Unix seconds, rounded down; COLUMNS
+# The narrowest sums of these groupings are made of others' that are as narrow.
+_SOURCES = {TOTAL: MODEL}
+_SOURCES_FIRST = sorted(ROLLUPS, key=lambda rollup: rollup.grouping in _SOURCES)
 OTHER = "(other)"  # what names that are not told apart count as: see `usage.rollups.names`
 
 
@@ -57,13 +43,17 @@ class Renaming:
     def __init__(self, counts_from: Mapping[str, Mapping[str, int]]) -> None:
         """By dimension and name, in Unix seconds; names that are missing always count."""
         self._counts_from = counts_from
-        self._places = [counts_from.get(dimension, {}) for dimension in DIMENSIONS]
 
-    def of(self, at: int, values: Iterable[str | None]) -> list[str | None]:
-        """The values of DIMENSIONS as a row that was completed then counts."""
+    def names(
+        self, dimension: str, times: Sequence[int], values: Sequence[str | None]
+    ) -> Sequence[str | None]:
+        """The values of a dimension as rows that were completed then count."""
+        later = self._counts_from.get(dimension)
+        if not later:
+            return values
         return [
             OTHER if value and at < later.get(value, at) else value
-            for value, later in zip(values, self._places, strict=True)
+            for at, value in zip(times, values, strict=True)
         ]
 
     def name(self, dimension: str, name: str, at: int) -> str:
@@ -80,13 +70,14 @@ class Additions:
 
 def aggregate(rows: Iterable[TimedRow], renaming: Renaming | None) -> Additions:
     """What the rows add to every rollup and histogram; None where each counts under its names."""
-    found = _Pass(renaming)
-    found.take(rows)
+    batch = list(rows)
+    if not batch:
+        return Additions([], [])
+    found = _Batch(batch, renaming)
     additions = Additions(_rollups(found, 0), _histograms(found))
     if found.huge:
-        upper = _Pass(renaming)
-        upper.take(_upper_halves(row) for row in found.huge)
-        additions.rollups += _rollups(upper, _HALF_BITS)
+        upper = _Batch([_upper_halves(row) for row in found.huge], renaming)
+        additions.rollups += _rollups(upper, HALF_BITS)
     return additions
 
 
@@ -125,103 +116,133 @@ def added_up(parts: Iterable[Additions]) -> Additions:
     )
 
 
-class _Pass:
-    """Rows sorted into the narrowest groups; all that is done for each row is in here."""
+class _Batch:
+    """Rows as columns, of which each grouping and histogram takes those that it needs.
 
-    def __init__(self, renaming: Renaming | None) -> None:
-        self._renaming = renaming
-        self.by_model: _Parts = defaultdict(list)
-        self.by_key: _Parts = defaultdict(list)
-        self.by_key_model: _Parts = defaultdict(list)
-        self.bins: dict[str, _Bins] = {"latency_ms": defaultdict(int), "ttft_ms": defaultdict(int)}
-        self.huge: list[TimedRow] = []
+    All that is done for each row is in here: by columns, so that Python's own loops do most.
+    """
 
-    def take(self, rows: Iterable[TimedRow]) -> None:
-        by_model, by_key, by_key_model = self.by_model, self.by_key, self.by_key_model
-        latencies, first_tokens = self.bins["latency_ms"], self.bins["ttft_ms"]
-        renamed = self._renaming.of if self._renaming else None
-        for row in rows:
-            at, (
-                model, provider, status, key,
-                total, prompt, completion, cached, cache_write, reasoning,
-                latency, ttft, cost,
-            ) = row  # fmt: skip
-            has_failed = is_failure(status)
-            if renamed:
-                model, provider, status, key = renamed(at, (model, provider, status, key))
-            cached, cache_write, reasoning = cached or 0, cache_write or 0, reasoning or 0
-            if not 0 <= total | prompt | completion | cached | cache_write | reasoning < _HALF:
-                self.huge.append(row)
-                total, prompt, completion = total % _HALF, prompt % _HALF, completion % _HALF
-                cached, cache_write = cached % _HALF, cache_write % _HALF
-                reasoning = reasoning % _HALF
-            sums = (
-                1,
-                1 if has_failed else 0,
-                total,
-                prompt,
-                completion,
-                cached,
-                cache_write,
-                reasoning,
-                latency or 0.0,
-                0 if latency is None else 1,
-                ttft or 0.0,
-                0 if ttft is None else 1,
-                cost or 0.0,
-                1 if cost is None else 0,
-            )
-            offer = (model, provider or "")
-            hour = at - at % HOUR
-            dimensions = (*offer, status or "")
-            by_model[at - at % QUARTER, dimensions].append(sums)
-            by_key[hour, (key or "",)].append(sums)
-            by_key_model[at - at % DAY, (key or "", *dimensions)].append(sums)
-            if latency is not None:
-                latencies[hour, offer, bin_of(latency)] += 1
-            if ttft is not None:
-                first_tokens[hour, offer, bin_of(ttft)] += 1
+    def __init__(self, rows: Sequence[TimedRow], renaming: Renaming | None) -> None:
+        self._times, values = zip(*rows, strict=True)
+        columns = dict(zip(COLUMNS, zip(*values, strict=True), strict=True))
+        self.huge: list[TimedRow] = []  # of which `_sums` has the lower halves of the tokens
+        self._columns = self._in_halves(columns, rows)
+        self._sums = list(_sums_of_each(self._columns, len(rows)))
+        self._names: dict[str, Sequence[str]] = {}
+        for name in SUMMED:
+            counted: Sequence[Any] = columns[name]
+            if renaming:
+                counted = renaming.names(name, self._times, counted)
+            self._names[name] = [each or "" for each in counted] if None in counted else counted
+        self._begins: dict[int, Sequence[int]] = {}
+
+    def groups(self, grouping: Grouping, width: int) -> Groups:
+        parts: _Parts = defaultdict(list)
+        for key, sums in zip(self._keys(grouping, width), self._sums, strict=True):
+            parts[key].append(sums)
+        return _added(parts)
+
+    def bins(self, column: str, grouping: Grouping, width: int) -> _Bins:
+        keys = zip(self._keys(grouping, width), self._columns[column], strict=True)
+        return Counter((*key, bin_of(value)) for key, value in keys if value is not None)
+
+    def _keys(self, grouping: Grouping, width: int) -> Iterator[tuple[int, Dimensions]]:
+        if width not in self._begins:
+            self._begins[width] = [at - at % width for at in self._times]
+        names = [self._names[name] for name in grouping.dimensions]
+        dimensions = zip(*names, strict=True) if names else repeat(())
+        return zip(self._begins[width], dimensions, strict=bool(names))
+
+    def _in_halves(self, columns: _Columns, rows: Sequence[TimedRow]) -> _Columns:
+        """With token counts below HALF; rows that have others are `huge`."""
+        tokens = {name: [count or 0 for count in columns[name]] for name in TOKEN_COLUMNS}
+        if all(min(column) >= 0 and max(column) < HALF for column in tokens.values()):
+            return {**columns, **tokens}
+        counts = zip(*tokens.values(), strict=True)
+        self.huge = [
+            row
+            for row, some in zip(rows, counts, strict=True)
+            if any(not 0 <= count < HALF for count in some)
+        ]
+        lower = {name: [count % HALF for count in column] for name, column in tokens.items()}
+        return {**columns, **lower}
+
+
+def _sums_of_each(columns: _Columns, count: int) -> Iterator[Sums]:
+    """What each row adds, in the order of MEASURES."""
+    added = [add_up(columns[of]) if of else repeat(1, count) for add_up, of in _EACH]
+    return zip(*added, strict=True)
+
+
+def _with_zero(column: Sequence[Any]) -> Iterable[Any]:
+    return [0.0 if value is None else value for value in column] if None in column else column
+
+
+# What a row adds by the kind of the measure, as a column for a column.
+_OF_A_KIND: dict[Kind, Callable[[Sequence[Any]], Iterable[Any]]] = {
+    Kind.ROWS: lambda column: repeat(1, len(column)),
+    Kind.FAILED: lambda column: [1 if is_failure(status) else 0 for status in column],
+    Kind.TOKENS: lambda column: column,  # without None since `_in_halves`
+    Kind.NUMBERS: _with_zero,
+    Kind.PRESENT: lambda column: [0 if value is None else 1 for value in column],
+    Kind.ABSENT: lambda column: [1 if value is None else 0 for value in column],
+}
+_EACH = [(_OF_A_KIND[measure.kind], measure.of) for measure in MEASURES]
 
 
 def _upper_halves(timed: TimedRow) -> TimedRow:
+    """A row with the upper halves of its tokens; `_tokens_alone` drops what else it adds."""
     at, row = timed
-    tokens = [count >> _HALF_BITS if count else 0 for count in row[4:10]]
-    return at, (*row[:4], *tokens, None, None, None)
+    halves = (
+        (value or 0) >> HALF_BITS if name in TOKEN_COLUMNS else value
+        for name, value in zip(COLUMNS, row, strict=True)
+    )
+    return at, tuple(halves)
 
 
-def _rollups(found: _Pass, token_shift: int) -> list[tuple[Rollup, int, Groups]]:
-    models = _added(found.by_model)
-    narrowest: dict[Grouping, Groups] = {
-        MODEL: models,
-        TOTAL: _added(_regrouped(models, QUARTER, by_dimensions=False)),
-        KEY: _added(found.by_key),
-        KEY_MODEL: _added(found.by_key_model),
-    }
-    if token_shift:
-        narrowest = {name: _tokens_alone(groups) for name, groups in narrowest.items()}
-    made = []
-    for rollup in ROLLUPS:  # each grouping's from narrow to wide
-        groups = narrowest[rollup.grouping] = _widened(narrowest[rollup.grouping], rollup.width)
+def _rollups(batch: _Batch, token_shift: int) -> list[tuple[Rollup, int, Groups]]:
+    made: list[tuple[Rollup, int, Groups]] = []
+    narrowest: dict[Grouping, Groups] = {}
+    last: dict[Grouping, Groups] = {}
+    for rollup in _SOURCES_FIRST:  # each grouping's from narrow to wide
+        grouping, width = rollup.grouping, rollup.width
+        if (known := last.get(grouping)) is not None:
+            groups = _widened(known, width)
+        elif source := _SOURCES.get(grouping):
+            groups = narrowest[grouping] = _without_dimensions(narrowest[source])
+        else:
+            groups = batch.groups(grouping, width)
+            groups = narrowest[grouping] = _tokens_alone(groups) if token_shift else groups
+        last[grouping] = groups
         made.append((rollup, token_shift, groups))
     return made
 
 
 def _tokens_alone(groups: Groups) -> Groups:
     """Without the other measures, which the lower halves hold."""
-    return {key: (0, 0, *sums[_TOKENS], 0.0, 0, 0.0, 0, 0.0, 0) for key, sums in groups.items()}
+    return {
+        key: tuple(
+            value if measure.kind is Kind.TOKENS else measure.zero
+            for measure, value in zip(MEASURES, sums, strict=True)
+        )
+        for key, sums in groups.items()
+    }
 
 
 def _widened(groups: Groups, width: int) -> Groups:
     if all(bucket % width == 0 for bucket, _ in groups):
         return groups
-    return _added(_regrouped(groups, width))
-
-
-def _regrouped(groups: Groups, width: int, *, by_dimensions: bool = True) -> _Parts:
     parts: _Parts = defaultdict(list)
     for (bucket, dimensions), sums in groups.items():
-        parts[bucket - bucket % width, dimensions if by_dimensions else ()].append(sums)
-    return parts
+        parts[bucket - bucket % width, dimensions].append(sums)
+    return _added(parts)
+
+
+def _without_dimensions(groups: Groups) -> Groups:
+    parts: _Parts = defaultdict(list)
+    for (bucket, _), sums in groups.items():
+        parts[bucket, ()].append(sums)
+    return _added(parts)
 
 
 def _added(parts: _Parts) -> Groups:
@@ -231,12 +252,17 @@ def _added(parts: _Parts) -> Groups:
     }
 
 
-def _histograms(found: _Pass) -> list[tuple[Histogram, Chunks]]:
-    narrowest = {column: _chunks(bins) for column, bins in found.bins.items()}
-    made = []
-    for histogram in HISTOGRAMS:
-        assert histogram.grouping is OFFER
-        made.append((histogram, _widened_chunks(narrowest[histogram.column], histogram.width)))
+def _histograms(batch: _Batch) -> list[tuple[Histogram, Chunks]]:
+    made: list[tuple[Histogram, Chunks]] = []
+    last: dict[tuple[str, Grouping], Chunks] = {}
+    for histogram in HISTOGRAMS:  # each column's from narrow to wide
+        column, grouping, width = histogram.column, histogram.grouping, histogram.width
+        if (known := last.get((column, grouping))) is not None:
+            chunks = _widened_chunks(known, width)
+        else:
+            chunks = _chunks(batch.bins(column, grouping, width))
+        last[column, grouping] = chunks
+        made.append((histogram, chunks))
     return made
 
 

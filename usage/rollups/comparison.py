@@ -11,8 +11,9 @@ from django.db import connection
 from usage.database.snapshots import read_snapshot
 from usage.rollups import names
 from usage.rollups.aggregation import Additions, aggregate
-from usage.rollups.declarations import DAY, HISTOGRAMS, MEASURES, ROLLUPS
+from usage.rollups.declarations import DAY, HISTOGRAMS, ROLLUPS, quoted
 from usage.rollups.folding import WIDE, select_folded, table_of
+from usage.rollups.measures import MEASURE_COLUMNS
 from usage.rollups.rebuild import raw_rows
 from usage.rollups.tables import BINS
 
@@ -79,14 +80,14 @@ def _stored(table: str, day: int) -> _Table:
     is_rollup = table == "usage_rollups"
     declared = ROLLUPS if is_rollup else HISTOGRAMS
     number, extra, values = (
-        ("rollup", "s.token_shift", MEASURES) if is_rollup else ("histogram", "chunk", BINS)
+        ("rollup", "s.token_shift", MEASURE_COLUMNS) if is_rollup else ("histogram", "chunk", BINS)
     )
     stored: _Table = {}
     with connection.cursor() as cursor:
         for each in declared:
             if each.width > DAY:
                 continue
-            dimensions = [f"s.{name}" for name in each.grouping.dimensions]
+            dimensions = [f"s.{quoted(name)}" for name in each.grouping.dimensions]
             cursor.execute(
                 f"SELECT {', '.join([number, 'bucket', extra, *dimensions, *values])} "
                 f"FROM {table} t JOIN usage_series s ON s.id = t.series "

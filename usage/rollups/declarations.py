@@ -1,34 +1,34 @@
-"""Which sums are kept: what they tell apart, and how long their buckets are."""
+"""Which sums are kept: what they tell apart, and how long their buckets are.
+
+A dimension is an entry of DIMENSIONS, and a grouping that has it with rollups of its own.
+Columns of series, filters, `group_by` and the bound on names follow from these.
+"""
 
 from dataclasses import dataclass
 
 QUARTER, HOUR, DAY, MONTH = 900, 3600, 86_400, 30 * 86_400  # seconds; each divides the next
 
-# The columns of UsageRollup that are added to, in the order of `aggregation`.
-TOKEN_MEASURES = (
-    "total_tokens",
-    "prompt_tokens",
-    "completion_tokens",
-    "cached_tokens",
-    "cache_write_tokens",
-    "reasoning_tokens",
-)
-MEASURES = (
-    "requests",
-    "failed_requests",
-    *TOKEN_MEASURES,
-    "latency_ms_sum",
-    "latency_count",
-    "ttft_ms_sum",
-    "ttft_count",
-    "cost_usd_sum",
-    "unpriced_requests",
-)
-
 
 @dataclass(frozen=True)
+class Dimension:
+    """A column of rows by which questions filter and, where sums tell it apart, group.
+
+    It is also the filter's parameter. `group` stands in `group_by` and in names of lists (`by_…`).
+    """
+
+    name: str
+    group: str
+    filter_help: str
+    has_patterns: bool = False  # a class of values such as `4xx` may be asked for
+    is_required: bool = False  # every row has one
+
+
+@dataclass(frozen=True, eq=False)  # each is the only one of its name: quick as a key
 class Grouping:
-    """Dimensions that are told apart together: columns of both usage_metrics and series."""
+    """Dimensions that are told apart together: columns of both usage_metrics and series.
+
+    A question takes the first of GROUPINGS that has rollups and tells apart what it names.
+    """
 
     name: str
     dimensions: tuple[str, ...]
@@ -56,12 +56,32 @@ class Histogram:
     column: str
 
 
+DIMENSIONS = {
+    each.name: each
+    for each in (
+        Dimension("model", "model", "Only this model; repeatable.", is_required=True),
+        Dimension("api_key_hash", "api_key", "Only this key; repeatable."),
+        Dimension("provider", "provider", "Only this provider; repeatable."),
+        Dimension(
+            "status",
+            "status",
+            "`429`, a class such as `4xx`, or `error`; repeatable.",
+            has_patterns=True,
+        ),
+        Dimension("user", "user", "Exactly this name; repeatable."),
+    )
+}
 TOTAL = Grouping("total", ())
 MODEL = Grouping("model", ("model", "provider", "status"))
 KEY = Grouping("key", ("api_key_hash",))
 KEY_MODEL = Grouping("key_model", ("api_key_hash", "model", "provider", "status"))
 OFFER = Grouping("offer", ("model", "provider"))
-GROUPINGS = (TOTAL, MODEL, KEY, KEY_MODEL, OFFER)
+GROUPINGS = (TOTAL, MODEL, KEY, KEY_MODEL, OFFER)  # from few series to many, then histograms
+# Dimensions that sums tell apart; of the others only rows know.
+SUMMED = tuple(
+    name for name in DIMENSIONS if any(name in grouping.dimensions for grouping in GROUPINGS)
+)
+SERIES_DIMENSIONS = tuple(sorted(SUMMED))  # in the order of the index on usage_series
 
 ROLLUPS = (
     Rollup(1, TOTAL, QUARTER),
@@ -84,3 +104,8 @@ HISTOGRAMS = (
     Histogram(5, OFFER, DAY, "ttft_ms"),
     Histogram(6, OFFER, MONTH, "ttft_ms"),
 )
+
+
+def quoted(name: str) -> str:
+    """A column as SQL: `user` means something else on PostgreSQL."""
+    return f'"{name}"'

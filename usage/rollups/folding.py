@@ -2,7 +2,8 @@
 
 from django.db import connection
 
-from usage.rollups.declarations import DAY, HISTOGRAMS, MEASURES, ROLLUPS, Histogram, Rollup
+from usage.rollups.declarations import DAY, HISTOGRAMS, ROLLUPS, Histogram, Rollup
+from usage.rollups.measures import MEASURE_COLUMNS, MEASURES
 from usage.rollups.tables import BINS
 
 WIDE = tuple(each for each in (*ROLLUPS, *HISTOGRAMS) if each.width > DAY)
@@ -25,11 +26,10 @@ def fold_days(moment: int) -> None:
 def select_folded(wide: Rollup | Histogram, bucket: int) -> tuple[str, list[int]]:
     """SQL for the rows that a wide bucket should have, by its days, and its parameters."""
     table, columns, length = table_of(wide)
-    # CAST: PostgreSQL's sums of bigint are numeric.
-    sums = (
-        f"SUM({name})" if name.endswith("_sum") else f"CAST(SUM({name}) AS BIGINT)"
-        for name in columns[length:]
-    )
+    if isinstance(wide, Rollup):
+        sums = [measure.sum_sql for measure in MEASURES]
+    else:
+        sums = [f"CAST(SUM({name}) AS BIGINT)" for name in BINS]
     keys = columns[2:length]
     select = (
         f"SELECT CAST(%s AS INTEGER), CAST(%s AS BIGINT), {', '.join([*keys, *sums])} "
@@ -43,7 +43,7 @@ def select_folded(wide: Rollup | Histogram, bucket: int) -> tuple[str, list[int]
 def table_of(each: Rollup | Histogram) -> tuple[str, list[str], int]:
     """Its table, the columns of it, and how many of them make the key."""
     if isinstance(each, Rollup):
-        return "usage_rollups", ["rollup", "bucket", "series", *MEASURES], 3
+        return "usage_rollups", ["rollup", "bucket", "series", *MEASURE_COLUMNS], 3
     return "usage_histograms", ["histogram", "bucket", "series", "chunk", *BINS], 4
 
 

@@ -9,6 +9,8 @@ from usage.database import extensions, locks
 from usage.database.compression import without_bound
 from usage.rollups import names, tables
 from usage.rollups.aggregation import COLUMNS, TimedRow, aggregate
+from usage.rollups.declarations import quoted
+from usage.rollups.measures import NUMBER_COLUMNS, TOKEN_COLUMNS
 from usage.rollups.places import Place, which
 
 Portion = tuple[Sequence[int], Place | None]  # ids of rows, and where those are
@@ -21,9 +23,9 @@ def columns() -> str:
     number = f"CAST({{0}} AS {'REAL' if connection.vendor == 'sqlite' else 'double precision'})"
     # Neither infinity nor PostgreSQL's NaN, which is greater than every number.
     finite = f"CASE WHEN ABS({{0}}) < 1e300 THEN {number} END"
-    casts = {"tokens": "COALESCE(CAST({} AS BIGINT), 0)", "ms": finite}
-    casts["usd"] = casts["ms"]
-    wanted = (casts.get(name.rpartition("_")[2], "{}").format(name) for name in COLUMNS)
+    casts = dict.fromkeys(TOKEN_COLUMNS, "COALESCE(CAST({0} AS BIGINT), 0)")
+    casts |= dict.fromkeys(NUMBER_COLUMNS, finite)
+    wanted = (casts.get(name, "{0}").format(quoted(name)) for name in COLUMNS)
     return ", ".join([counted_at(), *wanted])
 
 

@@ -8,7 +8,15 @@ from django.db import connection
 
 from usage.rollups import tables
 from usage.rollups.aggregation import OTHER, Dimensions, additions_of
-from usage.rollups.declarations import GROUPINGS, HISTOGRAMS, ROLLUPS, Grouping, Histogram, Rollup
+from usage.rollups.declarations import (
+    GROUPINGS,
+    HISTOGRAMS,
+    ROLLUPS,
+    Grouping,
+    Histogram,
+    Rollup,
+    quoted,
+)
 from usage.rollups.folding import table_of
 
 _AT_ONCE = 500  # SQLite takes at most 999 parameters in its older versions
@@ -49,16 +57,16 @@ def requests_by_name(dimension: str, names: Sequence[str] | None = None) -> dict
     """How many the sums have of each name, or of those alone; not of names without any."""
     grouping = next(each for each in GROUPINGS if dimension in each.dimensions)
     widest = max((each for each in ROLLUPS if each.grouping is grouping), key=lambda r: r.width)
-    found: dict[str, int] = {}
+    name = f"usage_series.{quoted(dimension)}"
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT usage_series.{dimension}, CAST(SUM(requests) AS BIGINT) FROM usage_rollups "
+            f"SELECT {name}, CAST(SUM(requests) AS BIGINT) FROM usage_rollups "
             "JOIN usage_series ON usage_series.id = usage_rollups.series "
-            f"WHERE rollup = %s GROUP BY usage_series.{dimension}",
+            f"WHERE rollup = %s GROUP BY {name}",
             [widest.number],
         )
-        found = {name: count for name, count in cursor.fetchall() if name not in {"", OTHER}}
-    return found if names is None else {name: found[name] for name in names if name in found}
+        found = {each: count for each, count in cursor.fetchall() if each not in {"", OTHER}}
+    return found if names is None else {each: found[each] for each in names if each in found}
 
 
 def delete_series(ids: Sequence[int]) -> None:
@@ -72,14 +80,14 @@ def delete_series(ids: Sequence[int]) -> None:
 
 def _series_in(grouping: Grouping, dimension: str, names: Sequence[str]) -> dict[int, MovedSeries]:
     place = grouping.dimensions.index(dimension)
-    columns = ", ".join(f"usage_series.{name}" for name in grouping.dimensions)
+    columns = ", ".join(f"usage_series.{quoted(name)}" for name in grouping.dimensions)
     found: dict[int, MovedSeries] = {}
     with connection.cursor() as cursor:
         for start in range(0, len(names), _AT_ONCE):
             some = names[start : start + _AT_ONCE]
             cursor.execute(
                 f"SELECT id, token_shift, {columns} FROM usage_series WHERE grouping = %s "
-                f"AND usage_series.{dimension} IN ({', '.join(['%s'] * len(some))})",
+                f"AND usage_series.{quoted(dimension)} IN ({', '.join(['%s'] * len(some))})",
                 [grouping.name, *some],
             )
             for number, shift, *values in cursor.fetchall():

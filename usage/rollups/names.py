@@ -21,8 +21,8 @@ from django.db import connection, transaction
 
 from usage.database import locks, storage
 from usage.rollups import series
-from usage.rollups.aggregation import DIMENSIONS, OTHER, Renaming, TimedRow
-from usage.rollups.declarations import DAY
+from usage.rollups.aggregation import COLUMNS, OTHER, Renaming, TimedRow
+from usage.rollups.declarations import DAY, SUMMED
 from usage.rollups.many import execute_for_each
 
 ALWAYS, NEVER = -(2**62), 2**62  # from when on rows count under a name
@@ -94,7 +94,8 @@ def names_of(rows: Sequence[TimedRow]) -> Names:
     """The values of each dimension, in the order in which they come."""
     return {
         dimension: dict.fromkeys(row[1][place] for row in rows)
-        for place, dimension in enumerate(DIMENSIONS)
+        for place, dimension in enumerate(COLUMNS)
+        if dimension in SUMMED
     }
 
 
@@ -126,7 +127,7 @@ def agree(names: Names, latest: int) -> Renaming | None:
 
 def agree_early(texts: Iterable[Mapping[str, Any]]) -> None:
     """`agree` on what rows will be, before any of them is locked or the sums are changed."""
-    wanted: dict[str, dict[str | None, None]] = {dimension: {} for dimension in DIMENSIONS}
+    wanted: dict[str, dict[str | None, None]] = {dimension: {} for dimension in SUMMED}
     for values in texts:
         for dimension, known in wanted.items():
             if isinstance(name := values.get(dimension), str):

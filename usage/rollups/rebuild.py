@@ -9,8 +9,8 @@ from django.db import connection, transaction
 
 from usage.database.compression import without_bound
 from usage.rollups import keeping, names, tables
-from usage.rollups.aggregation import DIMENSIONS, TimedRow, added_up, aggregate
-from usage.rollups.declarations import DAY, HISTOGRAMS, ROLLUPS
+from usage.rollups.aggregation import TimedRow, added_up, aggregate
+from usage.rollups.declarations import DAY, HISTOGRAMS, ROLLUPS, SUMMED, quoted
 from usage.rollups.folding import fold_days
 
 _ROWS_AT_ONCE = 50_000
@@ -98,9 +98,9 @@ def _unsummed_names(day: int) -> dict[str, list[str]]:
     """Those of rows that plain SQL has written; all others were agreed on before."""
     found = {}
     with connection.cursor() as cursor:
-        for dimension in DIMENSIONS:
+        for dimension in SUMMED:
             cursor.execute(
-                f"SELECT DISTINCT usage_metrics.{dimension} FROM usage_metrics "
+                f"SELECT DISTINCT {quoted(dimension)} FROM usage_metrics "
                 "WHERE is_summed IS NULL AND timestamp >= %s AND timestamp < %s",
                 ends_of_day(day),
             )

@@ -14,8 +14,8 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from usage.rollups import keeping, moving, names, rebuild, tables
-from usage.rollups.aggregation import DIMENSIONS, OTHER, aggregate
-from usage.rollups.declarations import DAY, MONTH, ROLLUPS, TOTAL
+from usage.rollups.aggregation import OTHER, aggregate
+from usage.rollups.declarations import DAY, MONTH, ROLLUPS, SUMMED, TOTAL, quoted
 from usage.rollups.names import ALWAYS, NEVER
 
 _AT_ONCE = 500  # SQLite takes at most 999 parameters in its older versions
@@ -85,7 +85,7 @@ def fold(dimension: str, wanted: Sequence[str]) -> Iterator[int]:
 def forget_unused() -> int:
     """Forget names that no sum has; how many. For a purge of sums makes room as well."""
     forgotten = 0
-    for dimension in DIMENSIONS:
+    for dimension in SUMMED:
         counts = moving.requests_by_name(dimension)
         if unused := [name for name in names_told(dimension) if name not in counts]:
             with transaction.atomic():
@@ -138,7 +138,7 @@ def count_rows_named(dimension: str, wanted: Sequence[str], most: int) -> int:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT COUNT(*) FROM (SELECT 1 FROM usage_metrics "
-            f"WHERE usage_metrics.{dimension} IN ({marks}) LIMIT %s) AS found",
+            f"WHERE usage_metrics.{quoted(dimension)} IN ({marks}) LIMIT %s) AS found",
             [*wanted, most + 1],
         )
         return int(cursor.fetchone()[0])
@@ -214,7 +214,7 @@ def _take_out_of_other(dimension: str, wanted: Sequence[str], counts_from: int) 
         )
     is_other = (
         " AND EXISTS (SELECT 1 FROM usage_names WHERE dimension = %s AND usage_names.name = "
-        f"usage_metrics.{dimension} AND counts_from > {keeping.unix_seconds()})"
+        f"usage_metrics.{quoted(dimension)} AND counts_from > {keeping.unix_seconds()})"
     )
     later = {dimension: dict.fromkeys(wanted, counts_from)}
     moved = 0
@@ -231,5 +231,5 @@ def _take_out_of_other(dimension: str, wanted: Sequence[str], counts_from: int) 
 
 def _rows_sql(columns: str, dimension: str, wanted: Sequence[str]) -> tuple[str, list[Any]]:
     marks = ", ".join(["%s"] * len(wanted))
-    where = f"is_summed AND usage_metrics.{dimension} IN ({marks})"
+    where = f"is_summed AND usage_metrics.{quoted(dimension)} IN ({marks})"
     return f"SELECT {columns} FROM usage_metrics WHERE {where}", list(wanted)

@@ -9,12 +9,13 @@ from typing import Any
 from django.db import connection, transaction
 
 from usage.rollups.aggregation import Dimensions
-from usage.rollups.declarations import Grouping
+from usage.rollups.declarations import SERIES_DIMENSIONS, Grouping, quoted
 from usage.rollups.many import execute_for_each
 
+_NAMES = SERIES_DIMENSIONS
 # All of them, in the order of the index, so that a series is found by equality.
-_COLUMNS = ("grouping", "api_key_hash", "model", "provider", "status", "token_shift")
-_TYPES = ("text", "text", "text", "text", "text", "smallint")
+_COLUMNS = ("grouping", *map(quoted, _NAMES), "token_shift")
+_TYPES = (*["text"] * (1 + len(_NAMES)), "smallint")
 _AT_ONCE = 100  # SQLite takes at most 999 parameters in its older versions
 MOST_REMEMBERED = 20_000  # of each kind; what is forgotten is looked up again
 
@@ -61,7 +62,7 @@ def _remember(known: dict[Dimensions, int], found: dict[Dimensions, int]) -> Non
 
 def _key(grouping: Grouping, token_shift: int, dimensions: Dimensions) -> _Key:
     values = dict(zip(grouping.dimensions, dimensions, strict=True))
-    return (grouping.name, *(values.get(name, "") for name in _COLUMNS[1:-1]), token_shift)
+    return (grouping.name, *(values.get(name, "") for name in _NAMES), token_shift)
 
 
 def _find(keys: Sequence[_Key]) -> dict[_Key, int]:

@@ -9,11 +9,13 @@ from usage.database import locks
 from usage.rollups import series
 from usage.rollups.aggregation import Additions
 from usage.rollups.bins import CHUNK
-from usage.rollups.declarations import MEASURES, TOKEN_MEASURES
 from usage.rollups.many import execute_for_each
+from usage.rollups.measures import MEASURE_COLUMNS, MEASURES, Kind
 
 BINS = tuple(f"bin_{number}" for number in range(CHUNK))
-_FLOATS = {"latency_ms_sum", "ttft_ms_sum", "cost_usd_sum"}
+_FLOATS = {each.column for each in MEASURES if each.kind is Kind.NUMBERS}
+# Sums of fractions may keep a crumb of rounding: whole numbers say whether rows are left.
+_LEFT = tuple(each.column for each in MEASURES if each.kind in (Kind.ROWS, Kind.TOKENS))
 _ROLLUP_KEY = ("rollup", "bucket", "series")
 _HISTOGRAM_KEY = ("histogram", "bucket", "series", "chunk")
 
@@ -21,17 +23,16 @@ _HISTOGRAM_KEY = ("histogram", "bucket", "series", "chunk")
 def add(additions: Additions) -> None:
     """Add to every rollup and histogram, in the caller's transaction."""
     rollups, histograms = _rows(additions)
-    _add_to("usage_rollups", _ROLLUP_KEY, MEASURES, rollups)
+    _add_to("usage_rollups", _ROLLUP_KEY, MEASURE_COLUMNS, rollups)
     _add_to("usage_histograms", _HISTOGRAM_KEY, BINS, histograms)
 
 
 def subtract(additions: Additions) -> None:
     """Take away what was added before, and the rows in which nothing is left."""
     rollups, histograms = _rows(additions)
-    _add_to("usage_rollups", _ROLLUP_KEY, MEASURES, _negated(rollups, 3))
+    _add_to("usage_rollups", _ROLLUP_KEY, MEASURE_COLUMNS, _negated(rollups, 3))
     _add_to("usage_histograms", _HISTOGRAM_KEY, BINS, _negated(histograms, 4))
-    # Sums of fractions may keep a crumb of rounding: whole numbers say whether rows are left.
-    _drop_empty("usage_rollups", _ROLLUP_KEY, ("requests", *TOKEN_MEASURES), rollups)
+    _drop_empty("usage_rollups", _ROLLUP_KEY, _LEFT, rollups)
     _drop_empty("usage_histograms", _HISTOGRAM_KEY, BINS, histograms)
 
 

@@ -8,9 +8,9 @@ from django.db import connection
 from usage.importing.portal.file import PortalFile
 from usage.rollups.declarations import DAY, ROLLUPS
 from usage.rollups.keeping import unix_seconds
+from usage.rollups.measures import HALF, HALF_BITS
 
 _TOKENS = ("total_tokens", "prompt_tokens", "completion_tokens")
-_HALF_BITS = 32  # as the sums have them: counts may be too large to be added in SQL
 _TOTAL_BY_DAY = next(r.number for r in ROLLUPS if not r.grouping.dimensions and r.width == DAY)
 _SECONDS_IN_SQLITE = "CAST(strftime('%s', SUBSTR(timestamp, 1, 19)) AS INTEGER)"
 
@@ -70,7 +70,7 @@ def columns_of_rows(table: str = "usage_metrics") -> str:
     halves = (
         half
         for count in tokens
-        for half in (f"SUM({count} & {2**_HALF_BITS - 1})", f"SUM({count} >> {_HALF_BITS})")
+        for half in (f"SUM({count} & {HALF - 1})", f"SUM({count} >> {HALF_BITS})")
     )
     cost = f"CASE WHEN ABS({table}.cost_usd) < 1e300 THEN {table}.cost_usd END"  # as in `keeping`
     return f"COUNT(*), {', '.join(halves)}, SUM({cost})"
@@ -82,7 +82,7 @@ def by_day(rows: Iterable[tuple[Any, ...]]) -> ByDay:
     for day, requests, *halves, cost in rows:
         if day is not None:
             tokens = (
-                int(low) + (int(high) << _HALF_BITS)
+                int(low) + (int(high) << HALF_BITS)
                 for low, high in zip(halves[::2], halves[1::2], strict=True)
             )
             figures = DayFigures._make((int(requests), *tokens, float(cost or 0)))
@@ -97,7 +97,7 @@ def _held(rows: list[tuple[Any, ...]]) -> Held:
 def _all_sql(seconds: str) -> str:
     halves = ", ".join(
         f"SUM(CASE WHEN token_shift = 0 THEN {name} ELSE 0 END), "
-        f"SUM(CASE WHEN token_shift = {_HALF_BITS} THEN {name} ELSE 0 END)"
+        f"SUM(CASE WHEN token_shift = {HALF_BITS} THEN {name} ELSE 0 END)"
         for name in _TOKENS
     )
     return (

@@ -8,7 +8,8 @@ from django.db import transaction
 from usage.importing.portal.file import PortalFile
 from usage.live_keys import kept
 from usage.rollups import names
-from usage.rollups.aggregation import DIMENSIONS, Renaming, TimedRow
+from usage.rollups.aggregation import Renaming, TimedRow
+from usage.rollups.declarations import SUMMED
 from usage.rollups.names import ALWAYS, Entry
 
 _AT_ONCE = 500
@@ -16,7 +17,7 @@ _AT_ONCE = 500
 
 def take_over_names(source: PortalFile) -> None:
     """Those that nobody knows here. What counts as (other) there does so here as well."""
-    rows = (row for row in source.dicts("usage_names") if row["dimension"] in DIMENSIONS)
+    rows = (row for row in source.dicts("usage_names") if row["dimension"] in SUMMED)
     while some := list(islice(rows, _AT_ONCE)):
         with transaction.atomic():
             told: dict[str, dict[str, bool]] = {}

@@ -13,7 +13,9 @@ from usage.identity import event_identity
 from usage.importing.portal.file import Row, moment_from_sqlite
 from usage.models import UsageMetric
 from usage.records import STORED_TEXTS
+from usage.rollups.aggregation import COLUMNS as SUMMED_COLUMNS
 from usage.rollups.aggregation import TimedRow
+from usage.rollups.measures import NUMBER_COLUMNS, TOKEN_COLUMNS
 
 COLUMNS = tuple(
     field.column
@@ -114,21 +116,10 @@ def _to_sum(row: PortalRow, completed_at: dt.datetime) -> TimedRow | None:
     """The columns in the order of `aggregation.COLUMNS`."""
     if row.excluded_as is not None:
         return None
-    return int(completed_at.timestamp() // 1), (
-        row.model,
-        row.provider,
-        row.status,
-        row.api_key_hash,
-        row.total_tokens or 0,
-        row.prompt_tokens or 0,
-        row.completion_tokens or 0,
-        row.cached_tokens or 0,
-        row.cache_write_tokens or 0,
-        row.reasoning_tokens or 0,
-        _finite(row.latency_ms),
-        _finite(row.ttft_ms),
-        _finite(row.cost_usd),
-    )
+    values = {name: getattr(row, name) for name in SUMMED_COLUMNS}
+    values |= {name: values[name] or 0 for name in TOKEN_COLUMNS}
+    values |= {name: _finite(values[name]) for name in NUMBER_COLUMNS}
+    return int(completed_at.timestamp() // 1), tuple(values.values())
 
 
 def _finite(value: float | None) -> float | None:

@@ -12,7 +12,8 @@ from tqdm import tqdm
 from usage import audit_trail
 from usage.management.portal_command import PortalCommand, breaks_off
 from usage.rollups import renaming
-from usage.rollups.aggregation import DIMENSIONS, OTHER
+from usage.rollups.aggregation import OTHER
+from usage.rollups.declarations import SUMMED
 from usage.rollups.renaming import NoRoom, Rare
 
 _NAME = "fold_names"
@@ -40,13 +41,13 @@ class Command(PortalCommand):
             help="tell this name apart again, from its first row that is still there; repeatable",
         )
         parser.add_argument(
-            "--dimension", choices=DIMENSIONS, help="only names of this kind (default: of all)"
+            "--dimension", choices=SUMMED, help="only names of this kind (default: of all)"
         )
         parser.add_argument("--dry-run", action="store_true", help="count, and change nothing")
 
     def handle(self, *args: Any, **options: Any) -> None:
         self._done = "Nothing was changed."
-        dimensions = [options["dimension"]] if options["dimension"] else list(DIMENSIONS)
+        dimensions = [options["dimension"]] if options["dimension"] else list(SUMMED)
         with breaks_off(lambda: f"{self._done} Run it again for the rest."):
             if options["release"] is None:
                 self._fold(options["rarer_than"], dimensions, is_dry=options["dry_run"])
