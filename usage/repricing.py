@@ -11,10 +11,10 @@ from django.db.models import Q
 
 from usage.database.compression import OpenChunk, without_bound
 from usage.database.pace import Pace
+from usage.database.statements import execute_for_each
 from usage.models import UsageMetric, UsageMetricQuerySet, chunked
 from usage.pricing import GENAI_PRICES, OVERRIDE, TokenCounts, current_prices
 from usage.rollups import keeping
-from usage.rollups.many import execute_for_each
 from usage.rollups.places import Place
 
 _PAGE = 5_000

@@ -18,7 +18,7 @@ class Pace:
     """How much to do in one write transaction, and when the next may begin."""
 
     def __init__(self, *, first: int, most: int) -> None:
-        self.size = first
+        self.size = min(first, most)
         self._most = most
         self._rest = 0.0
 

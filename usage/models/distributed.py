@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 from django.db import connection
 
 from usage.database import extensions
+from usage.database.statements import slices
 from usage.identity import made_up_identity
 
 if TYPE_CHECKING:
     from usage.models.usage_metric import UsageMetric
 
-_IDS_AT_ONCE = 500
 _KEYS = "SELECT nextval(pg_get_serial_sequence('usage_metrics', 'id')) FROM generate_series(1, %s)"
 
 
@@ -51,8 +51,8 @@ def give_identities_and_keys(rows: Sequence["UsageMetric"], *, with_keys: bool) 
 def read_defaults(rows: Sequence["UsageMetric"]) -> None:
     """What the database has filled in, which came back in the order of the nodes as well."""
     names = [each.attname for each in rows[0]._meta.db_returning_fields] if rows else []
-    for start in range(0, len(rows), _IDS_AT_ONCE):
-        some = {row.pk: row for row in rows[start : start + _IDS_AT_ONCE]}
+    for part in slices(rows):
+        some = {row.pk: row for row in part}
         for key, *values in type(rows[0]).objects.filter(pk__in=some).values_list("pk", *names):
             for name, value in zip(names, values, strict=True):
                 setattr(some[key], name, value)

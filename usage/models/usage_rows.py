@@ -11,6 +11,7 @@ from django.db.models import Q
 from usage import live_keys
 from usage.database import extensions
 from usage.database.compression import without_bound
+from usage.database.statements import slices
 from usage.models import chunked, distributed
 from usage.models.usage_name import counts_as_other
 from usage.periods import Period
@@ -33,8 +34,6 @@ def has_failed(column: str = "status") -> Q:
 
 
 FAILED = has_failed()
-
-_IDS_AT_ONCE = 500
 
 
 class WouldPassTheSumsBy(ValueError):
@@ -148,9 +147,9 @@ class UsageMetricQuerySet(models.QuerySet["UsageMetric"]):
             ids = list(self.order_by("pk").values_list("pk", flat=True))
             keeping.take_out_rows(ids)
             changed = 0
-            for start in range(0, len(ids), _IDS_AT_ONCE):
+            for part in slices(ids):
                 # Those alone: a row that came meanwhile would change without its sums.
-                some = self.filter(pk__in=ids[start : start + _IDS_AT_ONCE])
+                some = self.filter(pk__in=part)
                 changed += some._set(values)
             keeping.add_rows(ids)
         return changed
@@ -163,8 +162,8 @@ class UsageMetricQuerySet(models.QuerySet["UsageMetric"]):
                 ids = list(self.order_by("pk").values_list("pk", flat=True))
                 keeping.take_out_rows(ids)
                 deleted = 0
-                for start in range(0, len(ids), _IDS_AT_ONCE):
-                    some = self.model.objects.filter(pk__in=ids[start : start + _IDS_AT_ONCE])
+                for part in slices(ids):
+                    some = self.model.objects.filter(pk__in=part)
                     deleted += some.delete_but_keep_sums()
         return deleted, {self.model._meta.label: deleted} if deleted else {}
 

@@ -14,14 +14,13 @@ from django.conf import settings
 from django.db import connection
 
 from usage.database import locks, storage
+from usage.database.statements import MOST_VALUES, execute_for_each, slices
 from usage.models import UsageMetric
 from usage.records import DUPLICATE, UsageRecord
-from usage.rollups.many import execute_for_each
 
 WITHIN = dt.timedelta(hours=1)
 # What so many rows share within hours, such as the id that a mock always answers, tells no calls.
 _MOST_REPORTS = 100
-_IDS_AT_ONCE = 500  # SQLite takes at most 999 parameters in its older versions
 _LOCKS = 64
 _COUNT = (
     "INSERT INTO usage_suppressedpair (counted_source, suppressed_source, calls, last_at) "
@@ -76,8 +75,8 @@ class Judgement:
             if loser.row_id is not None:
                 outranked.append(loser.row_id)
         count_suppressed(calls, last)
-        for start in range(0, len(outranked), _IDS_AT_ONCE):
-            some = UsageMetric.objects.filter(pk__in=outranked[start : start + _IDS_AT_ONCE])
+        for part in slices(outranked):
+            some = UsageMetric.objects.filter(pk__in=part)
             some.update(excluded_as=DUPLICATE)
 
 
@@ -134,7 +133,7 @@ def _stored_reports(
     )
     found: dict[str, list[_Report]] = {}
     waiting = sorted(ids)
-    while some := waiting[:_IDS_AT_ONCE]:
+    while some := waiting[:MOST_VALUES]:
         most = _MOST_REPORTS * len(some)
         reports: dict[str, list[_Report]] = {each: [] for each in some}
         rows = near.filter(response_id__in=some).values_list(
@@ -147,7 +146,7 @@ def _stored_reports(
             waiting = [each for each in waiting if len(reports.get(each, ())) <= _MOST_REPORTS]
         else:
             found |= reports
-            waiting = waiting[_IDS_AT_ONCE:]
+            waiting = waiting[MOST_VALUES:]
     return found
 
 

@@ -8,8 +8,8 @@ import msgspec
 from django.db import IntegrityError, InternalError, connection
 
 from usage.database import extensions
+from usage.database.statements import execute_for_each
 from usage.records import UsageRecord
-from usage.rollups.many import execute_for_each
 
 _FIELDS = UsageRecord.__struct_fields__
 _COLUMNS = (*_FIELDS, "created_at", "is_summed")

@@ -10,6 +10,7 @@ from django.db.models import Count, Max, Min, QuerySet
 
 from usage.database import extensions
 from usage.database.pace import Pace
+from usage.database.statements import most_parameters
 from usage.models import IdempotentPost, UsageMetric
 from usage.purge_horizon import move_purge_horizon
 from usage.recording.idempotency import KEPT_FOR
@@ -19,7 +20,7 @@ from usage.rollups import keeping
 SHORTEST_AGE = dt.timedelta(minutes=1)
 LONGEST_AGE = dt.timedelta(days=36_500)
 _FIRST_BATCH = 500
-_LARGEST_BATCH = 5_000  # SQLite takes at most 32,766 parameters
+_LARGEST_BATCH = 5_000
 _LARGEST_BATCH_OF_SUMS = 2_000
 
 _Batch = list[tuple[Any, dt.datetime]]  # primary keys and times
@@ -104,7 +105,7 @@ def _remove(
     table: QuerySet[Any], time: str, cutoff: dt.datetime, delete: Callable[[Any], int]
 ) -> Iterator[Expired]:
     """Batches are looked up outside the lock, so that it is held for the deletion only."""
-    pace = Pace(first=_FIRST_BATCH, most=_LARGEST_BATCH)
+    pace = Pace(first=_FIRST_BATCH, most=min(_LARGEST_BATCH, most_parameters() // 2))
     expired = table.filter(**{f"{time}__lt": cutoff})
     remaining = expired
     while batch := list(remaining.order_by(time).values_list("pk", time)[: pace.size]):

@@ -10,10 +10,10 @@ from usage import live_keys
 from usage.database import extensions
 from usage.database.compression import OpenChunk, without_bound
 from usage.database.pace import Pace
+from usage.database.statements import execute_for_each
 from usage.models import UsageMetric, chunked
 from usage.records import STORED_TEXTS
 from usage.rollups import keeping
-from usage.rollups.many import execute_for_each
 from usage.rollups.places import Place
 
 _PAGE = 5_000

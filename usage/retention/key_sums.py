@@ -9,6 +9,7 @@ from django.db import connection, transaction
 
 from usage import live_keys
 from usage.database.pace import Pace
+from usage.database.statements import slices
 from usage.models import UsageName
 from usage.rollups import names, tables
 from usage.rollups.aggregation import Dimensions, additions_of
@@ -27,7 +28,6 @@ from usage.rollups.moving import MovedSeries, by_target, delete_series
 
 _PAGE = 2_000
 _FIRST_STEP, _LARGEST_STEP = 200, 1_000
-_IDS_AT_ONCE = 500
 _BEFORE_ALL = -(2**62)
 
 _Kind = Rollup | Histogram
@@ -43,8 +43,7 @@ def count_key_sums() -> int:
 def redact_sums() -> Iterator[int]:
     """Move them, a little in each transaction; tells how many combinations were done."""
     found = list(_series_with_keys())
-    for start in range(0, len(found), _IDS_AT_ONCE):
-        some = found[start : start + _IDS_AT_ONCE]
+    for some in slices(found):
         for kind in (*ROLLUPS, *HISTOGRAMS):
             _move(kind, [each for each, grouping in some if grouping == kind.grouping.name])
         delete_series([each[0] for each, _ in some])
@@ -122,7 +121,7 @@ def _forget_names() -> None:
         for number, dimension, name in entries.iterator()
         if live_keys.kept(dimension, name) is not name
     ]
-    for start in range(0, len(found), _IDS_AT_ONCE):
+    for part in slices(found):
         with transaction.atomic():
             names.hold_alone()
-            UsageName.objects.filter(pk__in=found[start : start + _IDS_AT_ONCE]).delete()
+            UsageName.objects.filter(pk__in=part).delete()

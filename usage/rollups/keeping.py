@@ -7,6 +7,7 @@ from django.db import connection
 
 from usage.database import extensions, locks
 from usage.database.compression import without_bound
+from usage.database.statements import slices
 from usage.rollups import names, tables
 from usage.rollups.aggregation import COLUMNS, TimedRow, aggregate
 from usage.rollups.declarations import quoted
@@ -14,8 +15,6 @@ from usage.rollups.measures import NUMBER_COLUMNS, TOKEN_COLUMNS
 from usage.rollups.places import Place, which
 
 Portion = tuple[Sequence[int], Place | None]  # ids of rows, and where those are
-
-_MOST_IDS = 500  # SQLite takes at most 999 parameters in its older versions
 
 
 def columns() -> str:
@@ -142,8 +141,8 @@ def _take(portions: Sequence[Portion], condition: str, mark: str) -> list[tuple[
 def _each(portions: Sequence[Portion]) -> Iterator[tuple[str, list[Any]]]:
     """SQL that chooses some of the rows, and its parameters."""
     for ids, place in portions:
-        for start in range(0, len(ids), _MOST_IDS):
-            yield which(sorted(ids[start : start + _MOST_IDS]), place)
+        for part in slices(ids):
+            yield which(sorted(part), place)
 
 
 def _marked(which: str, parameters: Sequence[Any], mark: str) -> list[tuple[Any, ...]]:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from django.db import connection
 
+from usage.database.statements import slices
 from usage.rollups import tables
 from usage.rollups.aggregation import OTHER, Dimensions, additions_of
 from usage.rollups.declarations import (
@@ -18,8 +19,6 @@ from usage.rollups.declarations import (
     quoted,
 )
 from usage.rollups.folding import table_of
-
-_AT_ONCE = 500  # SQLite takes at most 999 parameters in its older versions
 
 
 class MovedSeries(NamedTuple):
@@ -47,8 +46,7 @@ def to_other(found: Found, begin: int, end: int) -> int:
     for kind in (*ROLLUPS, *HISTOGRAMS):
         known = found.get(kind.grouping.name, {})
         ids = sorted(known)
-        for start in range(0, len(ids), _AT_ONCE):
-            some = ids[start : start + _AT_ONCE]
+        for some in slices(ids):
             moved += _move(kind, {each: known[each] for each in some}, begin, end)
     return moved
 
@@ -72,8 +70,7 @@ def requests_by_name(dimension: str, names: Sequence[str] | None = None) -> dict
 def delete_series(ids: Sequence[int]) -> None:
     """Those that no sum has any more. The version of the names must change meanwhile."""
     with connection.cursor() as cursor:
-        for start in range(0, len(ids), _AT_ONCE):
-            some = ids[start : start + _AT_ONCE]
+        for some in slices(ids):
             marks = ", ".join(["%s"] * len(some))
             cursor.execute(f"DELETE FROM usage_series WHERE id IN ({marks})", some)
 
@@ -83,8 +80,7 @@ def _series_in(grouping: Grouping, dimension: str, names: Sequence[str]) -> dict
     columns = ", ".join(f"usage_series.{quoted(name)}" for name in grouping.dimensions)
     found: dict[int, MovedSeries] = {}
     with connection.cursor() as cursor:
-        for start in range(0, len(names), _AT_ONCE):
-            some = names[start : start + _AT_ONCE]
+        for some in slices(names):
             cursor.execute(
                 f"SELECT id, token_shift, {columns} FROM usage_series WHERE grouping = %s "
                 f"AND usage_series.{quoted(dimension)} IN ({', '.join(['%s'] * len(some))})",

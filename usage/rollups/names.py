@@ -20,14 +20,13 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from usage.database import locks, storage
+from usage.database.statements import execute_for_each, slices
 from usage.rollups import series
 from usage.rollups.aggregation import COLUMNS, OTHER, Renaming, TimedRow
 from usage.rollups.declarations import DAY, SUMMED
-from usage.rollups.many import execute_for_each
 
 ALWAYS, NEVER = -(2**62), 2**62  # from when on rows count under a name
 MOST_REMEMBERED = 50_000  # of each dimension
-_AT_ONCE = 500  # SQLite takes at most 999 parameters in its older versions
 _CHANGES, _NEW_NAMES = 0, 1  # locks: of what was decided, and of deciding on new names
 
 Names = Mapping[str, Collection[str | None]]  # by dimension
@@ -171,8 +170,7 @@ def find(wanted: Mapping[str, Sequence[str]]) -> _Entries:
     found: _Entries = {dimension: {} for dimension in wanted}
     with connection.cursor() as cursor:
         for dimension, names in wanted.items():
-            for start in range(0, len(names), _AT_ONCE):
-                some = names[start : start + _AT_ONCE]
+            for some in slices(names):
                 cursor.execute(
                     "SELECT name, id, counts_from, last_day FROM usage_names "
                     f"WHERE dimension = %s AND name IN ({', '.join(['%s'] * len(some))})",

@@ -13,12 +13,12 @@ from typing import Any
 from django.conf import settings
 from django.db import connection, transaction
 
+from usage.database.statements import slices
 from usage.rollups import keeping, moving, names, rebuild, tables
 from usage.rollups.aggregation import OTHER, aggregate
 from usage.rollups.declarations import DAY, MONTH, ROLLUPS, SUMMED, TOTAL, quoted
 from usage.rollups.names import ALWAYS, NEVER
 
-_AT_ONCE = 500  # SQLite takes at most 999 parameters in its older versions
 _ROWS_AT_ONCE = 50_000
 _BY_DAY = next(each.number for each in ROLLUPS if (each.grouping, each.width) == (TOTAL, DAY))
 
@@ -117,8 +117,7 @@ def release(dimension: str, wanted: Sequence[str]) -> Iterator[int]:
     wanted = [name for name in wanted if name != OTHER]
     _require_room(dimension, wanted)
     days = sorted(rebuild.days_with_rows(), reverse=True)
-    for start in range(0, len(wanted), _AT_ONCE):
-        some = wanted[start : start + _AT_ONCE]
+    for some in slices(wanted):
         for day in days:
             if _has_rows(dimension, some, *rebuild.ends_of_day(day)):
                 yield _release_from(dimension, some, day)
@@ -159,8 +158,7 @@ def _without_unused(dimension: str, wanted: Sequence[str]) -> list[str]:
     left = moving.series_named(dimension, unused)
     moving.delete_series([*chain.from_iterable(left.values())])
     with connection.cursor() as cursor:
-        for start in range(0, len(unused), _AT_ONCE):
-            some = unused[start : start + _AT_ONCE]
+        for some in slices(unused):
             marks = ", ".join(["%s"] * len(some))
             cursor.execute(
                 f"DELETE FROM usage_names WHERE dimension = %s AND name IN ({marks})",
@@ -174,8 +172,7 @@ def _set(
 ) -> None:
     today = int(time.time()) // DAY * DAY
     with connection.cursor() as cursor:
-        for start in range(0, len(wanted), _AT_ONCE):
-            some = wanted[start : start + _AT_ONCE]
+        for some in slices(wanted):
             cursor.execute(
                 "UPDATE usage_names SET counts_from = %s, is_folded = %s, last_day = "
                 f"CASE WHEN last_day < {today} THEN {today} ELSE last_day END WHERE dimension = %s "

@@ -8,15 +8,14 @@ from typing import Any
 
 from django.db import connection, transaction
 
+from usage.database.statements import execute_for_each, slices
 from usage.rollups.aggregation import Dimensions
 from usage.rollups.declarations import SERIES_DIMENSIONS, Grouping, quoted
-from usage.rollups.many import execute_for_each
 
 _NAMES = SERIES_DIMENSIONS
 # All of them, in the order of the index, so that a series is found by equality.
 _COLUMNS = ("grouping", *map(quoted, _NAMES), "token_shift")
 _TYPES = (*["text"] * (1 + len(_NAMES)), "smallint")
-_AT_ONCE = 100  # SQLite takes at most 999 parameters in its older versions
 MOST_REMEMBERED = 20_000  # of each kind; what is forgotten is looked up again
 
 _Key = tuple[Any, ...]  # the values of _COLUMNS
@@ -73,8 +72,7 @@ def _find(keys: Sequence[_Key]) -> dict[_Key, int]:
     found: dict[_Key, int] = {}
     with connection.cursor() as cursor:
         if connection.vendor == "sqlite":
-            for start in range(0, len(keys), _AT_ONCE):
-                some = keys[start : start + _AT_ONCE]
+            for some in slices(keys, each=len(_COLUMNS)):
                 rows = ", ".join([f"({', '.join(['%s'] * len(_COLUMNS))})"] * len(some))
                 # It begins with the first table of a CROSS JOIN; `IN (VALUES …)` reads them all.
                 cursor.execute(

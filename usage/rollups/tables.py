@@ -5,11 +5,10 @@ from typing import Any
 
 from django.db import connection
 
-from usage.database import locks
+from usage.database import locks, statements
 from usage.rollups import series
 from usage.rollups.aggregation import Additions
 from usage.rollups.bins import CHUNK
-from usage.rollups.many import execute_for_each
 from usage.rollups.measures import MEASURE_COLUMNS, MEASURES, Kind
 
 BINS = tuple(f"bin_{number}" for number in range(CHUNK))
@@ -73,22 +72,13 @@ def _add_to(
 ) -> None:
     if not rows:
         return
-    columns = (*key, *values)
     added = ", ".join(f"{name} = {table}.{name} + excluded.{name}" for name in values)
-    upsert = f"ON CONFLICT ({', '.join(key)}) DO UPDATE SET {added}"
-    insert = f"INSERT INTO {table} ({', '.join(columns)})"
-    if connection.vendor == "sqlite":
-        marks = ", ".join(["%s"] * len(columns))
-        execute_for_each(f"{insert} VALUES ({marks}) {upsert}", rows)
-        return
-    with connection.cursor() as cursor:
-        arrays = ", ".join(f"%s::{'float8' if name in _FLOATS else 'bigint'}[]" for name in columns)
-        # WHERE: without it ON would be read as a join's. As text, since the driver takes
-        # ten times as long to write out lists.
-        cursor.execute(
-            f"{insert} SELECT * FROM unnest({arrays}) WHERE true {upsert}",
-            [f"{{{','.join(map(str, column))}}}" for column in zip(*rows, strict=True)],
-        )
+    statements.insert_numbers(
+        table,
+        {name: "float8" if name in _FLOATS else "bigint" for name in (*key, *values)},
+        rows,
+        f"ON CONFLICT ({', '.join(key)}) DO UPDATE SET {added}",
+    )
 
 
 def _drop_empty(

@@ -5,6 +5,7 @@ from itertools import islice
 
 from django.db import transaction
 
+from usage.database.statements import slices
 from usage.importing.portal.file import PortalFile
 from usage.live_keys import kept
 from usage.rollups import names
@@ -36,8 +37,7 @@ def renaming_in(source: PortalFile, rows: Sequence[TimedRow]) -> Renaming | None
     for dimension, values in names.names_of(rows).items():
         wanted = [name for name in values if name]
         entries = found[dimension] = {}
-        for start in range(0, len(wanted), _AT_ONCE):
-            some = wanted[start : start + _AT_ONCE]
+        for some in slices(wanted):
             cursor = source.file.execute(
                 "SELECT name, id, counts_from, last_day FROM usage_names "
                 f"WHERE dimension = ? AND name IN ({', '.join('?' * len(some))})",
