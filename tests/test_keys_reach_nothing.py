@@ -17,7 +17,6 @@ from usage.collecting import dead_letters
 from usage.collecting.spool import Spool
 from usage.identity import event_identity, hash_api_key
 from usage.importing.rejects import RejectFile
-from usage.importing.usage_files.showing import shown
 from usage.live_keys import stand_in, without_keys
 from usage.log_lines import LineFormatter
 from usage.models import AuditEntry, IdempotentPost, IngestToken, PriceOverride, UsageMetric
@@ -159,7 +158,7 @@ def test_a_key_that_a_cut_would_halve_is_replaced_before(
     dead_letters.keep(tmp_path / "broken", json.dumps(payload).encode(), f"because of {text}")
     with RejectFile(tmp_path / "rejects") as rejects:
         rejects.write({"id": 1, "model": text, "app": text}, f"because of {text}")
-        rejects.write(shown("line 1", {"model": text, "tokens": {"model": text}}), "why")
+        rejects.write({"id": "line 1", "model": text, "tokens": {text: 1}}, "why")
     for name in ("broken", "rejects"):
         written = (tmp_path / name).read_text()
         assert key[:18] not in written

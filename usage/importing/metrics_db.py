@@ -97,7 +97,7 @@ class MetricsTable(Source):
     def record_of(self, row: Row) -> UsageRecord:
         return proxy_row.record_of(row, self._context.zone, self._context.now)
 
-    def shown(self, row: Row) -> Mapping[str, Any]:
+    def described(self, row: Row) -> Mapping[str, Any]:
         return row
 
 

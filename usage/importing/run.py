@@ -84,7 +84,7 @@ def _records(
         try:
             made = source.record_of(row)
         except InvalidRow as error:
-            rejects.write(source.shown(row), str(error))
+            rejects.write(source.described(row), str(error))
             tally.rejected += 1
             continue
         if isinstance(made, UsageRecord):

@@ -59,8 +59,8 @@ class Source(ABC):
         """InvalidRow lists the row's faults. The record has an event_id."""
 
     @abstractmethod
-    def shown(self, row: Any) -> Mapping[str, Any]:
-        """What a person needs to find and mend the row; `id` is its place. No secrets."""
+    def described(self, row: Any) -> Mapping[str, Any]:
+        """The values of a row that is rejected, by name; `id` is its place in the file."""
 
     def fingerprint(self) -> str | None:
         """The same for every later copy of the file; None: its first record serves as that."""

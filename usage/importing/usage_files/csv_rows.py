@@ -11,7 +11,6 @@ from usage.importing.usage_files.content import Content
 from usage.importing.usage_files.json_row import Kind
 from usage.importing.usage_files.lines import Line, text_of
 from usage.importing.usage_files.native_row import NativeRows, is_native, our_name
-from usage.importing.usage_files.showing import shown
 from usage.records import InvalidRow, UsageRecord
 from usage.spreadsheets import as_meant
 
@@ -81,12 +80,12 @@ class CsvRows(Source):
             return tool_event.record_of(values, self._context)
         return self._native.of_mapping(values)
 
-    def shown(self, row: Line) -> Mapping[str, Any]:
+    def described(self, row: Line) -> Mapping[str, Any]:
+        place = {"id": f"line {row.number}"}
         try:
-            values: dict[str, Any] | None = dict(self._header.row_of(text_of(row)))
+            return {**self._header.row_of(text_of(row)), **place}
         except InvalidRow:
-            values = None
-        return shown(f"line {row.number}", values)
+            return place
 
 
 def _cells(line: bytes, delimiter: str) -> list[str]:

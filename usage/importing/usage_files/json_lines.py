@@ -9,9 +9,8 @@ from usage.importing.source import PAGE, RowPage, Skip, Source
 from usage.importing.usage_files import lines
 from usage.importing.usage_files.content import Content
 from usage.importing.usage_files.json_row import JsonRows, Kind
-from usage.importing.usage_files.json_values import shown_object
+from usage.importing.usage_files.json_values import readable_object
 from usage.importing.usage_files.lines import Line, text_of
-from usage.importing.usage_files.showing import shown
 from usage.records import UsageRecord
 
 
@@ -34,8 +33,8 @@ class JsonLines(Source):
     def record_of(self, row: Line) -> UsageRecord | Skip:
         return self._rows.record_of(text_of(row))
 
-    def shown(self, row: Line) -> Mapping[str, Any]:
-        return shown(f"line {row.number}", shown_object(row.text))
+    def described(self, row: Line) -> Mapping[str, Any]:
+        return {**readable_object(row.text), "id": f"line {row.number}"}
 
 
 class JsonArray(Source):
@@ -57,5 +56,5 @@ class JsonArray(Source):
     def record_of(self, row: tuple[int, msgspec.Raw]) -> UsageRecord | Skip:
         return self._rows.record_of(row[1])
 
-    def shown(self, row: tuple[int, msgspec.Raw]) -> Mapping[str, Any]:
-        return shown(f"item {row[0]}", shown_object(row[1]))
+    def described(self, row: tuple[int, msgspec.Raw]) -> Mapping[str, Any]:
+        return {**readable_object(row[1]), "id": f"item {row[0]}"}

@@ -22,12 +22,12 @@ def object_of(raw: Raw) -> dict[str, Any]:
     return _decoded(_object, raw)  # type: ignore[no-any-return]
 
 
-def shown_object(raw: Raw) -> dict[str, Any] | None:
-    """None when there is none to show."""
+def readable_object(raw: Raw) -> dict[str, Any]:
+    """An empty one where the text is none."""
     try:
         return object_of(raw)
     except InvalidRow:
-        return None
+        return {}
 
 
 def fault(text: bytes) -> str | None:

@@ -14,8 +14,7 @@ import msgspec
 from usage.identity import bare_key, event_identity, hash_api_key
 from usage.importing.source import PAGE, SOURCE, CannotRead, Context, RowPage, Source
 from usage.importing.usage_files import moments
-from usage.importing.usage_files.json_values import shown_object
-from usage.importing.usage_files.showing import shown
+from usage.importing.usage_files.json_values import readable_object
 from usage.importing.usage_files.tokens import Counted, row_tokens
 from usage.importing.usage_files.tool_event import is_endpoint
 from usage.intake.cliproxy import Tokens
@@ -93,7 +92,7 @@ class Snapshot(Source):
         """Its oldest request, as each model's come in order of time."""
         oldest = min(
             (
-                str((shown_object(model.details[0]) or {}).get("timestamp"))
+                str(readable_object(model.details[0]).get("timestamp"))
                 for *_, model in self._models()
                 if model.details
             ),
@@ -132,9 +131,8 @@ class Snapshot(Source):
         identity = _identity(row, detail, began, record.api_key_hash)
         return msgspec.structs.replace(record, event_id=event_identity(_DETAIL, identity))
 
-    def shown(self, row: Row) -> Mapping[str, Any]:
-        detail = shown_object(row.raw) or {}
-        return shown(f"detail {row.place}", {**detail, "model": row.model})
+    def described(self, row: Row) -> Mapping[str, Any]:
+        return {**readable_object(row.raw), "model": row.model, "id": f"detail {row.place}"}
 
     def remarks(self) -> list[str]:
         told, tokens = self._told()

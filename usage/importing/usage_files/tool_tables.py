@@ -8,7 +8,6 @@ from usage.importing.metrics_db import Row, Table, columns_of
 from usage.importing.source import Context, RowPage, Source
 from usage.importing.usage_files import tool_event
 from usage.importing.usage_files.json_row import Kind
-from usage.importing.usage_files.showing import shown
 from usage.records import UsageRecord
 
 # Of CPA Usage Keeper, and of CPA-Manager and CPA-Manager-Plus, which have the second only. The
@@ -37,8 +36,8 @@ class ToolTables(Source):
     def record_of(self, row: Row) -> UsageRecord:
         return tool_event.record_of(row, self._context)
 
-    def shown(self, row: Row) -> Mapping[str, Any]:
-        return shown(f"row {row['id']}", row)
+    def described(self, row: Row) -> Mapping[str, Any]:
+        return {**row, "id": f"row {row['id']}"}
 
 
 def tables_of(connection: sqlite3.Connection) -> list[Table]:
