@@ -3,7 +3,9 @@
 import hashlib
 import re
 import secrets
+from collections.abc import Iterable
 from functools import lru_cache
+from typing import Any
 
 # What comes along when a key is copied from a header or a file.
 WRAPPING = r"[\s'\"]*(?:authorization\s*[:=]\s*)?[\s'\"]*"
@@ -45,6 +47,14 @@ def event_identity(source: str | None, event_id: str) -> int:
     hashed = _hashed_source(source or "").copy()
     hashed.update(event_id.encode("utf-8", "surrogatepass"))
     return int.from_bytes(hashed.digest(), "big") & _63_BITS
+
+
+def joined(parts: Iterable[Any]) -> str:
+    """What tells an event apart, where no client has given it an id: all of it as one text.
+
+    The separator is a control character, which names and numbers do not hold.
+    """
+    return "\x1f".join(["" if part is None else str(part) for part in parts])
 
 
 def made_up_identity() -> int:

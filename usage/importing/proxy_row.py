@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from usage.identity import event_identity
+from usage.identity import event_identity, joined
 from usage.importing import go_timestamps, loose
 from usage.importing.source import SOURCE
 from usage.records import FieldError, IncomingRow, InvalidRow, UsageRecord, record_from
@@ -67,5 +67,4 @@ def _event_id(row: Mapping[str, Any], values: Mapping[str, Any], record: UsageRe
         record.latency_ms,
         record.api_key_hash,
     )
-    parts = "\x1f".join("" if part is None else str(part) for part in content)
-    return event_identity(SOURCE, f"{loose.decoded(row.get('id'))}|{parts}")
+    return event_identity(SOURCE, f"{loose.decoded(row.get('id'))}|{joined(content)}")

@@ -7,7 +7,8 @@ import datetime as dt
 
 import msgspec
 
-from usage.identity import event_identity
+from usage.identity import event_identity, joined
+from usage.intake.error_types import failure_status
 from usage.records import WARM_UP, InvalidRow, UsageRecord, record_from
 
 SOURCE = "cliproxy"
@@ -131,7 +132,7 @@ def _completed(attempt: _Attempt) -> dt.datetime | None:
 def _status(attempt: _Attempt) -> int:
     code = attempt.fail.status_code if attempt.fail else 0
     if attempt.failed:
-        return code if 400 <= code <= 599 else 500
+        return failure_status(code)
     return code if 100 <= code <= 399 else 200
 
 
@@ -177,4 +178,4 @@ def _identity(attempt: _Attempt) -> int:
         attempt.failed,
         attempt.latency_ms,
     )
-    return event_identity(SOURCE, "\x1f".join("" if part is None else str(part) for part in parts))
+    return event_identity(SOURCE, joined(parts))

@@ -1,6 +1,7 @@
 """HTTP statuses for the names that clients' libraries give to errors."""
 
 import re
+from typing import Any
 
 _STATUSES = {
     400: "BadRequest InvalidRequest ContextWindowExceeded ContentPolicyViolation InvalidArgument "
@@ -25,6 +26,11 @@ _BY_NAME = {name.lower(): status for status, text in _STATUSES.items() for name 
 _ENDINGS = re.compile("(error|exception)$")
 
 
+def failure_status(code: Any) -> int:
+    """The status of an attempt that failed: as it was told, else 500."""
+    return code if isinstance(code, int) and 400 <= code <= 599 else 500
+
+
 def http_status_of(error_type: str) -> int:
     """The status that a class of errors, or a status as text, stands for; 500 if unknown.
 
@@ -32,7 +38,6 @@ def http_status_of(error_type: str) -> int:
     """
     name = re.split(r"[.:/]", error_type.strip())[-1]
     if name.isascii() and name.isdigit():
-        status = int(name[:4])
-        return status if 400 <= status <= 599 else 500
+        return failure_status(int(name[:4]))
     squeezed = name.lower().replace("_", "").replace("-", "")
     return _BY_NAME.get(squeezed) or _BY_NAME.get(_ENDINGS.sub("", squeezed)) or 500

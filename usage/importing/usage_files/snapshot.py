@@ -11,17 +11,17 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from usage.identity import bare_key, event_identity, hash_api_key
+from usage.identity import bare_key, event_identity, hash_api_key, joined
 from usage.importing.source import PAGE, SOURCE, CannotRead, Context, RowPage, Source
 from usage.importing.usage_files import moments
 from usage.importing.usage_files.json_values import readable_object
 from usage.importing.usage_files.tokens import Counted, row_tokens
-from usage.importing.usage_files.tool_event import is_endpoint
+from usage.importing.usage_files.tool_event import CACHE_IS_APART, is_endpoint
 from usage.intake.cliproxy import Tokens
+from usage.intake.error_types import failure_status
 from usage.records import InvalidRow, UsageRecord, record_from
 
 _DETAIL = "cliproxy-export"  # keeps its identities apart from the collector's
-_MODES = {"separate_from_input": True, "included_in_input": False}
 
 
 class _Model(msgspec.Struct, gc=False):
@@ -170,9 +170,7 @@ class Snapshot(Source):
 
 
 def _status(detail: _Detail) -> int:
-    if not detail.failed:
-        return 200
-    return detail.fail_status_code if 400 <= detail.fail_status_code <= 599 else 500
+    return failure_status(detail.fail_status_code) if detail.failed else 200
 
 
 def _row_tokens(detail: _Detail, model: str) -> dict[str, int]:
@@ -187,7 +185,9 @@ def _row_tokens(detail: _Detail, model: str) -> dict[str, int]:
         found.total_tokens,
     )
     names = (detail.provider, detail.executor_type, model)
-    return row_tokens(counted, names, is_cache_apart=_MODES.get(detail.cache_input_mode or ""))
+    return row_tokens(
+        counted, names, is_cache_apart=CACHE_IS_APART.get(detail.cache_input_mode or "")
+    )
 
 
 def _identity(row: Row, detail: _Detail, began: moments.Began, key_hash: str | None) -> str:
@@ -210,4 +210,4 @@ def _identity(row: Row, detail: _Detail, began: moments.Began, key_hash: str | N
         *numbers,
         total,
     )
-    return "\x1f".join("" if part is None else str(part) for part in parts)
+    return joined(parts)

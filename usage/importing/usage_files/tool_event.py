@@ -14,11 +14,12 @@ from typing import Any
 
 import msgspec
 
-from usage.identity import event_identity
+from usage.identity import event_identity, joined
 from usage.importing import loose
 from usage.importing.source import SOURCE, Context
 from usage.importing.usage_files import moments
 from usage.importing.usage_files.tokens import Counted, is_cache_larger, row_tokens
+from usage.intake.error_types import failure_status
 from usage.records import WARM_UP, FieldError, InvalidRow, UsageRecord, record_from
 
 # Our name: theirs, of which the first counts that has a value.
@@ -56,7 +57,8 @@ _TOKENS = ("input", "output", "reasoning", "cached", "cache", "read", "written",
 _BLANK = (None, "", "-", "unknown")
 _TRUE = (True, 1, "1", "true", "failed")
 _FALSE = (False, 0, "0", "false")
-_MODES = {"separate_from_input": True, "included_in_input": False}
+# Of `cache_input_mode`: whether what the cache read and wrote is not in the input.
+CACHE_IS_APART = {"separate_from_input": True, "included_in_input": False}
 _ENDPOINT = re.compile(r"(?:[A-Z]+ )?/|-$|unknown$")
 _EVENT = "cliproxy-event"  # keeps its identities apart from the collector's
 
@@ -123,10 +125,7 @@ def _number(found: dict[str, Any], name: str) -> int:
 
 
 def _status(is_failed: bool, status: Any) -> int:
-    code = loose.whole(status)
-    if not is_failed:
-        return 200
-    return code if isinstance(code, int) and 400 <= code <= 599 else 500
+    return failure_status(loose.whole(status)) if is_failed else 200
 
 
 def _key(found: dict[str, Any]) -> dict[str, Any]:
@@ -158,7 +157,7 @@ def _row_tokens(
         numbers["written"],
         numbers["total"],
     )
-    is_apart = _MODES.get(found["cache_mode"])
+    is_apart = CACHE_IS_APART.get(found["cache_mode"])
     if is_newer_keeper:
         is_apart = is_cache_larger(counted)
     names = (found["provider"], found["executor"], found["model"])
@@ -178,4 +177,4 @@ def _identity(
         is_failed,
         loose.whole(found["latency_ms"]),
     )
-    return "\x1f".join("" if part is None else str(part) for part in parts)
+    return joined(parts)
