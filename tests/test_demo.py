@@ -14,7 +14,7 @@ pytestmark = pytest.mark.django_db
 
 def test_demo_usage_is_a_months_worth_of_a_teams_requests():
     assert demo.has_usage() is False
-    stored = demo.fill(rows=3000)
+    stored = sum(demo.fill(rows=3000))
     assert demo.has_usage() is True
     assert stored == UsageMetric.objects.count() == pytest.approx(3000, rel=0.1)
     assert len(model_names()) == 12
@@ -32,7 +32,7 @@ def test_demo_usage_is_a_months_worth_of_a_teams_requests():
 
 
 def test_demo_usage_has_quiet_nights_and_weekends():
-    demo.fill(rows=3000)
+    sum(demo.fill(rows=3000))
     moments = list(UsageMetric.objects.values_list("timestamp", flat=True))
     by_day = sum(9 <= moment.hour < 18 for moment in moments)
     assert by_day > 0.55 * len(moments)

@@ -5,8 +5,7 @@ import math
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
-
-from tqdm import tqdm
+from itertools import islice
 
 from usage.identity import hash_api_key
 from usage.models import UsageMetric
@@ -53,21 +52,12 @@ def has_usage() -> bool:
     return UsageMetric.objects.exists()
 
 
-def fill(rows: int = ROWS, *, show_progress: bool = False) -> int:
-    """Store about `rows` rows that end now; how many there were."""
+def fill(rows: int = ROWS) -> Iterator[int]:
+    """Store about `rows` rows that end now; yields how many, a batch at a time."""
     now = dt.datetime.now(dt.UTC)
-    stored = 0
-    batch: list[UsageRecord] = []
-    with tqdm(total=rows, unit="row", disable=not show_progress) as progress:
-        for record in _records(random.Random(7), now, rows):  # noqa: S311
-            batch.append(record)
-            if len(batch) == _BATCH:
-                stored += record_batch(batch).accepted
-                progress.update(len(batch))
-                batch = []
-        stored += record_batch(batch).accepted
-        progress.update(len(batch))
-    return stored
+    records = _records(random.Random(7), now, rows)  # noqa: S311
+    while batch := list(islice(records, _BATCH)):
+        yield record_batch(batch).accepted
 
 
 def _records(chance: random.Random, now: dt.datetime, rows: int) -> Iterator[UsageRecord]:

@@ -43,7 +43,7 @@ class Context:
 class Source(ABC):
     """A file, open for reading."""
 
-    unit = " rows"  # of its progress
+    unit = "rows"  # of its progress
     what = ""  # its rows are, in the plural
 
     @abstractmethod

@@ -3,11 +3,11 @@
 import time
 
 from django.core.management.base import BaseCommand, CommandError
-from tqdm import tqdm
 
 from usage import audit_trail, retention
 from usage.live_keys import without_keys
 from usage.management.portal_command import breaks_off
+from usage.management.progress_bar import progress_bar
 
 
 class Erasing:
@@ -41,8 +41,6 @@ class Erasing:
             self._say_nobody()
 
     def _erase(self) -> None:
-        is_shown = self._command.stderr.isatty()
-        total = retention.rows_of_user(self._user).count() if is_shown else None
         name = f"A person's name, of fingerprint {retention.fingerprint_of(self._user)}"
         with (
             audit_trail.note_work(
@@ -51,7 +49,7 @@ class Erasing:
                 f"{name}.",
                 lambda: f"{name}, from {_rows(self._rows)}." if self._rows else "",
             ),
-            tqdm(total=total, unit=" rows", unit_scale=True, disable=not is_shown) as bar,
+            progress_bar(self._command, "rows", retention.rows_of_user(self._user).count) as bar,
         ):
             for done in retention.erase_user(self._user):
                 self._rows += done

@@ -3,11 +3,10 @@
 import datetime as dt
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from django.core.management.base import BaseCommand, CommandError
-from tqdm import tqdm
 
 from usage import audit_trail
 from usage.importing.portal import Move, MoveTally
@@ -15,6 +14,7 @@ from usage.importing.portal.file import PortalFile
 from usage.importing.portal.proof import Proof
 from usage.importing.portal.users_and_tokens import Accounts
 from usage.importing.rejects import RejectFile
+from usage.management.progress_bar import progress_bar
 from usage.periods import rfc3339
 
 
@@ -38,8 +38,8 @@ class Mover:
                 "import_metrics", audit_trail.IMPORTED, f"{self._path.name}.", self._noted
             ):
                 move.accounts()
-                self._show(move.purged_sums(), "sums", None)
-                self._show(move.rows(), "rows", self._source.count())
+                self._show(move.purged_sums(), "sums")
+                self._show(move.rows(), "rows", self._source.count)
             self._tell(move, time.monotonic() - began)
             self._judge(move, move.proof())
 
@@ -51,9 +51,10 @@ class Mover:
             "goes on from there."
         )
 
-    def _show(self, steps: Iterator[int], unit: str, total: int | None) -> None:
-        is_shown = self._command.stderr.isatty()
-        with tqdm(total=total, unit=f" {unit}", unit_scale=True, disable=not is_shown) as bar:
+    def _show(
+        self, steps: Iterator[int], unit: str, total: Callable[[], int] | None = None
+    ) -> None:
+        with progress_bar(self._command, unit, total) as bar:
             for count in steps:
                 bar.update(count)
 

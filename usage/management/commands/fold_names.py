@@ -7,10 +7,10 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import CommandError
-from tqdm import tqdm
 
 from usage import audit_trail
 from usage.management.portal_command import PortalCommand, breaks_off
+from usage.management.progress_bar import progress_bar
 from usage.rollups import renaming
 from usage.rollups.aggregation import OTHER
 from usage.rollups.declarations import SUMMED
@@ -62,7 +62,7 @@ class Command(PortalCommand):
             if not is_dry and rare.names:
                 plan = f"names of {dimension} rarer than {rarer_than:,}."
                 with self._in_trail(audit_trail.FOLDED, plan, _said(rare)):
-                    self._carry_out(renaming.fold(dimension, rare.names), " sums")
+                    self._carry_out(renaming.fold(dimension, rare.names), "sums")
             self._tell(rare, is_dry=is_dry)
 
     def _tell(self, rare: Rare, *, is_dry: bool) -> None:
@@ -93,7 +93,7 @@ class Command(PortalCommand):
         said = f"{_names(dimension, len(names))}."
         try:
             with self._in_trail(audit_trail.RELEASED, said, said):
-                rows = self._carry_out(renaming.release(dimension, names), " rows")
+                rows = self._carry_out(renaming.release(dimension, names), "rows")
         except NoRoom as error:
             raise CommandError(f"{error}.") from None
         self._done = f"Released {_names(dimension, len(names))}, whose {rows:,} rows left {OTHER}."
@@ -107,7 +107,7 @@ class Command(PortalCommand):
 
     def _carry_out(self, steps: Iterator[int], unit: str) -> int:
         total = 0
-        with tqdm(unit=unit, unit_scale=True, disable=not self.stderr.isatty()) as bar:
+        with progress_bar(self, unit) as bar:
             for count in steps:
                 total += count
                 bar.update(count)

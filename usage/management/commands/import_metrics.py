@@ -10,7 +10,6 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import CommandError
-from tqdm import tqdm
 
 from qsmetrics.setting_types import time_zone
 from usage import audit_trail
@@ -21,6 +20,7 @@ from usage.importing.run import ImportTally, import_rows
 from usage.importing.source import CannotRead, Context, Source
 from usage.management.mover import Mover, left_out
 from usage.management.portal_command import PortalCommand, breaks_off
+from usage.management.progress_bar import progress_bar
 from usage.periods import rfc3339
 from usage.rollups.names import without_daily_bound
 
@@ -87,8 +87,6 @@ class Command(PortalCommand):
 
     def _import(self, path: Path, source: Source, rejects: RejectFile) -> None:
         tally, began = self._tally, time.monotonic()
-        is_shown = self.stderr.isatty()
-        total = source.total() if is_shown else None
         with (
             audit_trail.note_work(
                 "import_metrics",
@@ -96,7 +94,7 @@ class Command(PortalCommand):
                 f"{path.name}.",
                 lambda: f"{tally.imported:,} rows of {path.name}." if tally.imported else "",
             ),
-            tqdm(total=total, unit=source.unit, unit_scale=True, disable=not is_shown) as bar,
+            progress_bar(self, source.unit, source.total) as bar,
         ):
             for advanced in import_rows(source, rejects, tally):
                 bar.update(advanced)

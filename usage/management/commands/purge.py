@@ -8,13 +8,13 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandError
 from django.utils import timezone
-from tqdm import tqdm
 
 from usage import audit_trail, retention
 from usage.database import space
 from usage.management.durations import parse_age
 from usage.management.erasing import Erasing
 from usage.management.portal_command import PortalCommand, breaks_off
+from usage.management.progress_bar import progress_bar
 from usage.periods import rfc3339
 from usage.retention import Expired
 from usage.rollups import renaming
@@ -106,8 +106,6 @@ class Command(PortalCommand):
     def _remove_sums(self, cutoff: dt.datetime) -> None:
         """Before the rows: one whose sums are gone must not be left to an edit or deletion."""
         retention.add_waiting_rows_to_sums()
-        is_shown = self.stderr.isatty()
-        total = retention.expired_sums(cutoff) if is_shown else None
         count = 0
         what = f"sums of days before {retention.first_day_kept(cutoff):%Y-%m-%d}."
         with (
@@ -117,7 +115,7 @@ class Command(PortalCommand):
                 what,
                 lambda: f"{count:,} {what}" if count else "",
             ),
-            tqdm(total=total, unit=" sums", unit_scale=True, disable=not is_shown) as bar,
+            progress_bar(self, "sums", lambda: retention.expired_sums(cutoff)) as bar,
         ):
             for removed in retention.remove_expired_sums(cutoff):
                 count += removed
@@ -125,8 +123,6 @@ class Command(PortalCommand):
         self._tell_sums(count, cutoff, "Removed")
 
     def _remove(self, reach: dt.datetime, cutoff: dt.datetime) -> None:
-        is_shown = self.stderr.isatty()
-        total = retention.expired_rows(reach).rows if is_shown else None
         with (
             audit_trail.note_work(
                 "purge",
@@ -134,7 +130,7 @@ class Command(PortalCommand):
                 f"rows from before {rfc3339(cutoff)}.",
                 lambda: self._noted(cutoff),
             ),
-            tqdm(total=total, unit=" rows", unit_scale=True, disable=not is_shown) as bar,
+            progress_bar(self, "rows", lambda: retention.expired_rows(reach).rows) as bar,
         ):
             for batch in retention.remove_expired_rows(reach):
                 self._removed += batch
@@ -149,7 +145,7 @@ class Command(PortalCommand):
 
     def _shrink(self) -> None:
         before = space.file_bytes()
-        with tqdm(unit=" pages", unit_scale=True, disable=not self.stderr.isatty()) as bar:
+        with progress_bar(self, "pages") as bar:
             for pages in space.give_back_space():
                 bar.update(pages)
         after = space.file_bytes()

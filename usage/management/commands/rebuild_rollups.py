@@ -6,10 +6,10 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import CommandError
-from tqdm import tqdm
 
 from usage import audit_trail
 from usage.management.portal_command import PortalCommand, breaks_off
+from usage.management.progress_bar import progress_bar
 from usage.models import PurgeHorizon
 from usage.periods import rfc3339
 from usage.rollups import comparison, rebuild
@@ -55,19 +55,21 @@ class Command(PortalCommand):
                 f"the sums of {_days(len(days))}.",
                 lambda: f"The sums of {_days(self._done)}.",
             ),
-            self._bar(days) as bar,
+            progress_bar(self, "days", lambda: len(days)) as bar,
         ):
-            for day in bar:
+            for day in days:
                 rows += rebuild.rebuild_day(day)
                 self._done += 1
+                bar.update()
                 bar.set_postfix_str(f"{rows:,} rows")
 
     def _check(self, days: list[int], first: int | None) -> None:
         found: list[comparison.Difference] = []
-        with self._bar(days) as bar:
-            for day in bar:
+        with progress_bar(self, "days", lambda: len(days)) as bar:
+            for day in days:
                 found += comparison.compare_day(day)
                 self._done += 1
+                bar.update()
         found += comparison.compare_wide_buckets(first)
         if not found:
             return
@@ -76,9 +78,6 @@ class Command(PortalCommand):
         raise CommandError(
             f"{len(found):,} sums differ from the raw rows: run `manage.py rebuild_rollups`"
         )
-
-    def _bar(self, days: list[int]) -> "tqdm[int]":
-        return tqdm(days, unit=" days", disable=not self.stderr.isatty())
 
     def _so_far(self) -> str:
         return f"{_days(self._done)} had been done; each day is whole in itself, so run it again."

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from tqdm import tqdm
 
 from usage import audit_trail, retention
 from usage.database.overwriting import overwriting
 from usage.management.portal_command import PortalCommand, breaks_off
+from usage.management.progress_bar import progress_bar
 
 
 class Command(PortalCommand):
@@ -50,9 +50,7 @@ class Command(PortalCommand):
                 self._texts[table] += 1
 
     def _go_through_rows(self, steps: Any) -> None:
-        is_shown = self.stderr.isatty()
-        total = retention.row_count() if is_shown else None
-        with tqdm(total=total, unit=" rows", unit_scale=True, disable=not is_shown) as bar:
+        with progress_bar(self, "rows", retention.row_count) as bar:
             for step in steps:
                 self._looked_at += step.looked_at
                 self._rows += step.with_keys

@@ -10,11 +10,11 @@ from typing import Any
 
 from django.core.management.base import CommandError
 from django.utils import timezone
-from tqdm import tqdm
 
 from usage import audit_trail, repricing
 from usage.management.durations import parse_age
 from usage.management.portal_command import PortalCommand, breaks_off
+from usage.management.progress_bar import progress_bar
 from usage.periods import parse_moment, rfc3339
 from usage.purge_horizon import purged_before
 
@@ -58,11 +58,9 @@ class Command(PortalCommand):
         steps = repricing.cost_changes(rows) if self._is_dry else repricing.reprice(rows)
         began = time.monotonic()
         with breaks_off(self._so_far):
-            is_shown = self.stderr.isatty()
-            total = rows.count() if is_shown else None
             with (
                 nullcontext() if self._is_dry else self._in_trail(options),
-                tqdm(total=total, unit=" rows", unit_scale=True, disable=not is_shown) as bar,
+                progress_bar(self, "rows", rows.count) as bar,
             ):
                 for step in steps:
                     bar.update(step.rows)

@@ -7,7 +7,6 @@ from typing import Any
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import CommandError
-from tqdm import tqdm
 
 from qsmetrics import __version__
 from qsmetrics.setting_types import BindAddress
@@ -18,6 +17,7 @@ from usage.database import locks, storage
 from usage.database.trouble import DATABASE_TROUBLE, trouble_of
 from usage.management import web_server
 from usage.management.portal_command import PortalCommand
+from usage.management.progress_bar import progress_bar
 from usage.models import IngestToken
 from usage.queries import records_persisted
 from usage.recording import count_unsummed, sum_rows_up
@@ -74,7 +74,7 @@ class Command(PortalCommand):
         if not total:
             return
         self.stdout.write(f"Adding {total:,} rows to the sums, once …")
-        with tqdm(total=total, unit=" rows", disable=not self.stderr.isatty()) as bar:
+        with progress_bar(self, "rows", lambda: total) as bar:
             while added := sum_rows_up(_ROWS_AT_ONCE):
                 bar.update(added)
 
@@ -83,7 +83,11 @@ class Command(PortalCommand):
             self.stdout.write("Demo: the database holds usage already, so nothing was added.")
             return
         self.stdout.write("Demo: making 30 days of usage …")
-        count = demo.fill(show_progress=self.stderr.isatty())
+        count = 0
+        with progress_bar(self, "rows", lambda: demo.ROWS) as bar:
+            for stored in demo.fill():
+                count += stored
+                bar.update(stored)
         self.stdout.write(f"Demo: {count:,} rows stored.")
 
     def _announce(self, address: str) -> None:
