@@ -49,7 +49,7 @@ def event_identity(source: str | None, event_id: str) -> int:
     return int.from_bytes(hashed.digest(), "big") & _63_BITS
 
 
-def joined(parts: Iterable[Any]) -> str:
+def joined_parts(parts: Iterable[Any]) -> str:
     """What tells an event apart, where no client has given it an id: all of it as one text.
 
     The separator is a control character, which names and numbers do not hold.

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from usage.identity import event_identity, joined
+from usage.identity import event_identity, joined_parts
 from usage.importing import go_timestamps, loose
 from usage.importing.source import SOURCE
 from usage.records import FieldError, IncomingRow, InvalidRow, UsageRecord, record_from
@@ -67,4 +67,4 @@ def _event_id(row: Mapping[str, Any], values: Mapping[str, Any], record: UsageRe
         record.latency_ms,
         record.api_key_hash,
     )
-    return event_identity(SOURCE, f"{loose.decoded(row.get('id'))}|{joined(content)}")
+    return event_identity(SOURCE, f"{loose.decoded(row.get('id'))}|{joined_parts(content)}")

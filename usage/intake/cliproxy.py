@@ -7,7 +7,7 @@ import datetime as dt
 
 import msgspec
 
-from usage.identity import event_identity, joined
+from usage.identity import event_identity, joined_parts
 from usage.intake.error_types import failure_status
 from usage.records import WARM_UP, InvalidRow, UsageRecord, record_from
 
@@ -178,4 +178,4 @@ def _identity(attempt: _Attempt) -> int:
         attempt.failed,
         attempt.latency_ms,
     )
-    return event_identity(SOURCE, joined(parts))
+    return event_identity(SOURCE, joined_parts(parts))

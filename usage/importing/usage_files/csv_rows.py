@@ -8,7 +8,7 @@ from typing import Any
 from usage.importing.source import Context, RowPage, Skip, Source
 from usage.importing.usage_files import lines, tool_event
 from usage.importing.usage_files.content import Content
-from usage.importing.usage_files.json_row import Kind
+from usage.importing.usage_files.json_row import RowKind
 from usage.importing.usage_files.lines import Line, text_of
 from usage.importing.usage_files.native_row import NativeRows, is_native, our_name
 from usage.records import InvalidRow, UsageRecord
@@ -20,7 +20,7 @@ _DELIMITERS = (",", ";", "\t")
 class Header:
     """The first line: how cells are parted, what they are called, and of which kind rows are."""
 
-    def __init__(self, delimiter: str, names: list[str], kind: Kind) -> None:
+    def __init__(self, delimiter: str, names: list[str], kind: RowKind) -> None:
         self._delimiter = delimiter
         self.names = names
         self.kind = kind
@@ -42,9 +42,9 @@ def header_of(line: bytes) -> Header | None:
             continue
         found = set(names)
         if tool_event.is_event(found):
-            return Header(delimiter, names, Kind.EVENT)
+            return Header(delimiter, names, RowKind.EVENT)
         if is_native({our_name(name) or "" for name in names}):
-            return Header(delimiter, names, Kind.NATIVE)
+            return Header(delimiter, names, RowKind.NATIVE)
     return None
 
 
@@ -76,7 +76,7 @@ class CsvRows(Source):
 
     def record_of(self, row: Line) -> UsageRecord | Skip:
         values = self._header.row_of(text_of(row))
-        if self._header.kind is Kind.EVENT:
+        if self._header.kind is RowKind.EVENT:
             return tool_event.record_of(values, self._context)
         return self._native.of_mapping(values)
 

@@ -8,7 +8,7 @@ import msgspec
 from usage.importing.source import PAGE, RowPage, Skip, Source
 from usage.importing.usage_files import lines
 from usage.importing.usage_files.content import Content
-from usage.importing.usage_files.json_row import JsonRows, Kind
+from usage.importing.usage_files.json_row import JsonRows, RowKind
 from usage.importing.usage_files.json_values import readable_object
 from usage.importing.usage_files.lines import Line, text_of
 from usage.records import UsageRecord
@@ -19,7 +19,7 @@ class JsonLines(Source):
 
     unit = "B"
 
-    def __init__(self, content: Content, kind: Kind, rows: JsonRows) -> None:
+    def __init__(self, content: Content, kind: RowKind, rows: JsonRows) -> None:
         self.what = kind.value
         self._content = content
         self._rows = rows
@@ -40,7 +40,7 @@ class JsonLines(Source):
 class JsonArray(Source):
     """Rows that one JSON value holds: the file is in memory, its rows are decoded one by one."""
 
-    def __init__(self, items: list[msgspec.Raw], kind: Kind, rows: JsonRows) -> None:
+    def __init__(self, items: list[msgspec.Raw], kind: RowKind, rows: JsonRows) -> None:
         self.what = kind.value
         self._items = items
         self._rows = rows

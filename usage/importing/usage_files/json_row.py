@@ -13,7 +13,7 @@ from usage.intake import cliproxy, litellm
 from usage.records import FieldError, InvalidRow, UsageRecord
 
 
-class Kind(Enum):
+class RowKind(Enum):
     """The value tells a person what such rows are."""
 
     QUEUE = "records of CLIProxyAPI's usage queue"
@@ -23,7 +23,7 @@ class Kind(Enum):
     SIGN = "signs between programs"
 
 
-def kind_of(raw: Raw) -> Kind | None:
+def kind_of(raw: Raw) -> RowKind | None:
     """None for what is no row of any kind that is known; InvalidRow for what is no JSON object."""
     return _kind(fields_of(raw))
 
@@ -38,18 +38,18 @@ class JsonRows:
     def record_of(self, raw: Raw) -> UsageRecord | Skip:
         fields = fields_of(raw)
         match _kind(fields):
-            case Kind.NATIVE:
+            case RowKind.NATIVE:
                 if all(our_name(name) in (None, name) for name in fields):
                     return self._native.of_json(raw)
                 return self._native.of_mapping(object_of(raw))
-            case Kind.QUEUE:
+            case RowKind.QUEUE:
                 _require_time(fields.get("timestamp"))
                 return cliproxy.record_of(bytes(raw), SOURCE, self._context.now)
-            case Kind.EVENT:
+            case RowKind.EVENT:
                 return tool_event.record_of(object_of(raw), self._context)
-            case Kind.LITELLM:
+            case RowKind.LITELLM:
                 return self._of_litellm(raw)
-            case Kind.SIGN:
+            case RowKind.SIGN:
                 return Skip.NO_USAGE
         raise InvalidRow.whole(_unknown(fields))
 
@@ -62,17 +62,17 @@ class JsonRows:
         return msgspec.structs.replace(parsed.records[0], source=SOURCE)
 
 
-def _kind(found: Iterable[str]) -> Kind | None:
+def _kind(found: Iterable[str]) -> RowKind | None:
     names = set(found)
     if "litellm_call_id" in names or {"startTime", "endTime"} <= names:
-        return Kind.LITELLM
+        return RowKind.LITELLM
     if {"tokens", "token_breakdown"} & names:
-        return Kind.EVENT if tool_event.SIGNS & names else Kind.QUEUE
+        return RowKind.EVENT if tool_event.SIGNS & names else RowKind.QUEUE
     if tool_event.is_event(names):
-        return Kind.EVENT
+        return RowKind.EVENT
     if is_native(names) or is_native({our_name(name) or "" for name in names}):
-        return Kind.NATIVE
-    return Kind.SIGN if names in ({"support_refresh"}, {"refresh"}) else None
+        return RowKind.NATIVE
+    return RowKind.SIGN if names in ({"support_refresh"}, {"refresh"}) else None
 
 
 def _require_time(raw: msgspec.Raw | None) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from usage.identity import event_identity, joined
+from usage.identity import event_identity, joined_parts
 from usage.importing.proxy_row import strict_values
 from usage.importing.source import SOURCE, Context, Skip
 from usage.importing.usage_files.json_values import Raw, object_of
@@ -110,7 +110,7 @@ class NativeRows:
     def _identity(self, record: UsageRecord, given: Callable[[str], Any]) -> int:
         """Texts count as they stand in the file, whatever the guard makes of them."""
         parts = [given(name) if name in TEXT_FIELDS else getattr(record, name) for name in _CONTENT]
-        content = joined(parts)
+        content = joined_parts(parts)
         row_id = given("id")
         if isinstance(row_id, int | str) and row_id != "":
             return event_identity(SOURCE, f"row|{row_id}|{content}")

@@ -11,7 +11,7 @@ from usage.importing.usage_files import content as files
 from usage.importing.usage_files.content import Content
 from usage.importing.usage_files.csv_rows import CsvRows, header_of
 from usage.importing.usage_files.json_lines import JsonArray, JsonLines
-from usage.importing.usage_files.json_row import JsonRows, Kind, kind_of
+from usage.importing.usage_files.json_row import JsonRows, RowKind, kind_of
 from usage.importing.usage_files.json_values import CUT_OFF
 from usage.importing.usage_files.json_values import fault as fault_of
 from usage.importing.usage_files.lines import first_lines
@@ -116,7 +116,7 @@ class _Recognition:
             raise self._not_understood("none of its first items is a row")
         return JsonArray(items, kind, self._rows)
 
-    def _kind_of_lines(self) -> Kind | None:
+    def _kind_of_lines(self) -> RowKind | None:
         return _first_kind(self._lines)
 
     def _not_understood(self, reason: str) -> CannotRead:
@@ -128,13 +128,13 @@ class _Recognition:
         return CannotRead(f"{self._content.path}: {'; '.join(parts)}. {_UNDERSTOOD}")
 
 
-def _first_kind(rows: list[bytes] | list[msgspec.Raw]) -> Kind | None:
+def _first_kind(rows: list[bytes] | list[msgspec.Raw]) -> RowKind | None:
     for row in rows:
         try:
             kind = kind_of(row)
         except InvalidRow:
             continue
-        if kind not in (None, Kind.SIGN):
+        if kind not in (None, RowKind.SIGN):
             return kind
     return None
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from usage.identity import bare_key, event_identity, hash_api_key, joined
+from usage.identity import bare_key, event_identity, hash_api_key, joined_parts
 from usage.importing.source import PAGE, SOURCE, CannotRead, Context, RowPage, Source
 from usage.importing.usage_files import moments
 from usage.importing.usage_files.json_values import readable_object
@@ -210,4 +210,4 @@ def _identity(row: Row, detail: _Detail, began: moments.Began, key_hash: str | N
         *numbers,
         total,
     )
-    return joined(parts)
+    return joined_parts(parts)

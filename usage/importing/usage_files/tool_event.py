@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from usage.identity import event_identity, joined
+from usage.identity import event_identity, joined_parts
 from usage.importing import loose
 from usage.importing.source import SOURCE, Context
 from usage.importing.usage_files import moments
@@ -177,4 +177,4 @@ def _identity(
         is_failed,
         loose.whole(found["latency_ms"]),
     )
-    return joined(parts)
+    return joined_parts(parts)

@@ -7,7 +7,7 @@ from typing import Any
 from usage.importing.metrics_db import Row, Table, columns_of
 from usage.importing.source import Context, RowPage, Source
 from usage.importing.usage_files import tool_event
-from usage.importing.usage_files.json_row import Kind
+from usage.importing.usage_files.json_row import RowKind
 from usage.records import UsageRecord
 
 # Of CPA Usage Keeper, and of CPA-Manager and CPA-Manager-Plus, which have the second only. The
@@ -17,7 +17,7 @@ _SIGNS = frozenset(("event_key", "event_hash"))
 
 
 class ToolTables(Source):
-    what = Kind.EVENT.value
+    what = RowKind.EVENT.value
 
     def __init__(self, tables: list[Table], context: Context) -> None:
         self._tables = tables

@@ -6,7 +6,7 @@ from typing import Any
 from gunicorn.http import errors
 from gunicorn.workers.gthread import ThreadWorker
 
-from usage.management.web import refusals
+from usage.management.web import raw_answers
 from usage.management.web.peer import Peer
 from usage.management.web.peer_socket import PeerSocket
 
@@ -50,9 +50,9 @@ class AnsweringWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no ty
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         if isinstance(exc, errors.ParseException):
-            said = refusals.of_malformed(exc)
+            said = raw_answers.of_malformed(exc)
         else:  # gunicorn's own page would be HTML
             self.log.error("a request failed outside Django", exc_info=exc)
-            said = refusals.FAILED
+            said = raw_answers.FAILED
         if isinstance(client, PeerSocket):
             client.say(said)

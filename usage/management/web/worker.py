@@ -14,7 +14,7 @@ from gunicorn.http.unreader import SocketUnreader
 
 from usage import long_requests, pricing
 from usage.long_requests import places
-from usage.management.web import refusals
+from usage.management.web import raw_answers
 from usage.management.web.answering import AnsweringWorker
 from usage.management.web.fair_queue import FairQueue
 from usage.management.web.file_pieces import Application, in_large_pieces
@@ -107,7 +107,7 @@ class Worker(AnsweringWorker):
                 self._blocked.append(peer)
         for peer in self._room.overdue():
             is_late = peer.arrival.has_begun and not peer.is_leaving
-            self._refuse(peer, refusals.TOO_SLOW) if is_late else self._drop(peer)
+            self._refuse(peer, raw_answers.TOO_SLOW) if is_late else self._drop(peer)
 
     # --- The main thread: peers without a thread ------------------------------------------------
 
@@ -173,14 +173,14 @@ class Worker(AnsweringWorker):
         elif arrival.is_large or (arrival.will_be_large and len(self._large) > _CROWD):
             self._serve(peer, self._large)  # and of the rest nothing is read until then
         elif arrival.is_too_long:
-            self._refuse(peer, refusals.HEAD_TOO_LONG)
+            self._refuse(peer, raw_answers.HEAD_TOO_LONG)
         elif arrival.is_no_request:
-            self._refuse(peer, refusals.NO_REQUEST)
+            self._refuse(peer, raw_answers.NO_REQUEST)
         elif arrival.awaits_go_ahead:
             arrival.awaits_go_ahead = False
-            peer.sock.say(refusals.GO_AHEAD)
+            peer.sock.say(raw_answers.GO_AHEAD)
         if (surplus := self._room.over_bytes()) is not None:
-            self._refuse(surplus, refusals.TOO_SLOW)
+            self._refuse(surplus, raw_answers.TOO_SLOW)
 
     def _make_room(self) -> bool:
         """Hang up on whoever has been silent longest; False when nobody waits."""
@@ -225,7 +225,7 @@ class Worker(AnsweringWorker):
             self._submit_for_health(peer)
             return
         for surplus in lane.put(peer):
-            surplus.sock.say(refusals.TOO_MANY)
+            surplus.sock.say(raw_answers.TOO_MANY)
             self._part_from(surplus)
         self._begin_waiting()
 
