@@ -1,9 +1,11 @@
 """OTLP requests made for tests, in both encodings."""
 
 import json
+import math
 from typing import Any
 
 from google.protobuf.json_format import ParseDict
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 TRACE, SPAN = "5b8efff798038103d269b633813fc60c", "eee19b7ec3c1b174"
@@ -17,7 +19,7 @@ def value(of: Any) -> dict[str, Any]:
     if isinstance(of, int):
         return {"intValue": str(of)}
     if isinstance(of, float):
-        return {"doubleValue": of}
+        return {"doubleValue": of if math.isfinite(of) else "NaN"}
     if isinstance(of, list):
         return {"arrayValue": {"values": [value(each) for each in of]}}
     return {"stringValue": of}
@@ -63,11 +65,29 @@ def as_protobuf(of: dict[str, Any]) -> bytes:
             for each, their_span in zip(scope.spans, their_scope["spans"], strict=True):
                 each.trace_id = bytes.fromhex(their_span["traceId"])
                 each.span_id = bytes.fromhex(their_span["spanId"])
+                each.parent_span_id = bytes.fromhex(their_span.get("parentSpanId") or "")
     return message.SerializeToString()
+
+
+def log(attributes: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    """A log record as OTLP/JSON has it; `event.name` is among its attributes."""
+    return {"timeUnixNano": str(START), "attributes": pairs(attributes), **fields}
+
+
+def logs(
+    *records: dict[str, Any], scope: str = "", resource: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    found = {"attributes": pairs(resource or {})}
+    by_scope = [{"scope": {"name": scope}, "logRecords": list(records)}]
+    return {"resourceLogs": [{"resource": found, "scopeLogs": by_scope}]}
+
+
+def logs_as_protobuf(of: dict[str, Any]) -> bytes:
+    return ParseDict(_without_ids(of), ExportLogsServiceRequest()).SerializeToString()
 
 
 def _without_ids(of: Any) -> Any:
     if isinstance(of, dict):
-        ids = ("traceId", "spanId")
+        ids = ("traceId", "spanId", "parentSpanId")
         return {name: _without_ids(part) for name, part in of.items() if name not in ids}
     return [_without_ids(part) for part in of] if isinstance(of, list) else of

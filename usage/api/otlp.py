@@ -1,4 +1,4 @@
-"""OpenTelemetry's OTLP/HTTP: traces are stored; metrics and logs are taken and dropped."""
+"""OpenTelemetry's OTLP/HTTP: calls in traces and logs are stored; metrics are taken and dropped."""
 
 import datetime as dt
 from collections.abc import Iterable
@@ -10,15 +10,17 @@ from drf_spectacular.utils import extend_schema_view
 from usage.api import errors
 from usage.api.parsers import parse_with
 from usage.api.posts import Delivery, PostView, Way
-from usage.api.schema import DROP_TELEMETRY, STORE_TRACES
+from usage.api.schema import DROP_TELEMETRY, STORE_LOGS, STORE_TRACES
 from usage.asking.refusal import ApiError
-from usage.intake.otlp import calls, json, protobuf
+from usage.intake.agents import readers
+from usage.intake.otlp import calls, json, json_logs, protobuf, protobuf_logs
 from usage.intake.parsed import ParsedRows
 from usage.recording import record_checked
 from usage.records import FieldError, InvalidRow
 from usage.refusals import Refusal
 
 _ENCODINGS: dict[str, ModuleType] = {each.MEDIA_TYPE: each for each in (protobuf, json)}
+_LOGS: dict[ModuleType, ModuleType] = {protobuf: protobuf_logs, json: json_logs}
 
 
 def _take_traces(delivery: Delivery) -> HttpResponse:
@@ -30,6 +32,18 @@ def _take_traces(delivery: Delivery) -> HttpResponse:
     rows = parse_with(parsed, delivery.request, delivery.share)
     record_checked(rows.records, sender=delivery.sender)
     return HttpResponse(encoding.answer(rows.bad_rows, _first_fault(rows)), encoding.MEDIA_TYPE)
+
+
+def _take_logs(delivery: Delivery) -> HttpResponse:
+    encoding = _encoding_of(delivery.request)
+    logs = _LOGS[encoding]
+
+    def parsed(pieces: Iterable[bytes], now: dt.datetime) -> ParsedRows:
+        return readers.records_of(logs.events(b"".join(pieces)), now)
+
+    rows = parse_with(parsed, delivery.request, delivery.share)
+    record_checked(rows.records, sender=delivery.sender)
+    return HttpResponse(logs.answer(rows.bad_rows, _first_fault(rows)), encoding.MEDIA_TYPE)
 
 
 def _drop(delivery: Delivery) -> HttpResponse:
@@ -76,8 +90,15 @@ class LangfuseTracesView(PostView):
     way = Way(_take_traces, _refuse, takes_basic_tokens=True)
 
 
+@extend_schema_view(post=STORE_LOGS)
+class LogsView(PostView):
+    """Coding agents tell their calls in log events; all other records are passed over."""
+
+    way = Way(_take_logs, _refuse)
+
+
 @extend_schema_view(post=DROP_TELEMETRY)
 class DroppedView(PostView):
-    """Exporters of metrics and logs are told that all is well: what they send repeats the spans."""
+    """Exporters of metrics are told that all is well: what they send repeats spans and logs."""
 
     way = Way(_drop, _refuse, stores=False)

@@ -273,6 +273,11 @@ STORE_TRACES = extend_schema(
     request=_OTLP,
     responses=_OTLP_ANSWERS,
 )
+STORE_LOGS = extend_schema(
+    summary="OTLP/HTTP: store the calls that coding agents tell in log events",
+    request=_OTLP,
+    responses=_OTLP_ANSWERS,
+)
 DROP_TELEMETRY = extend_schema(
     summary="OTLP/HTTP: taken and not stored", request=_OTLP, responses=_OTLP_ANSWERS
 )

@@ -8,7 +8,7 @@ from usage.api.health import HealthView
 from usage.api.litellm import LiteLLMView
 from usage.api.metrics import MetricsView
 from usage.api.missing import MissingView
-from usage.api.otlp import DroppedView, LangfuseTracesView, TracesView
+from usage.api.otlp import DroppedView, LangfuseTracesView, LogsView, TracesView
 from usage.api.prometheus import PrometheusView
 from usage.api.usage import UsageView
 
@@ -20,7 +20,7 @@ urlpatterns = [
     path("_qs/litellm", LiteLLMView.as_view(), name="litellm"),
     path("v1/traces", TracesView.as_view(), name="traces"),
     path("v1/metrics", DroppedView.as_view(), name="otlp-metrics"),
-    path("v1/logs", DroppedView.as_view(), name="otlp-logs"),
+    path("v1/logs", LogsView.as_view(), name="logs"),
     path("api/public/otel/v1/traces", LangfuseTracesView.as_view(), name="langfuse-traces"),
     path("_qs/schema", SchemaView.as_view(), name="schema"),
     path(

@@ -19,7 +19,7 @@ MEDIA_TYPE = "application/json"
 _MOST_OBJECTS = 1_000_000  # a hundred times what exporters send at once
 
 
-class _Value(msgspec.Struct, rename="camel", gc=False):
+class AttributeValue(msgspec.Struct, rename="camel", gc=False):
     """Arrays and maps are passed over: nothing that we know is one."""
 
     string_value: str | None = None
@@ -30,7 +30,7 @@ class _Value(msgspec.Struct, rename="camel", gc=False):
 
 class _Pair(msgspec.Struct, gc=False):
     key: str = ""
-    value: _Value | None = None
+    value: AttributeValue | None = None
 
 
 class _Event(msgspec.Struct, rename="camel", gc=False):
@@ -77,8 +77,7 @@ _request = msgspec.json.Decoder(_Request)
 def spans(body: bytes) -> Iterator[Span]:
     """The spans of a request; MalformedBody if it is none."""
     refuse_empty(body)
-    if body.count(b"{") > _MOST_OBJECTS:
-        raise TooManyRowsInBody
+    refuse_too_many(body)
     try:
         request = _request.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -91,15 +90,15 @@ def spans(body: bytes) -> Iterator[Span]:
                     name=span.name,
                     trace_id=span.trace_id.lower(),
                     span_id=span.span_id.lower(),
-                    start_ns=_whole(span.start_time_unix_nano),
-                    end_ns=_whole(span.end_time_unix_nano),
+                    start_ns=whole(span.start_time_unix_nano),
+                    end_ns=whole(span.end_time_unix_nano),
                     attributes=_attributes(span.attributes),
                     resource=resource,
                     has_error=span.status is not None
                     and span.status.code in (STATUS_ERROR, "STATUS_CODE_ERROR"),
                     events=[
                         Event(
-                            event.name, _whole(event.time_unix_nano), _attributes(event.attributes)
+                            event.name, whole(event.time_unix_nano), _attributes(event.attributes)
                         )
                         for event in span.events or ()
                         if is_known_event(event.name)
@@ -113,11 +112,17 @@ def refuse_empty(body: bytes) -> None:
         raise MalformedBody("the body is empty: send an OTLP request in JSON, {} at the least")
 
 
-def answer(rejected: int, message: str) -> bytes:
-    """What a request is answered; `rejected` spans were not stored, for the reason given."""
+def refuse_too_many(body: bytes) -> None:
+    """Objects cost memory that their few bytes do not show."""
+    if body.count(b"{") > _MOST_OBJECTS:
+        raise TooManyRowsInBody
+
+
+def answer(rejected: int, message: str, what: str = "rejectedSpans") -> bytes:
+    """What a request is answered; `rejected` of it were not stored, for the reason given."""
     if not rejected:
         return b"{}"
-    partial = {"rejectedSpans": str(rejected), "errorMessage": message}
+    partial = {what: str(rejected), "errorMessage": message}
     return msgspec.json.encode({"partialSuccess": partial})
 
 
@@ -125,17 +130,17 @@ def _attributes(pairs: list[_Pair] | None) -> Attributes:
     return {
         pair.key: value
         for pair in pairs or ()
-        if is_known(pair.key) and (value := _scalar(pair.value)) is not None
+        if is_known(pair.key) and (value := scalar(pair.value)) is not None
     }
 
 
-def _scalar(value: _Value | None) -> Any:
+def scalar(value: AttributeValue | None) -> Any:
     if value is None:
         return None
     if value.string_value is not None:
         return value.string_value
     if value.int_value is not None:
-        return _whole(value.int_value)
+        return whole(value.int_value)
     if value.bool_value is not None:
         return value.bool_value
     if isinstance(value.double_value, str):  # "NaN", "Infinity"
@@ -143,7 +148,7 @@ def _scalar(value: _Value | None) -> Any:
     return value.double_value
 
 
-def _whole(number: int | str | None) -> int:
+def whole(number: int | str | None) -> int:
     """A 64-bit integer; what is none is zero, as protobuf has it."""
     try:
         return int(number or 0) if len(str(number)) <= 20 else 0

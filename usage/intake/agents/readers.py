@@ -1,0 +1,91 @@
+"""Which events are calls of a model, by whom, and the usage record of each."""
+
+import datetime as dt
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import partial
+from hashlib import blake2b
+from types import ModuleType
+from typing import Any
+
+from usage.intake import lenient
+from usage.intake.agents import claude_code, codex, forks, gemini_cli, qwen_code
+from usage.intake.agents.event import EVENT_NAME, EVENT_TIME, AgentEvent
+from usage.intake.agents.who import ATTRIBUTES as WHO
+from usage.intake.agents.who import who
+from usage.intake.parsed import ParsedRows, collect
+from usage.records import InvalidRow, UsageRecord, record_from
+
+_READERS = (claude_code, codex, gemini_cli, qwen_code)
+SOURCES = frozenset(reader.SOURCE for reader in _READERS)
+KNOWN_ATTRIBUTES = WHO.union(
+    (EVENT_NAME, EVENT_TIME), *(reader.ATTRIBUTES for reader in (*_READERS, forks))
+)
+# What is in the name of every event that a reader knows, however the name is told.
+NAME_PARTS = tuple(
+    sorted({name.encode() for reader in _READERS for name in reader.EVENTS} | {b"api_re"})
+)
+_LONGEST_NAME = 64
+_LONGEST_SOURCE = 32
+
+
+@dataclass(frozen=True)
+class _KnownEvent:
+    """An event of an agent: what it is called without the agent's prefix."""
+
+    reader: ModuleType
+    source: str
+    name: str
+
+
+def is_agent_event(names: Iterable[str], scope: str, service: str) -> bool:
+    return _told(names, scope, service) is not None
+
+
+def is_name(text: str) -> bool:
+    """Whether a body may be an event's name, and no sentence about it."""
+    return 0 < len(text) <= _LONGEST_NAME and " " not in text
+
+
+def records_of(events: Iterable[AgentEvent | InvalidRow], now: dt.datetime) -> ParsedRows:
+    """Those of the calls among the events, and the faults of calls that cannot be stored."""
+    return collect(events, partial(_record, now=now), ParsedRows())
+
+
+def _told(names: Iterable[str], scope: str, service: str) -> _KnownEvent | None:
+    """By the name's prefix, since a collector may rename the scope; else by the scope."""
+    short = []
+    for name in names:
+        for reader in _READERS:
+            if name.startswith(reader.PREFIX):
+                event = name.removeprefix(reader.PREFIX)
+                return _KnownEvent(reader, reader.SOURCE, event) if event in reader.EVENTS else None
+        prefix, dot, event = name.rpartition(".")
+        if dot and event in forks.EVENTS and prefix and len(prefix) <= _LONGEST_SOURCE:
+            return _KnownEvent(forks, prefix.replace("_", "-"), event)
+        short.append(name)
+    for reader in _READERS:
+        if scope == reader.SCOPE or service == reader.SOURCE:
+            known = next((name for name in short if name in reader.EVENTS), None)
+            return _KnownEvent(reader, reader.SOURCE, known) if known else None
+    return None
+
+
+def _record(event: AgentEvent | InvalidRow, now: dt.datetime) -> UsageRecord | None:
+    """None for what is no call."""
+    if isinstance(event, InvalidRow):
+        raise event
+    told = _told(event.names, event.scope, event.text("service.name") or "")
+    read = None if told is None else told.reader.values_of(event, told.name)
+    if told is None or read is None:
+        return None
+    values = {**read, **who(event), "source": told.source, "timestamp": event.at}
+    values["event_id"] = _identity(values) if event.at is not None else None
+    return record_from(lenient.storable(values), now)
+
+
+def _identity(values: dict[str, Any]) -> str:
+    """The same for each copy of an event, whether or not the agent gives its calls ids."""
+    counts = [each for name, each in sorted(values.items()) if name.endswith("_tokens")]
+    parts = (values["session"], values["model"], values["status"], *values["event_id"], *counts)
+    return blake2b("\0".join(map(str, parts)).encode(errors="replace"), digest_size=16).hexdigest()

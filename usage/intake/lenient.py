@@ -1,0 +1,50 @@
+"""Values of formats that others define, made fit to be stored: an optional one costs no row."""
+
+import hashlib
+import math
+import re
+from typing import Any
+
+from usage.records import MOST_MS, MOST_USD
+
+UNKNOWN_MODEL = "unknown"
+_IDS = ("request_id", "response_id", "session", "event_id")
+_NAMES = {
+    **dict.fromkeys(("model", "requested_model", "app", "user", "team", "project", "account"), 255),
+    **dict.fromkeys(("provider", "source"), 64),
+}
+_NUMBERS = {"latency_ms": MOST_MS, "ttft_ms": MOST_MS, "cost_usd": MOST_USD}
+_LONGEST_ID = 255
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]+")
+
+
+def storable(values: dict[str, Any]) -> dict[str, Any]:
+    """The same row without what would cost it: of long names the beginning, of ids a digest."""
+    found = dict(values)
+    for name, longest in _NAMES.items():
+        if found.get(name) is not None:
+            found[name] = _text(found[name])[:longest].strip() or None
+    for name in _IDS:
+        if found.get(name) is not None:
+            found[name] = _identifier(_text(found[name]))
+    for name, most in _NUMBERS.items():
+        if found.get(name) is not None:
+            found[name] = _number(found[name], most)
+    found["model"] = found.get("model") or UNKNOWN_MODEL
+    return found
+
+
+def _text(value: Any) -> str:
+    text = value if isinstance(value, str) else str(value)
+    return text if text.isprintable() else _CONTROLS.sub(" ", text)
+
+
+def _identifier(text: str) -> str | None:
+    if len(text) <= _LONGEST_ID:
+        return text or None
+    return f"sha256:{hashlib.sha256(text.encode(errors='replace')).hexdigest()}"
+
+
+def _number(value: Any, most: float) -> Any:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return value if is_number and math.isfinite(value) and 0 <= value <= most else None

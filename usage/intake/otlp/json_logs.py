@@ -1,0 +1,122 @@
+"""OTLP's logs in JSON: the events of agents, and of all else no more than where it ends."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from usage.intake.agents.event import EVENT_NAME, AgentEvent
+from usage.intake.agents.readers import KNOWN_ATTRIBUTES, NAME_PARTS, is_agent_event, is_name
+from usage.intake.otlp import json
+from usage.intake.parsed import MalformedBody
+from usage.records import InvalidRow
+
+_NULL = msgspec.Raw(b"null")
+
+
+class _UnreadAttribute(msgspec.Struct, gc=False):
+    """Most values are passed over unread: they may be prompts."""
+
+    key: str = ""
+    value: msgspec.Raw = _NULL
+
+
+class _UnreadLogRecord(msgspec.Struct, rename="camel", gc=False):
+    time_unix_nano: int | str | None = None
+    observed_time_unix_nano: int | str | None = None
+    event_name: str = ""
+    body: msgspec.Raw = _NULL
+    attributes: list[_UnreadAttribute] | None = None
+
+
+class _LogScope(msgspec.Struct, gc=False):
+    name: str = ""
+
+
+class _ScopeLogs(msgspec.Struct, rename="camel", gc=False):
+    scope: _LogScope | None = None
+    log_records: list[msgspec.Raw] | None = None
+
+
+class _LogResource(msgspec.Struct, gc=False):
+    attributes: list[_UnreadAttribute] | None = None
+
+
+class _ResourceLogs(msgspec.Struct, rename="camel", gc=False):
+    resource: _LogResource | None = None
+    scope_logs: list[_ScopeLogs] | None = None
+
+
+class _LogsRequest(msgspec.Struct, rename="camel", gc=False):
+    resource_logs: list[_ResourceLogs] | None = None
+
+
+_request = msgspec.json.Decoder(_LogsRequest)
+_log_record = msgspec.json.Decoder(_UnreadLogRecord)
+_value = msgspec.json.Decoder(json.AttributeValue | None)
+_BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+_LONGEST_BODY = 200  # bytes; a longer one is no event's name
+
+
+def events(body: bytes) -> Iterator[AgentEvent | InvalidRow]:
+    """The events of a request that are known; of one that is broken, what is wrong with it.
+
+    MalformedBody if it is no request, TooManyRowsInBody.
+    """
+    json.refuse_empty(body)
+    json.refuse_too_many(body)
+    try:
+        request = _request.decode(body)
+    except _BROKEN:
+        raise MalformedBody("the body is not an OTLP logs request in JSON") from None
+    for group in request.resource_logs or ():
+        resource = _attributes(group.resource.attributes if group.resource else None)
+        service = str(resource.get("service.name", ""))
+        for scope in group.scope_logs or ():
+            name = scope.scope.name if scope.scope else ""
+            for raw in scope.log_records or ():
+                event = _event(bytes(raw), name, service)
+                if isinstance(event, AgentEvent):
+                    event.resource = resource
+                if event is not None:
+                    yield event
+
+
+def answer(rejected: int, message: str) -> bytes:
+    """What a request is answered; `rejected` records were not stored, for the reason given."""
+    return json.answer(rejected, message, "rejectedLogRecords")
+
+
+def _event(raw: bytes, scope: str, service: str) -> AgentEvent | InvalidRow | None:
+    if not any(part in raw for part in NAME_PARTS):
+        return None
+    try:
+        record = _log_record.decode(raw)
+        pairs = record.attributes
+        told = [_read(pair.value) for pair in pairs or () if pair.key == EVENT_NAME]
+        if len(memoryview(record.body)) <= _LONGEST_BODY:
+            told.append(_read(record.body))
+        names = (*told, record.event_name)
+        known = tuple(name for name in names if isinstance(name, str) and is_name(name))
+        if not is_agent_event(known, scope, service):
+            return None
+        at_ns = json.whole(record.time_unix_nano) or json.whole(record.observed_time_unix_nano)
+        return AgentEvent(known, scope, at_ns, _attributes(pairs))
+    except _BROKEN:
+        return InvalidRow.whole("is not a log record of OTLP in JSON")
+
+
+def _attributes(pairs: list[_UnreadAttribute] | None) -> dict[str, Any]:
+    return {
+        pair.key: value
+        for pair in pairs or ()
+        if pair.key in KNOWN_ATTRIBUTES and (value := _read(pair.value)) is not None
+    }
+
+
+def _read(raw: msgspec.Raw) -> Any:
+    """None of what is no value, such as the {} that JavaScript makes of one that is missing."""
+    try:
+        return json.scalar(_value.decode(raw))
+    except _BROKEN:
+        return None
