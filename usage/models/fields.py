@@ -3,7 +3,7 @@
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-_SHAPE = "[12][0-9][0-9][0-9]-[01][0-9]-[0-3][0-9][ T][0-2][0-9]:[0-5][0-9]:[0-5][0-9]*"
+from usage.database.times import check
 
 
 class UtcDateTimeField(models.DateTimeField):  # type: ignore[type-arg]  # generic in stubs only
@@ -16,10 +16,4 @@ class UtcDateTimeField(models.DateTimeField):  # type: ignore[type-arg]  # gener
     """
 
     def db_check(self, connection: BaseDatabaseWrapper) -> str | None:
-        if connection.vendor != "sqlite":
-            return super().db_check(connection)
-        column = f'"{self.column}"'
-        return (
-            f"typeof({column}) = 'text' AND {column} GLOB '{_SHAPE}' AND "
-            f"(substr({column}, 20) NOT GLOB '*[^0-9.Z]*' OR substr({column}, 20) GLOB '*+00:00')"
-        )
+        return check(self.column, connection) or super().db_check(connection)

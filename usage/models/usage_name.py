@@ -5,7 +5,7 @@ from typing import Any
 from django.db import models
 from django.db.models import Exists, Func, OuterRef, Q
 
-from usage.rollups import keeping
+from usage.database import times
 from usage.rollups.names import ALWAYS, NEVER
 
 
@@ -65,7 +65,7 @@ class UnixSeconds(Func):
 
     def as_sql(self, compiler: Any, connection: Any, **_: Any) -> tuple[str, list[Any]]:  # type: ignore[override]
         sql, parameters = compiler.compile(self.get_source_expressions()[0])
-        return keeping.unix_seconds(sql), list(parameters)
+        return times.unix_seconds(sql), list(parameters)
 
 
 def counts_as_other(dimension: str) -> Q:

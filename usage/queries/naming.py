@@ -8,9 +8,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from usage.asking.filters import UsageFilter
+from usage.database import times
 from usage.models import UsageName, dimension_condition
 from usage.queries.sql import Sql
-from usage.rollups import keeping
 from usage.rollups.aggregation import OTHER
 from usage.rollups.declarations import DIMENSIONS, quoted
 from usage.rollups.names import ALWAYS
@@ -62,7 +62,7 @@ class Naming:
     @property
     def is_other(self) -> str:
         """SQL: whether a row of usage_metrics counts as (other) where the question names it."""
-        moment = keeping.unix_seconds("usage_metrics.timestamp")
+        moment = times.unix_seconds("usage_metrics.timestamp")
         each = (
             f"EXISTS (SELECT 1 FROM usage_names WHERE usage_names.dimension = '{name}'"
             f" AND usage_names.name = usage_metrics.{quoted(name)}"

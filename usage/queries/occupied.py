@@ -6,6 +6,7 @@ from itertools import groupby
 
 from django.db import connection
 
+from usage.database import times
 from usage.queries.buckets import SECOND
 from usage.queries.covering import rollups_of
 from usage.queries.scope import Holdings, Scope, moment_of
@@ -63,7 +64,7 @@ def _summed(number: int, since: int) -> list[int]:
 
 def _unsummed(scope: Scope, seconds: int, since: int) -> list[int]:
     """Of rows that plain SQL has written and no sums hold yet."""
-    moment, time = keeping.counted_at(), keeping.time_as_kept()
+    moment, time = keeping.counted_at(), times.comparable("timestamp")
     first = max(since * SECOND, scope.begin)
     if first >= scope.end:
         return []

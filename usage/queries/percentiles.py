@@ -9,6 +9,8 @@ from typing import Any
 
 from django.db import connection
 
+from usage.database import times
+from usage.database.numbers import LARGEST
 from usage.queries.buckets import SECOND
 from usage.queries.covering import Stretch
 from usage.queries.figures import Percentiles
@@ -16,7 +18,6 @@ from usage.queries.naming import Naming
 from usage.queries.rows import Rows
 from usage.queries.sql import Sql, each_of, given_table
 from usage.queries.sums import Dimensions, Series
-from usage.rollups import keeping
 from usage.rollups.bins import CHUNK, bin_sql, middle_of
 from usage.rollups.declarations import HISTOGRAMS, OFFER
 
@@ -117,7 +118,8 @@ def _selected(rows: Rows, naming: Naming, *, exactly: bool) -> Sql:
     """What the rows count as, and their values."""
     shown = [naming.shown(name) for name in OFFER.dimensions]
     offer = ", ".join(OFFER.dimensions)
-    found = f"SELECT {keeping.unix_seconds()}, {offer}, {_values(exactly=exactly)} {rows.source}"
+    moment, values = times.unix_seconds("timestamp"), _values(exactly=exactly)
+    found = f"SELECT {moment}, {offer}, {values} {rows.source}"
     select = (
         f"WITH found(moment, {offer}, latency, ttft) AS ({found})"
         f" SELECT {', '.join(sql for sql, _ in shown)}, latency, ttft"
@@ -129,7 +131,7 @@ def _selected(rows: Rows, naming: Naming, *, exactly: bool) -> Sql:
 def _values(*, exactly: bool) -> str:
     # Plain SQL may have stored what is no number: it is greater than all numbers.
     return ", ".join(
-        f"CASE WHEN {name} < 1e300 THEN {name if exactly else bin_sql(name)} END"
+        f"CASE WHEN {name} < {LARGEST} THEN {name if exactly else bin_sql(name)} END"
         for name in COLUMNS
     )
 

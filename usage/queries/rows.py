@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from django.db import connection
 
 from usage.asking.filters import UsageFilter
+from usage.database import times
 from usage.queries.buckets import SECOND, BucketFinder, Run
 from usage.queries.naming import Naming
 from usage.queries.scope import Scope, moment_of
@@ -75,13 +76,13 @@ def summed_rows(runs: Sequence[Run], wanted: UsageFilter, index: str, condition:
     source = each_of(given, "usage_metrics", within, index)
     bucket = "first"
     if not all(run.is_one_bucket for run in runs):
-        bucket = f"first + ({keeping.unix_seconds()} - first) / step * step"
+        bucket = f"first + ({times.unix_seconds('timestamp')} - first) / step * step"
     return Rows(source, [*parameters, *values], bucket)
 
 
 def unsummed_rows(scope: Scope, wanted: UsageFilter, unit: int) -> Rows:
     """The rows of the scope that the sums do not hold yet, in buckets of `unit` seconds."""
-    time, moment = keeping.time_as_kept(), keeping.unix_seconds()
+    time, moment = times.comparable("timestamp"), times.unix_seconds("timestamp")
     conditions, values = conditions_of(wanted.rows_of_any_time())
     source = (
         f"FROM usage_metrics {by_index('idx_unsummed')} WHERE is_summed IS NULL"

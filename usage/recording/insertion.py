@@ -1,13 +1,12 @@
 """Raw rows into usage_metrics: as few statements as the engine allows, no ORM."""
 
-import datetime as dt
 from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 from django.db import IntegrityError, InternalError, connection
 
-from usage.database import extensions
+from usage.database import extensions, times
 from usage.database.statements import execute_for_each
 from usage.records import UsageRecord
 
@@ -79,14 +78,9 @@ def insert_and_tell(records: Sequence[UsageRecord]) -> list[UsageRecord]:
 
 def _rows(records: Sequence[UsageRecord]) -> list[tuple[Any, ...]]:
     as_tuple = msgspec.structs.astuple
-    now = dt.datetime.now(dt.UTC)
-    if connection.vendor != "sqlite":
-        return [(*as_tuple(record), now, record.excluded_as is None) for record in records]
-    # Times as SQLite's own functions write them: UTC, without saying so. msgspec makes the text
-    # of all of them in a tenth of isoformat's time.
-    created_at = now.isoformat(" ", "seconds")[:-6]
-    times = msgspec.to_builtins([record.timestamp for record in records])
+    created_at = times.stored_now()
+    completed_at = times.stored([record.timestamp for record in records])
     return [
-        (f"{time[:10]} {time[11:-1]}", *as_tuple(record)[1:], created_at, not record.excluded_as)
-        for time, record in zip(times, records, strict=True)
+        (time, *as_tuple(record)[1:], created_at, record.excluded_as is None)
+        for time, record in zip(completed_at, records, strict=True)
     ]

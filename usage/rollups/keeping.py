@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db import connection
 
-from usage.database import extensions, locks
+from usage.database import extensions, locks, numbers, times
 from usage.database.compression import without_bound
 from usage.database.statements import slices
 from usage.rollups import names, tables
@@ -19,11 +19,8 @@ Portion = tuple[Sequence[int], Place | None]  # ids of rows, and where those are
 
 def columns() -> str:
     """Of usage_metrics, what `timed` takes. Plain SQL may have stored text for a number."""
-    number = f"CAST({{0}} AS {'REAL' if connection.vendor == 'sqlite' else 'double precision'})"
-    # Neither infinity nor PostgreSQL's NaN, which is greater than every number.
-    finite = f"CASE WHEN ABS({{0}}) < 1e300 THEN {number} END"
     casts = dict.fromkeys(TOKEN_COLUMNS, "COALESCE(CAST({0} AS BIGINT), 0)")
-    casts |= dict.fromkeys(NUMBER_COLUMNS, finite)
+    casts |= dict.fromkeys(NUMBER_COLUMNS, numbers.finite("{0}"))
     wanted = (casts.get(name, "{0}").format(quoted(name)) for name in COLUMNS)
     return ", ".join([counted_at(), *wanted])
 
@@ -33,57 +30,17 @@ def timed(rows: Iterable[tuple[Any, ...]]) -> Iterator[TimedRow]:
     return ((row[0], row[1:]) for row in rows if row[0] is not None)
 
 
-def unix_seconds(column: str = "timestamp") -> str:
-    """When a row was completed, in SQL, rounded down."""
-    if connection.vendor == "sqlite":
-        # Without its fraction, which strftime would round up to the next second from .9995 on.
-        return f"CAST(strftime('%%s', SUBSTR({column}, 1, 19)) AS INTEGER)"
-    seconds = f"CAST(FLOOR(EXTRACT(EPOCH FROM {column})) AS BIGINT)"
-    return f"CASE WHEN isfinite({column}) THEN {seconds} END"
-
-
 def counted_at() -> str:
     """When a row was completed, in SQL; NULL where no figure counts it.
 
     That is on days which no calendar has, and where the row was excluded.
     """
-    return f"CASE WHEN excluded_as IS NULL THEN {unix_seconds()} END"
+    return f"CASE WHEN excluded_as IS NULL THEN {times.unix_seconds('timestamp')} END"
 
 
 def is_counted() -> str:
     """Whether figures count a row, in SQL that Citus takes in an UPDATE."""
-    # Citus wants nothing in a CASE there that depends on more than its arguments.
-    is_time = (
-        f"{unix_seconds()} IS NOT NULL" if connection.vendor == "sqlite" else "isfinite(timestamp)"
-    )
-    return f"excluded_as IS NULL AND {is_time}"
-
-
-def time_as_kept(column: str = "timestamp") -> str:
-    """A time in SQL as recording writes it, so that SQLite can compare it as text.
-
-    Plain SQL may have written `T`, `Z`, `+00:00` or another length of fraction.
-    """
-    if connection.vendor != "sqlite":
-        return column
-    rest = f"REPLACE(REPLACE(SUBSTR({column}, 20), 'Z', ''), '+00:00', '')"
-    fraction = f"SUBSTR({rest} || '000000', 1, 7)"
-    return (
-        f"SUBSTR({column}, 1, 10) || ' ' || SUBSTR({column}, 12, 8)"
-        f" || CASE WHEN {fraction} IN ('000000', '.000000') THEN '' ELSE {fraction} END"
-    )
-
-
-def keep_times(where: str, parameters: Sequence[Any]) -> None:
-    """Write the times of rows as recording does; for those that plain SQL has written."""
-    if connection.vendor == "sqlite":
-        kept = time_as_kept()
-        with connection.cursor() as cursor:
-            cursor.execute(
-                f"UPDATE OR IGNORE usage_metrics SET timestamp = {kept}"
-                f" WHERE {where} AND timestamp <> {kept}",
-                parameters,
-            )
+    return f"excluded_as IS NULL AND {times.is_in_calendar('timestamp')}"
 
 
 def add_unsummed(most: int) -> int:
@@ -158,7 +115,7 @@ def _marked(which: str, parameters: Sequence[Any], mark: str) -> list[tuple[Any,
             parameters,
         )
         found = list(cursor.fetchall())
-        keep_times(which, parameters)
+        times.make_comparable(which, parameters)
         cursor.execute(update, parameters)
     return found
 

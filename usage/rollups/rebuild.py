@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
+from usage.database import times
 from usage.database.compression import without_bound
 from usage.rollups import keeping, names, tables
 from usage.rollups.aggregation import TimedRow, added_up, aggregate
@@ -82,7 +83,7 @@ def days_with_rows() -> Iterator[int]:
     with connection.cursor() as cursor:
         while True:
             cursor.execute(
-                f"SELECT {keeping.unix_seconds('MIN(timestamp)')} FROM usage_metrics "
+                f"SELECT {times.unix_seconds('MIN(timestamp)')} FROM usage_metrics "
                 "WHERE timestamp >= %s",
                 [after],
             )
@@ -111,7 +112,7 @@ def _unsummed_names(day: int) -> dict[str, list[str]]:
 def _purged_before() -> dt.datetime | None:
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT MAX({keeping.unix_seconds('purged_before')}) + 1 FROM usage_purgehorizon", []
+            f"SELECT MAX({times.unix_seconds('purged_before')}) + 1 FROM usage_purgehorizon", []
         )
         (seconds,) = cursor.fetchone()
     return None if seconds is None else dt.datetime.fromtimestamp(seconds, dt.UTC)
@@ -140,7 +141,7 @@ def _delete_sums(day: int) -> None:
 
 def _mark_summed(day: int) -> None:
     unsummed = "is_summed IS NULL AND timestamp >= %s AND timestamp < %s"
-    keeping.keep_times(unsummed, ends_of_day(day))
+    times.make_comparable(unsummed, ends_of_day(day))
     with without_bound(), connection.cursor() as cursor:
         cursor.execute(
             f"UPDATE usage_metrics SET is_summed = {keeping.is_counted()} WHERE {unsummed}",

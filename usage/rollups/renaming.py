@@ -13,6 +13,7 @@ from typing import Any
 from django.conf import settings
 from django.db import connection, transaction
 
+from usage.database import times
 from usage.database.statements import slices
 from usage.rollups import keeping, moving, names, rebuild, tables
 from usage.rollups.aggregation import OTHER, aggregate
@@ -211,7 +212,7 @@ def _take_out_of_other(dimension: str, wanted: Sequence[str], counts_from: int) 
         )
     is_other = (
         " AND EXISTS (SELECT 1 FROM usage_names WHERE dimension = %s AND usage_names.name = "
-        f"usage_metrics.{quoted(dimension)} AND counts_from > {keeping.unix_seconds()})"
+        f"usage_metrics.{quoted(dimension)} AND counts_from > {times.unix_seconds('timestamp')})"
     )
     later = {dimension: dict.fromkeys(wanted, counts_from)}
     moved = 0

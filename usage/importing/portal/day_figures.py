@@ -5,14 +5,13 @@ from typing import Any, NamedTuple, Self
 
 from django.db import connection
 
+from usage.database import numbers, times
 from usage.importing.portal.file import PortalFile
 from usage.rollups.declarations import DAY, ROLLUPS
-from usage.rollups.keeping import unix_seconds
 from usage.rollups.measures import HALF, HALF_BITS
 
 _TOKENS = ("total_tokens", "prompt_tokens", "completion_tokens")
 _TOTAL_BY_DAY = next(r.number for r in ROLLUPS if not r.grouping.dimensions and r.width == DAY)
-_SECONDS_IN_SQLITE = "CAST(strftime('%s', SUBSTR(timestamp, 1, 19)) AS INTEGER)"
 
 
 class DayFigures(NamedTuple):
@@ -54,13 +53,13 @@ def add_days(figures: ByDay, more: ByDay) -> None:
 
 
 def held_by_source(source: PortalFile) -> Held:
-    return _held(source.file.execute(_all_sql(_SECONDS_IN_SQLITE)).fetchall())
+    return _held(source.file.execute(_all_sql(times.unix_seconds_in_file("timestamp"))).fetchall())
 
 
 def held_by_target() -> Held:
     """In one statement, so that it is of one moment while others write."""
     with connection.cursor() as cursor:
-        cursor.execute(_all_sql(unix_seconds()), [])
+        cursor.execute(_all_sql(times.unix_seconds("timestamp")), [])
         return _held(cursor.fetchall())
 
 
@@ -72,8 +71,7 @@ def columns_of_rows(table: str = "usage_metrics") -> str:
         for count in tokens
         for half in (f"SUM({count} & {HALF - 1})", f"SUM({count} >> {HALF_BITS})")
     )
-    cost = f"CASE WHEN ABS({table}.cost_usd) < 1e300 THEN {table}.cost_usd END"  # as in `keeping`
-    return f"COUNT(*), {', '.join(halves)}, SUM({cost})"
+    return f"COUNT(*), {', '.join(halves)}, SUM({numbers.finite(f'{table}.cost_usd')})"
 
 
 def by_day(rows: Iterable[tuple[Any, ...]]) -> ByDay:

@@ -5,10 +5,11 @@ from functools import lru_cache
 from typing import Annotated, Any
 
 import msgspec
-from django.db import connection
 from msgspec import Meta
 
 from usage import live_keys
+from usage.database import times
+from usage.database.numbers import if_finite
 from usage.identity import event_identity
 from usage.importing.portal.file import Row, moment_from_sqlite
 from usage.models import UsageMetric
@@ -22,7 +23,6 @@ COLUMNS = tuple(
     for field in UsageMetric._meta.concrete_fields
     if field.name not in ("id", "is_summed")
 )
-_LARGEST = 1e300  # as in `keeping`
 _Short = Annotated[str, Meta(max_length=16)] | None
 _Name = Annotated[str, Meta(max_length=64)] | None
 _Text = Annotated[str, Meta(max_length=255)] | None
@@ -106,8 +106,9 @@ def moved(row: Row, fingerprint: str) -> Moved:
         event_id = event_identity("portal", f"{fingerprint}|{row[0]}")
     created_at = _moment("created_at", checked.created_at)
     middle = msgspec.structs.astuple(checked)[1:]
-    stored = [_adapted(completed_at), *middle]
-    stored[COLUMNS.index("created_at")] = _adapted(created_at)
+    time, made = times.stored([completed_at, created_at])
+    stored = [time, *middle]
+    stored[COLUMNS.index("created_at")] = made
     stored[_EVENT_ID] = event_id
     return Moved(completed_at, tuple(stored), _to_sum(checked, completed_at))
 
@@ -118,18 +119,8 @@ def _to_sum(row: PortalRow, completed_at: dt.datetime) -> TimedRow | None:
         return None
     values = {name: getattr(row, name) for name in SUMMED_COLUMNS}
     values |= {name: values[name] or 0 for name in TOKEN_COLUMNS}
-    values |= {name: _finite(values[name]) for name in NUMBER_COLUMNS}
+    values |= {name: if_finite(values[name]) for name in NUMBER_COLUMNS}
     return int(completed_at.timestamp() // 1), tuple(values.values())
-
-
-def _finite(value: float | None) -> float | None:
-    """The sums hold no infinity, which plain SQL may have stored."""
-    return value if value is not None and abs(value) < _LARGEST else None
-
-
-def _adapted(time: dt.datetime) -> Any:
-    """As the engine stores it: SQLite without saying that it is UTC."""
-    return time.isoformat(" ")[:-6] if connection.vendor == "sqlite" else time
 
 
 @lru_cache(maxsize=64)  # rows of a batch were created at the same time

@@ -4,14 +4,13 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from usage.database import extensions
+from usage.database import extensions, times
 from usage.database.compression import without_bound
 from usage.importing.portal.day_figures import ByDay, by_day, columns_of_rows
 from usage.importing.portal.row import COLUMNS, Event, Moved, event
 from usage.rollups import names, tables
 from usage.rollups.aggregation import aggregate
 from usage.rollups.declarations import DAY
-from usage.rollups.keeping import unix_seconds
 
 _NAMES = ", ".join(f'"{name}"' for name in COLUMNS)  # PostgreSQL has a `user` of its own
 _INSERT_NEW = (
@@ -84,7 +83,7 @@ def _fill_temporary_table(cursor: Any, rows: list[Moved]) -> None:
 
 
 def _read_back(cursor: Any) -> ByDay:
-    day = f"{unix_seconds('usage_metrics.timestamp')} / {DAY}"
+    day = f"{times.unix_seconds('usage_metrics.timestamp')} / {DAY}"
     counted = f"CASE WHEN usage_metrics.excluded_as IS NULL THEN {day} END"
     cursor.execute(f"SELECT {counted}, {columns_of_rows()} {_from_both()} GROUP BY 1", [])
     return by_day(cursor.fetchall())

@@ -1,0 +1,91 @@
+"""Times as the engines hold them: SQLite has texts in UTC, PostgreSQL a type that knows infinity.
+
+Programs that write plain SQL may give SQLite's text another form, such as `T`, `Z`, `+00:00` or
+another length of the fraction, and a day that no calendar has.
+"""
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from django.db import connection
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+_FORM = "[12][0-9][0-9][0-9]-[01][0-9]-[0-3][0-9][ T][0-2][0-9]:[0-5][0-9]:[0-5][0-9]*"
+
+
+def stored(moments: Sequence[dt.datetime]) -> Sequence[Any]:
+    """Times in UTC as a statement stores them: on SQLite `2024-01-15 10:00:00[.ffffff]`."""
+    if connection.vendor != "sqlite":
+        return moments
+    # msgspec makes the texts of all of them in a tenth of isoformat's time.
+    return [f"{text[:10]} {text[11:-1]}" for text in msgspec.to_builtins(moments)]
+
+
+def stored_now() -> Any:
+    """This moment as a column's default writes it: SQLite's has whole seconds."""
+    now = dt.datetime.now(dt.UTC)
+    return now if connection.vendor != "sqlite" else now.isoformat(" ", "seconds")[:-6]
+
+
+def unix_seconds(column: str) -> str:
+    """SQL for the time in a column, rounded down; NULL where the calendar has no such day."""
+    if connection.vendor == "sqlite":
+        return f"CAST(strftime('%%s', {_whole_seconds(column)}) AS INTEGER)"
+    seconds = f"CAST(FLOOR(EXTRACT(EPOCH FROM {column})) AS BIGINT)"
+    return f"CASE WHEN isfinite({column}) THEN {seconds} END"
+
+
+def unix_seconds_in_file(column: str) -> str:
+    """The same of a SQLite file that is read without Django."""
+    return f"CAST(strftime('%s', {_whole_seconds(column)}) AS INTEGER)"
+
+
+def is_in_calendar(column: str) -> str:
+    """Whether there are `unix_seconds`, in SQL that Citus takes in an UPDATE."""
+    if connection.vendor == "sqlite":
+        return f"{unix_seconds(column)} IS NOT NULL"
+    # Citus wants nothing in a CASE there that depends on more than its arguments.
+    return f"isfinite({column})"
+
+
+def comparable(column: str) -> str:
+    """SQL for the time in a column as `stored` writes it, since SQLite compares texts."""
+    if connection.vendor != "sqlite":
+        return column
+    rest = f"REPLACE(REPLACE(SUBSTR({column}, 20), 'Z', ''), '+00:00', '')"
+    fraction = f"SUBSTR({rest} || '000000', 1, 7)"
+    return (
+        f"SUBSTR({column}, 1, 10) || ' ' || SUBSTR({column}, 12, 8)"
+        f" || CASE WHEN {fraction} IN ('000000', '.000000') THEN '' ELSE {fraction} END"
+    )
+
+
+def make_comparable(where: str, parameters: Sequence[Any]) -> None:
+    """Write the times of rows of usage_metrics as `stored` does."""
+    if connection.vendor != "sqlite":
+        return
+    kept = comparable("timestamp")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE OR IGNORE usage_metrics SET timestamp = {kept}"
+            f" WHERE {where} AND timestamp <> {kept}",
+            parameters,
+        )
+
+
+def check(column: str, of: BaseDatabaseWrapper) -> str | None:
+    """A column's constraint; PostgreSQL's type needs none, SQLite would take any value."""
+    if of.vendor != "sqlite":
+        return None
+    column = f'"{column}"'
+    return (
+        f"typeof({column}) = 'text' AND {column} GLOB '{_FORM}' AND "
+        f"(substr({column}, 20) NOT GLOB '*[^0-9.Z]*' OR substr({column}, 20) GLOB '*+00:00')"
+    )
+
+
+def _whole_seconds(column: str) -> str:
+    """SQLite's text without its fraction, which strftime would round up from .9995 on."""
+    return f"SUBSTR({column}, 1, 19)"
