@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dashboards import numbers
 from dashboards.charts import Step, label
-from dashboards.numbers import Number
 from dashboards.ranges import Selection
+from usage import numbers
+from usage.numbers import Number
 from usage.queries import OTHER, Bucket, Figures, Part, UsageReport
 
 MOST_MODELS = 100

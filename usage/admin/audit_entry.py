@@ -57,7 +57,7 @@ class AuditEntryAdmin(ReadOnlyModelAdmin):
     def time(self, entry: AuditEntry) -> str:
         return display.moment(entry.at)
 
-    @admin.display(description="What", empty_value=display.NOTHING)
+    @admin.display(description="What")
     def what(self, entry: AuditEntry) -> str | None:
         if not entry.kind:
             return None
@@ -66,6 +66,6 @@ class AuditEntryAdmin(ReadOnlyModelAdmin):
         except (LookupError, ValueError):  # of a version that had it
             return entry.kind
 
-    @admin.display(description="How", empty_value=display.NOTHING)
+    @admin.display(description="How")
     def details(self, entry: AuditEntry) -> str:
         return entry.detail if len(entry.detail) <= 80 else f"{entry.detail[:79]}…"

@@ -31,19 +31,19 @@ class CollectorStateAdmin(PortalModelAdmin):
 
     @admin.display(description="Records")
     def stored(self, collector: CollectorState) -> str:
-        return display.number(collector.records)
+        return display.count(collector.records)
 
     @admin.display(description="Stored before")
     def stored_before(self, collector: CollectorState) -> str:
-        return display.number(collector.duplicates)
+        return display.count(collector.duplicates)
 
     @admin.display(description="Refused")
     def refused(self, collector: CollectorState) -> str:
-        return display.number(collector.broken)
+        return display.count(collector.broken)
 
     @admin.display(description="Waiting on disk")
     def waiting_on_disk(self, collector: CollectorState) -> str:
-        return display.number(collector.spooled)
+        return display.count(collector.spooled)
 
     @admin.display(description="Last record")
     def last_record(self, collector: CollectorState) -> str:

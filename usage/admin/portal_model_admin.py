@@ -14,6 +14,7 @@ from unfold.admin import ModelAdmin
 from usage.admin.auditing import Audited
 from usage.admin.look_ups import OfferedLookUps
 from usage.admin_addresses import BadAddress
+from usage.numbers import ABSENT
 
 _LARGEST_ID = 2**63 - 1
 
@@ -21,6 +22,7 @@ _LARGEST_ID = 2**63 - 1
 class PortalModelAdmin(Audited, ModelAdmin):  # type: ignore[misc]
     # Django counts the rows of every choice of a filter: a scan for each.
     show_facets = admin.ShowFacets.NEVER
+    empty_value_display = ABSENT
     list_filter_sheet = True
     list_views = frozenset({"changelist_view"})  # those whose address a list understands
 

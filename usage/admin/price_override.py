@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from usage.admin import display
 from usage.admin.portal_model_admin import PortalModelAdmin
 from usage.models import PriceOverride
+from usage.numbers import ABSENT
 
 
 class PriceOverrideForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in stubs only
@@ -81,6 +82,6 @@ class PriceOverrideAdmin(PortalModelAdmin):
 
 def _shown(price: Decimal | Any) -> str:
     if price is None:
-        return display.NOTHING
+        return ABSENT
     whole, _, fraction = f"{price:,.6f}".rstrip("0").partition(".")
     return f"{whole}.{fraction:0<2}"

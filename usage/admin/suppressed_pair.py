@@ -24,7 +24,7 @@ class SuppressedPairAdmin(ReadOnlyModelAdmin):
 
     @admin.display(description="Calls")
     def calls_shown(self, pair: SuppressedPair) -> str:
-        return display.number(pair.calls)
+        return display.count(pair.calls)
 
     @admin.display(description="Latest call")
     def last(self, pair: SuppressedPair) -> str:

@@ -27,6 +27,7 @@ from usage.admin.portal_model_admin import PortalModelAdmin
 from usage.identity import bare_key, hash_api_key
 from usage.live_keys import begins_as_key
 from usage.models import UsageMetric, UsageMetricQuerySet
+from usage.numbers import ABSENT
 from usage.pricing import GENAI_PRICES, OVERRIDE, REPORTED
 
 _FILTERS = (StatusFilter, ExclusionFilter, ModelFilter)  # models may be many
@@ -174,23 +175,23 @@ class UsageMetricAdmin(PortalModelAdmin):
     def time(self, row: UsageMetric) -> str:
         return display.moment(row.timestamp)
 
-    @admin.display(description="Status", empty_value=display.NOTHING)
+    @admin.display(description="Status")
     def outcome(self, row: UsageMetric) -> str | None:
         if row.excluded_as is None:
             return row.status
-        return f"{row.status or display.NOTHING}, not counted"
+        return f"{row.status or ABSENT}, not counted"
 
     @admin.display(description="Prompt")
     def prompt(self, row: UsageMetric) -> str:
-        return display.number(row.prompt_tokens)
+        return display.count(row.prompt_tokens)
 
     @admin.display(description="Completion")
     def completion(self, row: UsageMetric) -> str:
-        return display.number(row.completion_tokens)
+        return display.count(row.completion_tokens)
 
     @admin.display(description="Total tokens")
     def total(self, row: UsageMetric) -> str:
-        return display.number(row.total_tokens)
+        return display.count(row.total_tokens)
 
     @admin.display(description="Latency")
     def latency(self, row: UsageMetric) -> str:
@@ -198,7 +199,7 @@ class UsageMetricAdmin(PortalModelAdmin):
 
     @admin.display(description="API key hash")
     def key(self, row: UsageMetric) -> str:
-        return row.api_key_hash[:12] if row.api_key_hash else display.NOTHING
+        return row.api_key_hash[:12] if row.api_key_hash else ABSENT
 
     @admin.display(description="Completed at")
     def exact_time(self, row: UsageMetric) -> str:
@@ -210,15 +211,15 @@ class UsageMetricAdmin(PortalModelAdmin):
 
     @admin.display(description="Cached (of prompt)")
     def cached(self, row: UsageMetric) -> str:
-        return display.number(row.cached_tokens)
+        return display.count(row.cached_tokens)
 
     @admin.display(description="Cache write (of prompt)")
     def cache_write(self, row: UsageMetric) -> str:
-        return display.number(row.cache_write_tokens)
+        return display.count(row.cache_write_tokens)
 
     @admin.display(description="Reasoning (of completion)")
     def reasoning(self, row: UsageMetric) -> str:
-        return display.number(row.reasoning_tokens)
+        return display.count(row.reasoning_tokens)
 
     @admin.display(description="Time to first token")
     def first_token(self, row: UsageMetric) -> str:
@@ -231,8 +232,8 @@ class UsageMetricAdmin(PortalModelAdmin):
     @admin.display(description="Price from")
     def whose_price(self, row: UsageMetric) -> str:
         if row.cost_usd is None:
-            return display.NOTHING
-        return _PRICES.get(row.cost_source or REPORTED, display.NOTHING)
+            return ABSENT
+        return _PRICES.get(row.cost_source or REPORTED, ABSENT)
 
     @admin.display(description="Counted")
     def counted(self, row: UsageMetric) -> str:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from dashboards import numbers
+from usage import numbers
+from usage.admin import display
 
 
 @pytest.mark.parametrize(
@@ -61,3 +62,19 @@ def test_dollars(value, text):
 
 def test_a_shortened_count_keeps_its_exact_value():
     assert numbers.count(1_234_567).exact == "1,234,567"
+
+
+@pytest.mark.parametrize(
+    ("shown", "number"),
+    [
+        (display.count(1_234_567), numbers.count(1_234_567)),
+        (display.count(None), numbers.count(None)),
+        (display.milliseconds(1234.5), numbers.milliseconds(1234.5)),
+        (display.milliseconds(None), numbers.milliseconds(None)),
+        (display.dollars(0.000123), numbers.dollars(0.000123)),
+        (display.dollars(None), numbers.dollars(None)),
+    ],
+)
+def test_the_admin_shows_a_figure_as_the_dashboard_does(shown, number):
+    text = number.text.replace("<", "&lt;")
+    assert shown == (f'<span title="{number.exact}">{text}</span>' if number.exact else text)

@@ -1,4 +1,4 @@
-"""Figures as people read them: a short text, and the exact value for the tooltip."""
+"""Figures as people read them, on every page: a short text, and the exact value behind it."""
 
 from dataclasses import dataclass
 
@@ -23,8 +23,10 @@ class Number:
         return self.text
 
 
-def count(number: int) -> Number:
+def count(number: int | None) -> Number:
     """12,345; 1.2 M with 1,234,567 as its exact value."""
+    if number is None:
+        return Number(ABSENT)
     exact = f"{number:,}"
     for least, divisor, unit in _UNITS:
         if number >= least:
