@@ -5,8 +5,10 @@ import datetime as dt
 import io
 from typing import Any
 
+from django.test import RequestFactory
 from model_bakery import baker
 
+from usage.access.rules import require_writer
 from usage.identity import hash_api_key
 from usage.models import UsageMetric
 from usage.recording import record_batch
@@ -23,6 +25,12 @@ def at(text: str) -> dt.datetime:
 def store(*rows: dict[str, Any]) -> None:
     """Store rows that say only what matters to a test."""
     record_batch([{"model": "m", "timestamp": NOON, **row} for row in rows])
+
+
+def writer_with(token: str) -> str:
+    """Who may write with it, as every post finds out; AccessDenied where it is not accepted."""
+    request = RequestFactory().post("/", headers={"Authorization": f"Bearer {token}"})
+    return require_writer(request, basic_tokens=False)
 
 
 def four_rows() -> list[UsageMetric]:

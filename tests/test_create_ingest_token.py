@@ -5,6 +5,8 @@ import io
 import pytest
 from django.core.management import CommandError, call_command
 
+from tests.factory import writer_with
+from usage.access.rules import AccessDenied
 from usage.models import IngestToken
 
 pytestmark = pytest.mark.django_db
@@ -18,7 +20,8 @@ def run(*arguments):
 
 def test_the_token_alone_is_on_stdout():
     out, err = run("Kong")
-    assert IngestToken.objects.authenticate(out.removesuffix("\n")).name == "Kong"
+    token = IngestToken.objects.get(name="Kong")
+    assert writer_with(out.removesuffix("\n")) == f"token:{token.pk}"
     assert out.strip() not in err
     assert "not shown again" in err
 
@@ -64,7 +67,8 @@ def test_a_revoked_token_is_not_accepted(by):
     text = run("Kong")[0].strip()
     token = IngestToken.objects.get()
     run("--revoke", str(getattr(token, by)))
-    assert IngestToken.objects.authenticate(text) is None
+    with pytest.raises(AccessDenied):
+        writer_with(text)
 
 
 def test_a_name_that_two_live_tokens_have_is_not_enough_to_revoke():
