@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from dashboards.charts import Step, label
 from dashboards.ranges import Selection
-from usage import numbers
-from usage.numbers import Number
+from usage import shown_numbers as numbers
 from usage.queries import OTHER, Bucket, Figures, Part, UsageReport
+from usage.shown_numbers import Number
 
 MOST_MODELS = 100
 MOST_TIMES = 100

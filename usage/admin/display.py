@@ -5,8 +5,8 @@ import datetime as dt
 from django.utils import timezone
 from django.utils.html import format_html
 
-from usage import numbers
-from usage.numbers import ABSENT, Number
+from usage import shown_numbers as numbers
+from usage.shown_numbers import ABSENT, Number
 
 
 def count(value: int | None) -> str:

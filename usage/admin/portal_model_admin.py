@@ -14,7 +14,7 @@ from unfold.admin import ModelAdmin
 from usage.admin.auditing import Audited
 from usage.admin.look_ups import OfferedLookUps
 from usage.admin_addresses import BadAddress
-from usage.numbers import ABSENT
+from usage.shown_numbers import ABSENT
 
 _LARGEST_ID = 2**63 - 1
 

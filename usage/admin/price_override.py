@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from usage.admin import display
 from usage.admin.portal_model_admin import PortalModelAdmin
 from usage.models import PriceOverride
-from usage.numbers import ABSENT
+from usage.shown_numbers import ABSENT
 
 
 class PriceOverrideForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in stubs only

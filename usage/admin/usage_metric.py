@@ -27,8 +27,8 @@ from usage.admin.portal_model_admin import PortalModelAdmin
 from usage.identity import bare_key, hash_api_key
 from usage.live_keys import begins_as_key
 from usage.models import UsageMetric, UsageMetricQuerySet
-from usage.numbers import ABSENT
 from usage.pricing import GENAI_PRICES, OVERRIDE, REPORTED
+from usage.shown_numbers import ABSENT
 
 _FILTERS = (StatusFilter, ExclusionFilter, ModelFilter)  # models may be many
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from usage import numbers
+from usage import shown_numbers as numbers
 from usage.admin import display
 
 
