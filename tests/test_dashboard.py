@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 from model_bakery import baker
 
-from usage import numbers
+from usage import shown_numbers as numbers
 from usage.models import IngestToken, UsageMetric
 
 NOW = dt.datetime(2024, 3, 15, 12, 30, tzinfo=dt.UTC)
