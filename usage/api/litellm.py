@@ -7,8 +7,8 @@ from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema_view
 
 from usage.api import errors
-from usage.api.ingest import named_faults
 from usage.api.parsers import parse_with, require_length
+from usage.api.post_rows import named_faults
 from usage.api.posts import Delivery, PostView, Way
 from usage.api.schema import STORE_LITELLM
 from usage.asking.refusal import ApiError

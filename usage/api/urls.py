@@ -10,7 +10,7 @@ from usage.api.metrics import MetricsView
 from usage.api.missing import MissingView
 from usage.api.otlp import DroppedView, LangfuseTracesView, LogsView, TracesView
 from usage.api.prometheus import PrometheusView
-from usage.api.usage import UsageView
+from usage.api.rows_view import UsageView
 
 urlpatterns = [
     path("_qs/health", HealthView.as_view(), name="health"),

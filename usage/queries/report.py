@@ -41,8 +41,8 @@ def usage_report(
 ) -> UsageReport:
     """Totals, parts and the series of those buckets that have requests.
 
-    Before any of it is read: TooManyBuckets; TooManyRows when that takes more raw rows than can
-    be read meanwhile; NoPlaceFree when it is dear, and others are that take the `turn`.
+    It refuses before it reads: TooManyBuckets; TooManyRowsToRead when the answer takes more raw
+    rows than can be read meanwhile; NoPlaceFree when it costs much and others hold the `turn`.
     """
     add_waiting_rows()
     with read_snapshot():

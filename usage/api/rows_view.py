@@ -5,7 +5,7 @@ from drf_spectacular.utils import extend_schema_view
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 
-from usage.api import ingest, list_rows
+from usage.api import list_rows, post_rows
 from usage.api.permissions import MayRead
 from usage.api.posts import PostView
 from usage.api.schema import LIST_USAGE, STORE_USAGE
@@ -14,7 +14,7 @@ from usage.api.schema import LIST_USAGE, STORE_USAGE
 @extend_schema_view(post=STORE_USAGE)
 class UsageView(PostView):
     content_negotiation_class = list_rows.RowsNegotiation
-    way = ingest.USAGE
+    way = post_rows.USAGE
 
     def get_permissions(self) -> list[MayRead | AllowAny]:
         return [AllowAny()] if self.request.method == "POST" else [MayRead()]
