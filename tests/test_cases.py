@@ -20,7 +20,7 @@ _OPTIONAL = "an optional field costs the row, or the row its batch"
 _CALL_TYPES = "LiteLLM's call types that ask no model, or ask once, are not told apart"
 NOT_YET = {
     **dict.fromkeys((1, 2, 17, 21, 22, 29, 59, 68), _NAMES),
-    **dict.fromkeys((6, 9, 10, 26, 66), _WRAPPERS),
+    **dict.fromkeys((9, 10, 26), _WRAPPERS),
     **dict.fromkeys((13, 14, 18, 24, 42, 62), _TOKENS),
     **dict.fromkeys((33, 38, 67), _OPTIONAL),
     **dict.fromkeys((35, 36), _CALL_TYPES),

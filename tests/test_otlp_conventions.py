@@ -11,6 +11,7 @@ pytestmark = pytest.mark.django_db
 
 MILLISECOND = 1_000_000
 MODEL = {"gen_ai.request.model": "gpt-5"}
+ASKED = {"gen_ai.operation.name": "chat", **MODEL}
 CALLS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "current OpenTelemetry": (
         {
@@ -111,7 +112,7 @@ CALLS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"model": "embed-3", "prompt_tokens": 9, "completion_tokens": 0},
     ),
     "OpenLIT": (
-        {**MODEL, "gen_ai.server.time_to_first_token": 0.0135, "gen_ai.usage.cost": 0},
+        {**ASKED, "gen_ai.server.time_to_first_token": 0.0135, "gen_ai.usage.cost": 0},
         {"model": "gpt-5", "ttft_ms": 13.5, "cost_usd": None},
     ),
     "Vercel AI SDK": (
@@ -218,15 +219,37 @@ def test_a_call_is_understood(client, name: str, encode: Any):
 
 NO_CALLS: dict[str, dict[str, Any]] = {
     "a bare HTTP span": {"http.request.method": "POST", "http.response.status_code": 200},
+    "a model's name on a database's span": {"db.system": "redis", **MODEL},
+    "a model's name on a failed request": {
+        "http.request.method": "POST",
+        "error.type": "x",
+        **MODEL,
+    },
+    "a span that was a log record": {"event.name": "qwen-code.api_response", **ASKED},
     "an OpenInference chain": {"openinference.span.kind": "CHAIN", "llm.model_name": "gpt-5"},
     "a Langfuse span": {"langfuse.observation.type": "span", **MODEL},
     "a Vercel parent": {"ai.operationId": "ai.generateText", "ai.model.id": "gpt-5"},
     "a Vercel tool": {"ai.operationId": "ai.toolCall", "ai.toolCall.name": "search"},
     "a Traceloop workflow": {"traceloop.span.kind": "workflow", **MODEL},
     **{
+        f"{name} of {kind}": {name: kind, **MODEL, "gen_ai.usage.input_tokens": 5}
+        for name, kind in (
+            ("openinference.span.kind", "TOKEN_COUNTER"),
+            ("openinference.span.kind", "AGENT"),
+            ("langsmith.span.kind", "chain"),
+            ("langsmith.span.kind", "parser"),
+            ("gen_ai.span.kind", "WORKFLOW"),
+            ("mlflow.spanType", '"AGENT"'),
+            ("sentry.op", "gen_ai.invoke_agent"),
+            ("span.type", "interaction"),
+        )
+    },
+    **{
         operation: {"gen_ai.operation.name": operation, **MODEL, "gen_ai.usage.input_tokens": 5}
         for operation in (
-            "invoke_agent agent_step create_agent execute_tool invoke_workflow retrieval plan"
+            "invoke_agent agent_step create_agent execute_tool invoke_workflow retrieval plan "
+            "fetch_response create_memory search_memory delete_memory_store chain tool_call "
+            "user_prompt count_tokens"
         ).split()
     },
 }
@@ -240,14 +263,57 @@ def test_what_is_no_call_is_not_counted(client, name: str, encode: Any):
 
 
 def test_a_call_that_litellm_tells_twice_is_counted_once(client):
-    post(client, as_json, span(MODEL), span(MODEL, name="raw_gen_ai_request", spanId="ab" * 8))
+    post(client, as_json, span(ASKED), span(ASKED, name="raw_gen_ai_request", spanId="ab" * 8))
     assert UsageMetric.objects.count() == 1
 
 
 def test_litellm_names_its_calls(client):
-    called = {**MODEL, "litellm.call_id": "call-1"}
+    called = {**ASKED, "litellm.call_id": "call-1"}
     post(client, as_json, span(called), span(called, spanId="ab" * 8))
     assert UsageMetric.objects.count() == 1
+
+
+BY_KIND = {
+    "gen_ai.operation.name": "text_completion embeddings acompletion aresponses rerank Converse",
+    "openinference.span.kind": "LLM EMBEDDING RERANKER",
+    "langfuse.observation.type": "generation embedding",
+    "langsmith.span.kind": "llm",
+    "gen_ai.span.kind": "LLM",
+    "llm.request.type": "chat completion",
+    "mlflow.spanType": '"CHAT_MODEL"',
+    "sentry.op": "gen_ai.chat",
+    "span.type": "llm_request generation",
+    "ai.operationId": "ai.streamText.doStream",
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [(name, kind) for name, kinds in BY_KIND.items() for kind in kinds.split()]
+)
+def test_a_span_that_says_so_is_a_call_without_usage_too(client, name: str, kind: str):
+    post(client, as_json, span({name: kind}))
+    assert UsageMetric.objects.values("model", "total_tokens").get() == {
+        "model": "unknown",
+        "total_tokens": 0,
+    }
+
+
+def test_whom_it_asked_for_what_is_a_call_that_failed(client):
+    asked = {"gen_ai.provider.name": "openai", **MODEL}
+    post(client, as_json, span(asked), span(asked, spanId="ab" * 8, status={"code": 2}))
+    assert UsageMetric.objects.get().status == "500"
+
+
+def test_gemini_clis_spans_never_count(client):
+    call = span({**ASKED, "gen_ai.usage.input_tokens": 5})
+    of = request(call, resource={"service.name": "gemini-cli"})
+    renamed = request(call)
+    renamed["resourceSpans"][0]["scopeSpans"][0]["scope"] = {"name": "gemini-cli"}
+    for each in (of, renamed):
+        for encode, media_type in ((as_json, "json"), (as_protobuf, "x-protobuf")):
+            body, kind = encode(each), f"application/{media_type}"
+            assert client.post("/v1/traces", body, content_type=kind).status_code == 200
+    assert not UsageMetric.objects.exists()
 
 
 STATUSES: list[tuple[dict[str, Any], dict[str, Any], str]] = [
@@ -272,7 +338,7 @@ STATUSES: list[tuple[dict[str, Any], dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("attributes", "fields", "status"), STATUSES)
 def test_the_status_is_the_nearest_that_is_told(client, attributes, fields, status):
-    post(client, as_protobuf, span({**MODEL, **attributes}, **fields))
+    post(client, as_protobuf, span({**ASKED, **attributes}, **fields))
     assert UsageMetric.objects.get().status == status
 
 
@@ -282,20 +348,20 @@ def test_the_status_is_the_nearest_that_is_told(client, attributes, fields, stat
 )
 def test_the_first_of_the_events_is_the_first_token(client, event):
     events = [(event, START + 700 * MILLISECOND, {}), (event, START + 80 * MILLISECOND, {})]
-    post(client, as_json, span(MODEL, events=events))
+    post(client, as_json, span(ASKED, events=events))
     assert UsageMetric.objects.get().ttft_ms == 80
 
 
 def test_times_are_rounded_to_the_microsecond_and_the_tenth(client):
     end = START + SECOND + 936_027_548
-    post(client, as_json, span(MODEL, startTimeUnixNano=START, endTimeUnixNano=end))
+    post(client, as_json, span(ASKED, startTimeUnixNano=START, endTimeUnixNano=end))
     row = UsageMetric.objects.get()
     assert (row.timestamp.microsecond, row.latency_ms) == (936_028, 1936.0)
 
 
 def test_the_service_is_the_app_unless_it_has_no_name(client):
     for name, number in (("shop", "ab"), ("unknown_service:python", "cd"), ("", "ef")):
-        body = as_json(request(span(MODEL, spanId=number * 8), resource={"service.name": name}))
+        body = as_json(request(span(ASKED, spanId=number * 8), resource={"service.name": name}))
         client.post("/v1/traces", body, content_type="application/json")
     assert list(UsageMetric.objects.order_by("id").values_list("app", flat=True)) == [
         "shop",

@@ -7,8 +7,11 @@ from typing import Any
 
 import msgspec
 
+from usage.intake import lenient
+from usage.intake.agents import gemini_cli
 from usage.intake.error_types import http_status_of
 from usage.intake.otlp import conventions as names
+from usage.intake.otlp import kinds
 from usage.intake.otlp.span import Attributes, Span
 from usage.intake.parsed import ParsedRows, collect
 from usage.records import InvalidRow, UsageRecord, record_from
@@ -33,20 +36,29 @@ def records_of(spans: Iterable[Span], now: dt.datetime) -> ParsedRows:
 
 
 def is_call(span: Span) -> bool:
-    """Whether it is one call of a model, and no parent that repeats what its children used."""
-    attributes = span.attributes
-    operation = attributes.get(names.OPERATION)
-    kind = str(attributes.get(names.OPENINFERENCE_KIND, "LLM")).upper()
-    langfuse = str(attributes.get(names.LANGFUSE_TYPE, "generation")).lower()
-    vercel = attributes.get(names.VERCEL_OPERATION)
+    """Usage makes a span a call, or an operation that is one; the name of a model does not.
+
+    A parent that repeats what its children used may be one by its looks: the way up tells.
+    """
+    if span.name == names.LITELLM_RAW or _is_told_in_logs(span):
+        return False
+    says_so = kinds.is_one(span.attributes)
+    if says_so is None:
+        return _has_usage(span.attributes) or _is_failed_call(span)
+    return says_so
+
+
+def _is_told_in_logs(span: Span) -> bool:
+    """Gemini CLI's logs always come with its spans, and tell more."""
+    return gemini_cli.SOURCE in (span.scope, span.resource.get(names.APP))
+
+
+def _is_failed_call(span: Span) -> bool:
+    """Some tell of a call that failed no more than whom they asked for what."""
     return (
-        operation not in names.NO_CALLS
-        and kind in ("LLM", "EMBEDDING")
-        and langfuse in ("generation", "embedding")
-        and names.TRACELOOP_KIND not in attributes
-        and (vercel is None or str(vercel).rpartition(".")[2].startswith(names.VERCEL_CALLS))
-        and span.name != names.LITELLM_RAW
-        and (_model(attributes)[0] is not None or _has_usage(attributes))
+        span.has_error
+        and _provider(span.attributes) is not None
+        and _model(span.attributes)[0] is not None
     )
 
 
@@ -58,7 +70,7 @@ def record_of(span: Span, now: dt.datetime) -> UsageRecord:
     model, requested_model = _model(attributes)
     values: dict[str, Any] = {
         "timestamp": _moment(span.end_ns),
-        "model": model,
+        "model": model or lenient.UNKNOWN_MODEL,
         "requested_model": requested_model,
         "provider": _provider(attributes),
         "status": _status(span),
@@ -105,7 +117,7 @@ def _has_usage(attributes: Attributes) -> bool:
 def _provider(attributes: Attributes) -> Any:
     provider = _first(attributes, names.PROVIDER)
     # The Vercel AI SDK writes the part of its own that it used too: "openai.chat".
-    if provider is not None and names.VERCEL_OPERATION in attributes:
+    if provider is not None and kinds.VERCEL_OPERATION in attributes:
         return str(provider).partition(".")[0]
     return provider
 

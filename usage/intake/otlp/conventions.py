@@ -140,16 +140,6 @@ USER = (
 )
 APP = "service.name"
 
-# Frameworks report parents that repeat what their children used: only these are calls.
-OPERATION = "gen_ai.operation.name"
-NO_CALLS = frozenset(
-    "invoke_agent agent_step create_agent execute_tool invoke_workflow retrieval plan".split()
-)
-OPENINFERENCE_KIND = "openinference.span.kind"
-LANGFUSE_TYPE = "langfuse.observation.type"
-TRACELOOP_KIND = "traceloop.span.kind"
-VERCEL_OPERATION = "ai.operationId"
-VERCEL_CALLS = ("doGenerate", "doStream", "doEmbed", "doRerank")
 LITELLM_RAW = "raw_gen_ai_request"  # the same call once more, as it went to the provider
 
 KNOWN_EVENTS = frozenset((*FIRST_TOKEN_EVENTS, EXCEPTION_EVENT))
@@ -175,10 +165,5 @@ KNOWN_ATTRIBUTES = frozenset(
         *KEY_HASH,
         *USER,
         APP,
-        OPERATION,
-        OPENINFERENCE_KIND,
-        LANGFUSE_TYPE,
-        TRACELOOP_KIND,
-        VERCEL_OPERATION,
     )
 )

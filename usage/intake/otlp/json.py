@@ -47,6 +47,7 @@ class _Span(msgspec.Struct, rename="camel", gc=False):
     name: str = ""
     trace_id: str = ""
     span_id: str = ""
+    parent_span_id: str | None = None
     start_time_unix_nano: int | str | None = None
     end_time_unix_nano: int | str | None = None
     attributes: list[_Pair] | None = None
@@ -54,7 +55,12 @@ class _Span(msgspec.Struct, rename="camel", gc=False):
     status: _Status | None = None
 
 
+class InstrumentationName(msgspec.Struct, gc=False):
+    name: str | None = None
+
+
 class _ScopeSpans(msgspec.Struct, gc=False):
+    scope: InstrumentationName | None = None
     spans: list[_Span] | None = None
 
 
@@ -94,6 +100,8 @@ def spans(body: bytes) -> Iterator[Span]:
                     end_ns=whole(span.end_time_unix_nano),
                     attributes=_attributes(span.attributes),
                     resource=resource,
+                    parent_id=(span.parent_span_id or "").lower(),
+                    scope=(scope.scope and scope.scope.name) or "",
                     has_error=span.status is not None
                     and span.status.code in (STATUS_ERROR, "STATUS_CODE_ERROR"),
                     events=[

@@ -29,12 +29,8 @@ class _UnreadLogRecord(msgspec.Struct, rename="camel", gc=False):
     attributes: list[_UnreadAttribute] | None = None
 
 
-class _LogScope(msgspec.Struct, gc=False):
-    name: str = ""
-
-
 class _ScopeLogs(msgspec.Struct, rename="camel", gc=False):
-    scope: _LogScope | None = None
+    scope: json.InstrumentationName | None = None
     log_records: list[msgspec.Raw] | None = None
 
 
@@ -73,7 +69,7 @@ def events(body: bytes) -> Iterator[AgentEvent | InvalidRow]:
         resource = _attributes(group.resource.attributes if group.resource else None)
         service = str(resource.get("service.name", ""))
         for scope in group.scope_logs or ():
-            name = scope.scope.name if scope.scope else ""
+            name = (scope.scope and scope.scope.name) or ""
             for raw in scope.log_records or ():
                 event = _event(bytes(raw), name, service)
                 if isinstance(event, AgentEvent):

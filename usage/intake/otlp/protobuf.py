@@ -7,7 +7,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTracePartialSuccess,
     ExportTraceServiceResponse,
 )
-from opentelemetry.proto.common.v1.common_pb2 import KeyValue
+from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope, KeyValue
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1 import trace_pb2
 
@@ -20,7 +20,7 @@ _SCALARS = {"string_value", "int_value", "double_value", "bool_value"}
 # Numbers of fields in opentelemetry/proto/collector/trace/v1, trace/v1 and common/v1.
 _RESOURCE_SPANS = 1
 _RESOURCE, _SCOPE_SPANS = 1, 2
-_SPANS = 2
+_SCOPE, _SPANS = 1, 2
 _ATTRIBUTES, _EVENTS, _LINKS = 9, 11, 13
 _LARGE = 65_536  # bytes; a span with more holds what was said in the call
 _LARGEST_KNOWN = 16_384
@@ -36,8 +36,12 @@ def spans(body: bytes) -> Iterator[Span]:
                 if number == _RESOURCE:
                     resource = _resource(body[start:stop])
                     continue
-                for _, _, first, last in parts.of(start, stop, _SPANS):
-                    yield _span(_shortened(body, parts, first, last), resource)
+                scope = ""
+                for part, _, first, last in parts.of(start, stop, _SCOPE, _SPANS):
+                    if part == _SCOPE:
+                        scope = _scope_name(body[first:last])
+                    else:
+                        yield _span(_shortened(body, parts, first, last), resource, scope)
     except DecodeError:
         raise MalformedBody("the body is not an OTLP trace request in protobuf") from None
 
@@ -61,6 +65,10 @@ def status(message: str) -> bytes:
 
 def _resource(data: bytes) -> Attributes:
     return _attributes(Resource.FromString(data).attributes) if len(data) <= _LARGE else {}
+
+
+def _scope_name(data: bytes) -> str:
+    return InstrumentationScope.FromString(data).name if len(data) <= _LARGE else ""
 
 
 def _shortened(body: bytes, parts: Parts, begin: int, end: int) -> bytes:
@@ -87,7 +95,7 @@ def _begins_with_known_name(part: bytes, number: int) -> bool:
     return len(part) <= _LARGEST_KNOWN and is_ours(name.decode(errors="replace"))
 
 
-def _span(data: bytes, resource: Attributes) -> Span:
+def _span(data: bytes, resource: Attributes, scope: str) -> Span:
     span = trace_pb2.Span.FromString(data)
     return Span(
         name=span.name,
@@ -97,6 +105,8 @@ def _span(data: bytes, resource: Attributes) -> Span:
         end_ns=span.end_time_unix_nano,
         attributes=_attributes(span.attributes),
         resource=resource,
+        parent_id=span.parent_span_id.hex(),
+        scope=scope,
         has_error=span.status.code == STATUS_ERROR,
         events=[
             Event(event.name, event.time_unix_nano, _attributes(event.attributes))

@@ -2,10 +2,13 @@
 
 from dataclasses import dataclass, field
 
-from usage.intake.otlp.conventions import KNOWN_ATTRIBUTES, KNOWN_EVENTS
+from usage.intake.agents import who
+from usage.intake.otlp import conventions, kinds
 
 Value = str | int | float | bool
 Attributes = dict[str, Value]
+
+_KNOWN_ATTRIBUTES = conventions.KNOWN_ATTRIBUTES | kinds.ATTRIBUTES | who.ATTRIBUTES
 
 STATUS_ERROR = 2  # of opentelemetry.proto.trace.v1.Status
 
@@ -30,14 +33,16 @@ class Span:
     end_ns: int
     attributes: Attributes
     resource: Attributes
+    parent_id: str = ""
+    scope: str = ""  # the name of the instrumentation
     has_error: bool = False
     events: list[Event] = field(default_factory=list)
 
 
 def is_known(key: str) -> bool:
     """Whether an attribute is worth decoding; prompts and completions never are."""
-    return key in KNOWN_ATTRIBUTES
+    return key in _KNOWN_ATTRIBUTES
 
 
 def is_known_event(name: str) -> bool:
-    return name in KNOWN_EVENTS
+    return name in conventions.KNOWN_EVENTS

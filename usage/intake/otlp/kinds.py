@@ -1,0 +1,66 @@
+"""What a span says that it is: a call of a model, or what frameworks tell round about one.
+
+By the words of what it says, since each instrumentation has its own and new ones come weekly.
+"""
+
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+OPERATION = "gen_ai.operation.name"
+VERCEL_OPERATION = "ai.operationId"
+_VERCEL_CALLS = ("doGenerate", "doStream", "doEmbed", "doRerank")
+# A log record that was made a span on its way: the agent's own span tells the same.
+_LOGGED = "event.name"
+# Of these a word that nobody here knows is no call.
+_STRICT = (
+    "openinference.span.kind",
+    "langfuse.observation.type",
+    "langsmith.span.kind",
+    "traceloop.span.kind",
+)
+_LOOSE = (
+    OPERATION,
+    "gen_ai.span.kind",
+    "gen_ai.span_kind_name",
+    "llm.request.type",
+    "mlflow.spanType",
+    "sentry.op",
+    "span.type",
+)
+ATTRIBUTES = frozenset((*_STRICT, *_LOOSE, VERCEL_OPERATION, _LOGGED))
+
+_WORDS = re.compile("[A-Z]?[a-z0-9]+|[A-Z]+")
+# Beginnings of words; what is done round about calls goes before what is one: execute_llm_tool.
+_ROUND_ABOUT = (
+    *("agent", "chain", "tool", "workflow", "retriev", "memor", "plan", "step", "task", "turn"),
+    *("guardrail", "evaluat", "prompt", "parser", "fetch", "handoff", "interaction", "count"),
+)
+# Within words, for LiteLLM's are acompletion and aembedding.
+_CALLS = (
+    *("chat", "completion", "generat", "embed", "rerank", "responses", "llm", "inference"),
+    *("converse", "transcription", "speech"),
+)
+
+
+def is_one(attributes: Mapping[str, Any]) -> bool | None:
+    """Whether it says that it is a call; None where it says neither so nor otherwise."""
+    if _LOGGED in attributes:
+        return False
+    verdicts: list[bool | None]
+    verdicts = [bool(_is_call(str(attributes[name]))) for name in _STRICT if name in attributes]
+    verdicts += [_is_call(str(attributes[name])) for name in _LOOSE if name in attributes]
+    if (vercel := attributes.get(VERCEL_OPERATION)) is not None:
+        verdicts.append(str(vercel).rpartition(".")[2].startswith(_VERCEL_CALLS))
+    if False in verdicts:
+        return False
+    return True if True in verdicts else None
+
+
+@lru_cache(maxsize=1024)
+def _is_call(said: str) -> bool | None:
+    words = [word.lower() for word in _WORDS.findall(said[:100])]
+    if any(word.startswith(_ROUND_ABOUT) for word in words):
+        return False
+    return True if any(part in word for word in words for part in _CALLS) else None
