@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import subprocess
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -107,3 +108,33 @@ def test_readmes_curl_commands_work_as_written(tmp_path: Path):
         {"accepted": 2, "duplicates": 0},
     ]
     assert answers[2]["totals"]["total_tokens"] == 1510
+
+
+# What stands in backticks as if it were a path or a module of ours, but is a pattern or an example.
+NO_PATH = re.compile(r"NAME|TIME|\*|…")
+OF_OURS = tuple(f"{each.name}/" for each in ROOT.iterdir() if each.is_dir())
+
+
+def test_every_path_in_backticks_exists():
+    named = [
+        (page.name, path)
+        for page in PAGES
+        for path in re.findall(r"`([\w./*…-]+)`", page.read_text(encoding="utf-8"))
+        if (path.startswith(OF_OURS) or re.search(r"\w\.(?:py|md|toml|go|sh|html|css)$", path))
+        if not NO_PATH.search(path)
+    ]
+    assert len(named) > 100
+    assert [(page, path) for page, path in named if not (ROOT / path).exists()] == []
+
+
+def test_every_module_in_backticks_can_be_found():
+    named = [
+        (page.name, name)
+        for page in PAGES
+        for name in re.findall(
+            r"`(?:gunicorn |python -m )?((?:usage|dashboards|qsmetrics|benchmarks)(?:\.\w+)+)`",
+            page.read_text(encoding="utf-8"),
+        )
+    ]
+    assert ("deploying.md", "qsmetrics.wsgi") in named
+    assert [(page, name) for page, name in named if find_spec(name) is None] == []
