@@ -18,6 +18,11 @@ def has_one_writer() -> bool:
     return connection.vendor == "sqlite"
 
 
+def shows_removed_rows() -> bool:
+    """Whether an index leads past rows that are gone, until they are vacuumed: PostgreSQL's."""
+    return connection.vendor == "postgresql"
+
+
 def engine() -> str:
     """`sqlite` or `postgresql`, for those who are told where the data is."""
     return connection.vendor

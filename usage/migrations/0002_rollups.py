@@ -2,7 +2,7 @@
 
 from django.db import migrations, models
 
-from usage.models.clustered_table import CreateClusteredTable
+from usage.database.clustered_table import CreateClusteredTable
 
 
 class Migration(migrations.Migration):

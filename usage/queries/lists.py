@@ -6,13 +6,13 @@ from django.db import connection
 from django.db.models import Max, Min, Sum
 
 from usage.asking.filters import UsageFilter
+from usage.database.joins import by_index
 from usage.models import UsageMetric, UsageMetricQuerySet, UsageRollup
 from usage.queries.buckets import SECOND
 from usage.queries.covering import rollups_of, smallest_grouping
 from usage.queries.naming import with_others
 from usage.queries.rows import unsummed_ends
 from usage.queries.scope import FIRST, LAST, moment_of
-from usage.queries.sql import by_index
 from usage.rollups.aggregation import OTHER
 from usage.rollups.declarations import DAY, MODEL, TOTAL
 

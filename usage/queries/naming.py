@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from usage.asking.filters import UsageFilter
 from usage.database import times
+from usage.database.joins import Sql
 from usage.models import UsageName, dimension_condition
-from usage.queries.sql import Sql
 from usage.rollups.aggregation import OTHER
 from usage.rollups.declarations import DIMENSIONS, quoted
 from usage.rollups.names import ALWAYS

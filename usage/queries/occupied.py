@@ -7,10 +7,10 @@ from itertools import groupby
 from django.db import connection
 
 from usage.database import times
+from usage.database.joins import by_index
 from usage.queries.buckets import SECOND
 from usage.queries.covering import rollups_of
 from usage.queries.scope import Holdings, Scope, moment_of
-from usage.queries.sql import by_index
 from usage.rollups import keeping
 from usage.rollups.declarations import DAY, TOTAL
 

@@ -10,13 +10,13 @@ from typing import Any
 from django.db import connection
 
 from usage.database import times
+from usage.database.joins import Sql, each_of, given_table
 from usage.database.numbers import LARGEST
 from usage.queries.buckets import SECOND
 from usage.queries.covering import Stretch
 from usage.queries.figures import Percentiles
 from usage.queries.naming import Naming
 from usage.queries.rows import Rows
-from usage.queries.sql import Sql, each_of, given_table
 from usage.queries.sums import Dimensions, Series
 from usage.rollups.bins import CHUNK, bin_sql, middle_of
 from usage.rollups.declarations import HISTOGRAMS, OFFER

@@ -9,10 +9,11 @@ from django.db import connection
 
 from usage.asking.filters import UsageFilter
 from usage.database import times
+from usage.database.joins import Sql, by_index, each_of, given_table
+from usage.models import UsageMetricQuerySet
 from usage.queries.buckets import SECOND, BucketFinder, Run
 from usage.queries.naming import Naming
 from usage.queries.scope import Scope, moment_of
-from usage.queries.sql import Sql, by_index, conditions_of, each_of, given_table
 from usage.queries.sums import Dimensions
 from usage.rollups import keeping
 from usage.rollups.aggregation import COLUMNS
@@ -71,7 +72,7 @@ def summed_rows(runs: Sequence[Run], wanted: UsageFilter, index: str, condition:
     given, parameters = given_table(
         _GIVEN, [(*end, *bucket) for end, bucket in zip(ends, buckets, strict=True)]
     )
-    conditions, values = conditions_of(wanted.rows_of_any_time())
+    conditions, values = _conditions_of(wanted.rows_of_any_time())
     within = f"timestamp >= since AND timestamp < until AND is_summed {conditions} {condition}"
     source = each_of(given, "usage_metrics", within, index)
     bucket = "first"
@@ -83,7 +84,7 @@ def summed_rows(runs: Sequence[Run], wanted: UsageFilter, index: str, condition:
 def unsummed_rows(scope: Scope, wanted: UsageFilter, unit: int) -> Rows:
     """The rows of the scope that the sums do not hold yet, in buckets of `unit` seconds."""
     time, moment = times.comparable("timestamp"), times.unix_seconds("timestamp")
-    conditions, values = conditions_of(wanted.rows_of_any_time())
+    conditions, values = _conditions_of(wanted.rows_of_any_time())
     source = (
         f"FROM usage_metrics {by_index('idx_unsummed')} WHERE is_summed IS NULL"
         f" AND {keeping.counted_at()} IS NOT NULL AND {time} >= %s AND {time} < %s {conditions}"
@@ -96,7 +97,7 @@ def unsummed_rows(scope: Scope, wanted: UsageFilter, unit: int) -> Rows:
 def unsummed_ends(wanted: UsageFilter) -> list[int]:
     """The first and the last second of the rows that the sums do not hold yet, if there are any."""
     moment = keeping.counted_at()
-    conditions, values = conditions_of(wanted.rows_of_any_time())
+    conditions, values = _conditions_of(wanted.rows_of_any_time())
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT MIN({moment}), MAX({moment}) FROM usage_metrics {by_index('idx_unsummed')}"
@@ -164,3 +165,12 @@ def _read(
 def _as_sums(status: str | None, *values: Any) -> Sums:
     left = iter(values)
     return tuple(adder.whole(status, *islice(left, len(adder.sql))) for adder in _ADDERS)
+
+
+def _conditions_of(rows: UsageMetricQuerySet) -> Sql:
+    """The WHERE clause of filters, beginning with AND; empty without filters."""
+    if not rows.query.where:
+        return "", []
+    compiler = rows.query.get_compiler(connection=connection)
+    sql, parameters = compiler.compile(rows.query.where)
+    return f"AND {sql}", list(parameters)

@@ -6,10 +6,10 @@ from typing import Any
 
 from django.db import connection
 
+from usage.database.joins import by_index
 from usage.periods import Period
 from usage.queries.buckets import SECOND
 from usage.queries.covering import rollups_of, widened
-from usage.queries.sql import by_index
 from usage.rollups import keeping
 from usage.rollups.declarations import DAY, MONTH, SUMMED, TOTAL
 from usage.rollups.names import ALWAYS

@@ -7,10 +7,10 @@ from django.db import connection
 from django.db.models import Count, QuerySet, Sum
 
 from usage.asking.filters import UsageFilter
+from usage.database.joins import Sql, among, each_of, given_table, in_steps, look_up_cost
 from usage.models import UsageRollup, UsageSeries
 from usage.queries.buckets import SECOND
 from usage.queries.covering import Stretch, rollups_of
-from usage.queries.sql import Sql, each_of, given_table, within
 from usage.rollups.declarations import DAY, ROLLUPS, TOTAL, Grouping, quoted
 from usage.rollups.measures import MEASURE_COLUMNS, MEASURES, Sums, unshifted
 
@@ -25,8 +25,6 @@ _BUCKET = "given.first + (usage_rollups.bucket - given.first) / given.step * giv
 _EACH = ", ".join(MEASURE_COLUMNS)
 _SUMS = ", ".join(measure.sum_sql for measure in MEASURES)
 _NAMED_SUMS = ", ".join(f"{measure.sum_sql} AS {measure.column}" for measure in MEASURES)
-# Looking up a bucket of a series costs as much as reading past so many others.
-_LOOK_UP = {"sqlite": 10, "postgresql": 40}
 _LITTLE = 10_000  # rows, from which on it is worth a statement to know better
 
 
@@ -54,7 +52,7 @@ class Series(NamedTuple):
     def among(self, column: str) -> Sql:
         """Whether a column names one of them."""
         sql, parameters = self.matching.order_by().values("id").query.sql_with_params()
-        return within(column, (sql, list(parameters)))
+        return among(column, (sql, list(parameters)))
 
 
 class SumsToRead(NamedTuple):
@@ -81,7 +79,7 @@ def source_of(stretches: Sequence[Stretch], series: Series) -> SumsToRead:
     if not stretches or not series.number:
         return SumsToRead(stretches, series, looks_up=False, cost=0)
     buckets = sum(map(_buckets, stretches))
-    look_ups = buckets * series.number * _LOOK_UP[connection.vendor]
+    look_ups = buckets * series.number * look_up_cost()
     scanned = buckets * series.of
     may_look_up = not series.are_all and look_ups <= scanned
     if min(scanned, look_ups) > _LITTLE:
@@ -161,7 +159,7 @@ def _named(given: Sql, numbers: Sequence[int]) -> Sql:
     """Each bucket of each series on its own: the primary key's series come behind the bucket."""
     named = given_table({"id": "bigint"}, [(number,) for number in numbers])
     each_bucket_and_series = (
-        f"({_each_bucket(given[0])}) AS given CROSS JOIN (SELECT id FROM {named[0]}) AS named"
+        f"({in_steps(given[0], _GIVEN)}) AS given CROSS JOIN (SELECT id FROM {named[0]}) AS named"
     )
     conditions = (
         "usage_rollups.rollup = given.number AND usage_rollups.bucket = given.since"
@@ -169,22 +167,6 @@ def _named(given: Sql, numbers: Sequence[int]) -> Sql:
     )
     source = each_of(each_bucket_and_series, "usage_rollups", conditions)
     return source, [*given[1], *named[1]]
-
-
-def _each_bucket(given: str) -> str:
-    """The stretches in SQL, cut into the sums' own buckets, of which each begins at `since`."""
-    if connection.vendor == "sqlite":
-        names = ", ".join(_GIVEN)
-        return (
-            f"WITH RECURSIVE bucket({names}) AS (SELECT {names} FROM {given} UNION ALL"
-            " SELECT number, since + width, until, first, step, width FROM bucket"
-            " WHERE since + width < until) SELECT * FROM bucket"
-        )
-    # Citus refuses to join with what is recursive.
-    return (
-        "SELECT number, bucket AS since, until, first, step, width"
-        f" FROM {given}, generate_series(since, until - 1, width) AS bucket"
-    )
 
 
 def _are_buckets(stretches: Sequence[Stretch]) -> bool:

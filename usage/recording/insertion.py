@@ -7,7 +7,7 @@ import msgspec
 from django.db import IntegrityError, InternalError, connection
 
 from usage.database import extensions, times
-from usage.database.statements import execute_for_each
+from usage.database.statements import execute_for_each, takes_streams
 from usage.records import UsageRecord
 
 _FIELDS = UsageRecord.__struct_fields__
@@ -34,7 +34,7 @@ def insert_rows(records: Sequence[UsageRecord]) -> int:
 
     IntegrityError where it takes `insert_and_tell` to find that out.
     """
-    if connection.vendor == "postgresql" and len(records) >= _COPIED_FROM:
+    if takes_streams() and len(records) >= _COPIED_FROM:
         _copy(records)
         return len(records)
     return execute_for_each(_VALUES, _rows(records))
@@ -61,7 +61,7 @@ def insert_and_tell(records: Sequence[UsageRecord]) -> list[UsageRecord]:
     """As `insert_rows`, and slower; which ones were inserted."""
     inserted = []
     with connection.cursor() as cursor:
-        if connection.vendor == "sqlite":
+        if not takes_streams():
             for record, row in zip(records, _rows(records), strict=True):
                 cursor.execute(_VALUES, row)
                 inserted += [record] * cursor.rowcount

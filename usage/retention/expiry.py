@@ -5,10 +5,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import connection
 from django.db.models import Count, Max, Min, QuerySet
 
-from usage.database import extensions
+from usage.database import extensions, storage
 from usage.database.pace import Pace
 from usage.database.statements import most_parameters
 from usage.models import IdempotentPost, UsageMetric
@@ -114,9 +113,9 @@ def _remove(
             removed = delete(_unlocked(expired, [pk for pk, _ in batch]))
         if removed:
             yield Expired(removed, oldest, newest)
-        if connection.features.has_select_for_update_skip_locked:
-            # On from there: PostgreSQL would walk over what is gone each time. Past it when
-            # another purge was faster, since its rows may still be in sight.
+        if storage.shows_removed_rows():
+            # On from there, instead of over what is gone each time. Past it when another purge
+            # was faster, since its rows may still be in sight.
             remaining = expired.filter(**{f"{time}__{'gte' if removed else 'gt'}": newest})
 
 

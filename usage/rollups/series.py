@@ -8,14 +8,15 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from usage.database.statements import execute_for_each, slices
+from usage.database.joins import each_of, given_texts
+from usage.database.statements import execute_for_each
 from usage.rollups.aggregation import Dimensions
 from usage.rollups.declarations import SERIES_DIMENSIONS, Grouping, quoted
 
 _NAMES = SERIES_DIMENSIONS
 # All of them, in the order of the index, so that a series is found by equality.
-_COLUMNS = ("grouping", *map(quoted, _NAMES), "token_shift")
-_TYPES = (*["text"] * (1 + len(_NAMES)), "smallint")
+_TYPES = dict.fromkeys(("grouping", *map(quoted, _NAMES)), "text") | {"token_shift": "smallint"}
+_COLUMNS = tuple(_TYPES)
 MOST_REMEMBERED = 20_000  # of each kind; what is forgotten is looked up again
 
 _Key = tuple[Any, ...]  # the values of _COLUMNS
@@ -66,30 +67,15 @@ def _key(grouping: Grouping, token_shift: int, dimensions: Dimensions) -> _Key:
 
 def _find(keys: Sequence[_Key]) -> dict[_Key, int]:
     """Each by one step through the index, however many there are."""
-    names = ", ".join(_COLUMNS)
+    columns = ", ".join(f"given.{name}" for name in _COLUMNS)
     is_same = " AND ".join(f"usage_series.{name} = given.{name}" for name in _COLUMNS)
-    select = f"SELECT id, {', '.join(f'given.{name}' for name in _COLUMNS)} FROM"
     found: dict[_Key, int] = {}
     with connection.cursor() as cursor:
-        if connection.vendor == "sqlite":
-            for some in slices(keys, each=len(_COLUMNS)):
-                rows = ", ".join([f"({', '.join(['%s'] * len(_COLUMNS))})"] * len(some))
-                # It begins with the first table of a CROSS JOIN; `IN (VALUES …)` reads them all.
-                cursor.execute(
-                    f"WITH given({names}) AS (VALUES {rows}) "
-                    f"{select} given CROSS JOIN usage_series WHERE {is_same}",
-                    [value for key in some for value in key],
-                )
-                found |= {tuple(key): number for number, *key in cursor.fetchall()}
-            return found
-        given = ", ".join(f"%s::{kind}[]" for kind in _TYPES)
-        # OFFSET keeps PostgreSQL, too, from reading all of them instead of looking up each.
-        cursor.execute(
-            f"{select} unnest({given}) AS given({names}) CROSS JOIN LATERAL "
-            f"(SELECT id FROM usage_series WHERE {is_same} OFFSET 0) AS found",
-            [list(column) for column in zip(*keys, strict=True)],
-        )
-        return {tuple(key): number for number, *key in cursor.fetchall()}
+        for given, parameters in given_texts(_TYPES, keys):
+            source = each_of(given, "usage_series", is_same, is_on_every_node=True)
+            cursor.execute(f"SELECT usage_series.id, {columns} {source}", parameters)
+            found |= {tuple(key): number for number, *key in cursor.fetchall()}
+    return found
 
 
 def _make(keys: Sequence[_Key]) -> None:

@@ -4,8 +4,9 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from usage.database import extensions, times
+from usage.database import times
 from usage.database.compression import without_bound
+from usage.database.joins import each_of, fill_temporary_table
 from usage.importing.portal.day_figures import ByDay, by_day, columns_of_rows
 from usage.importing.portal.row import COLUMNS, Event, Moved, event
 from usage.rollups import names, tables
@@ -51,35 +52,11 @@ _IS_SAME = (
 
 def _from_both() -> str:
     """SQL that looks each of the few rows up, whatever the planner believes of the tables."""
-    if connection.vendor == "sqlite":  # which begins with the first table of a CROSS JOIN
-        return f"FROM moving_rows CROSS JOIN usage_metrics WHERE {_IS_SAME}"
-    if extensions.is_distributed():  # which takes a LATERAL with OFFSET apart, and then refuses it
-        return f"FROM moving_rows JOIN usage_metrics ON {_IS_SAME}"
-    # PostgreSQL takes the inside of a LATERAL with OFFSET as it is, for one row after the other.
-    return (
-        f"FROM moving_rows CROSS JOIN LATERAL (SELECT * FROM usage_metrics WHERE {_IS_SAME} "
-        "OFFSET 0) AS usage_metrics"
-    )
+    return each_of("moving_rows", "usage_metrics", _IS_SAME)
 
 
 def _fill_temporary_table(cursor: Any, rows: list[Moved]) -> None:
-    empty = f"AS SELECT {_NAMES} FROM usage_metrics LIMIT 0"
-    if connection.vendor == "sqlite":
-        cursor.execute("DROP TABLE IF EXISTS temp.moving_rows")
-        cursor.execute(f"CREATE TEMP TABLE moving_rows {empty}")
-        marks = ", ".join(["%s"] * len(COLUMNS))
-        cursor.executemany(
-            f"INSERT INTO moving_rows VALUES ({marks})", [row.stored for row in rows]
-        )
-        return
-    cursor.execute("DROP TABLE IF EXISTS pg_temp.moving_rows")
-    cursor.execute(f"CREATE TEMP TABLE moving_rows ON COMMIT DROP {empty}")
-    with cursor.copy(f"COPY moving_rows ({_NAMES}) FROM STDIN") as copy:
-        for row in rows:
-            copy.write_row(row.stored)
-    # While usage_metrics grows fast the planner takes it for small, and its index for needless.
-    # What is switched off counts as dear, and what is dear would be compiled each time.
-    cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL jit = off")
+    fill_temporary_table(cursor, "moving_rows", _NAMES, [row.stored for row in rows])
 
 
 def _read_back(cursor: Any) -> ByDay:
