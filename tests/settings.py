@@ -1,6 +1,7 @@
 """The portal's settings for tests: its defaults, whatever the shell or a config.yaml says."""
 
 import os
+import sys
 import tempfile
 from pathlib import Path
 
@@ -8,6 +9,10 @@ from pathlib import Path
 # DATABASE_URL is left, which chooses the engine that the suite runs on.
 for _name in [n for n in os.environ if n.startswith("METRICS_") or n == "USAGE_STATISTICS_ENABLED"]:
     del os.environ[_name]
+# Byte code is kept, also where the shell says not to: tests are collected and portals started in
+# half the time.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 _folder = tempfile.TemporaryDirectory(prefix="qsmetrics-tests-")  # goes with the process
 os.environ["METRICS_CONFIG"] = str(Path(__file__).parent / "data" / "config.yaml")
 os.environ["METRICS_STORAGE_PATH"] = str(Path(_folder.name) / "metrics.db")

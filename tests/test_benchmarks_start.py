@@ -2,13 +2,15 @@
 
 import subprocess
 import sys
+from importlib.util import find_spec
 
 import pytest
 
 from tests.serving import PROJECT
 
-pytest.importorskip("duckdb", reason="requirements-bench.txt is not installed")
-pytest.importorskip("matplotlib", reason="requirements-bench.txt is not installed")
+# Not imported yet: that takes as long as a hundred tests.
+if not (find_spec("duckdb") and find_spec("matplotlib")):
+    pytest.skip("requirements-bench.txt is not installed", allow_module_level=True)
 
 from benchmarks.ingest import empty_view
 from benchmarks.stores import SqliteStore

@@ -1,11 +1,13 @@
 """The run of an hour, for some seconds; and that it would notice what it looks for."""
 
 import random
+from importlib.util import find_spec
 
 import pytest
 
 pytest.importorskip("numpy", reason="requirements-bench.txt is not installed")
-pytest.importorskip("matplotlib", reason="requirements-bench.txt is not installed")
+if find_spec("matplotlib") is None:  # not imported yet: it takes as long as a hundred tests
+    pytest.skip("requirements-bench.txt is not installed", allow_module_level=True)
 
 from benchmarks.endurance import page, verdict
 from benchmarks.endurance.__main__ import ACTIVITIES, run

@@ -7,11 +7,6 @@ import platform
 from collections.abc import Sequence
 from pathlib import Path
 
-import matplotlib as mpl
-
-mpl.use("Agg")
-from matplotlib import pyplot as plt
-
 from benchmarks.endurance.minutes import Minute
 from benchmarks.endurance.verdict import Verdict
 from benchmarks.figures import NOTHING
@@ -94,6 +89,11 @@ def _words(verdict: Verdict) -> str:
 
 
 def _draw(path: Path, name: str, minutes: Sequence[Minute]) -> None:
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt
+
     places = range(1, len(minutes) + 1)
     plt.rcParams.update({"font.size": 9, "text.color": _INK, "axes.labelcolor": _INK})
     figure, (above, below) = plt.subplots(2, 1, figsize=(10, 6), sharex=True, layout="constrained")
