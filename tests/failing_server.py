@@ -11,6 +11,7 @@ import threading
 import time
 from contextlib import closing, contextmanager
 
+from tests.migrated import migrated
 from tests.serving import PROJECT, launch, serving, stopped_afterwards
 
 FOLDER = PROJECT / "clients" / "python"
@@ -50,7 +51,7 @@ def outlive_a_kill(folder, begin):
 
     What `begin` returns is called when the portal runs again, and waits until all are sent.
     """
-    with stopped_afterwards(launch(folder)) as portal:
+    with stopped_afterwards(launch(migrated(folder))) as portal:
         finish = begin(url_of(portal))
         deadline = time.monotonic() + 20
         while len(rows_in(portal.database, "id")) < 200:

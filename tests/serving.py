@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests import warm
+
 PROJECT = Path(__file__).resolve().parent.parent
 _OURS = ("METRICS_", "USAGE_", "DATABASE_URL", "SECRET_KEY", "DJANGO_", "GUNICORN_", "PYTEST_")
 _ADDRESS = re.compile(r"http://([\d.]+):(\d+)")
@@ -37,7 +39,7 @@ class Answer:
 class Portal:
     """A running server; `output` is everything that it printed."""
 
-    def __init__(self, process: subprocess.Popen[str], folder: Path) -> None:
+    def __init__(self, process: subprocess.Popen[str] | warm.Process, folder: Path) -> None:
         self.process = process
         self.database = folder / "metrics.db"
         self.output = ""
@@ -153,9 +155,24 @@ def manage(
     folder: Path, *arguments: str, patience: float = 60, **settings: str
 ) -> subprocess.CompletedProcess[str]:
     """Run `manage.py` with these arguments to its end, `patience` seconds at most."""
+    command = [sys.executable, str(PROJECT / "manage.py"), *arguments]
+    return _run(command, environment(folder, **settings), folder, patience)
+
+
+def run_script(folder: Path, script: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    """Run Python code of its own with a portal's settings, to its end."""
+    given = environment(folder, DJANGO_SETTINGS_MODULE="qsmetrics.settings", **settings)
+    return _run([sys.executable, "-c", script], given, PROJECT, patience=60)
+
+
+def _run(
+    command: list[str], given: dict[str, str], folder: Path, patience: float
+) -> subprocess.CompletedProcess[str]:
+    if warm.can_start(command, given):
+        return warm.run(command, given, folder, patience)
     return subprocess.run(
-        [sys.executable, str(PROJECT / "manage.py"), *arguments],
-        env=environment(folder, **settings),
+        command,
+        env=given,
         cwd=folder,
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -174,9 +191,12 @@ def launch(folder: Path, *arguments: str, **settings: str) -> Portal:
 
 def start(folder: Path, command: list[str], **settings: str) -> Portal:
     """Any server command, in a process group of its own."""
+    given = environment(folder, **settings)
+    if warm.can_start(command, given):
+        return Portal(warm.popen(command, given, PROJECT), folder)
     process = subprocess.Popen(
         command,
-        env=environment(folder, **settings),
+        env=given,
         cwd=PROJECT,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

@@ -14,6 +14,8 @@ for _name in [n for n in os.environ if n.startswith("METRICS_") or n == "USAGE_S
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 _folder = tempfile.TemporaryDirectory(prefix="qsmetrics-tests-")  # goes with the process
+# What pytest-xdist's processes share: the first that comes here is the one that starts them.
+os.environ.setdefault("QSMETRICS_TESTS_FOLDER", _folder.name)
 os.environ["METRICS_CONFIG"] = str(Path(__file__).parent / "data" / "config.yaml")
 os.environ["METRICS_STORAGE_PATH"] = str(Path(_folder.name) / "metrics.db")
 os.environ["SECRET_KEY"] = "only-for-tests-" + "0123456789abcdef" * 2

@@ -8,6 +8,7 @@ import pytest
 from django.test import Client
 
 from qsmetrics import answers
+from tests.migrated import migrated
 from tests.serving import PROJECT, environment, serving
 from usage.access.first_admin import make_first_admin
 from usage.api.health import HealthView
@@ -40,7 +41,7 @@ PRIVATE = [
 
 @pytest.fixture(scope="module")
 def portal(tmp_path_factory):
-    with serving(tmp_path_factory.mktemp("headers"), **BEHIND_TLS) as portal:
+    with serving(migrated(tmp_path_factory.mktemp("headers")), **BEHIND_TLS) as portal:
         yield portal
 
 
@@ -110,13 +111,13 @@ def test_what_came_over_tls_gets_hsts_and_secure_cookies(portal):
 
 
 def test_who_is_no_proxy_cannot_claim_tls(tmp_path):
-    with serving(tmp_path, METRICS_TRUSTED_PROXIES="192.0.2.1") as portal:
+    with serving(migrated(tmp_path), METRICS_TRUSTED_PROXIES="192.0.2.1") as portal:
         headers = portal.request("GET", "/admin/login/", headers=FORWARDED).headers
     assert "Strict-Transport-Security" not in headers
 
 
 def test_without_a_proxy_people_sign_in_over_http(tmp_path):
-    with serving(tmp_path) as portal:
+    with serving(migrated(tmp_path)) as portal:
         headers = portal.request("GET", "/admin/login/", headers=FORWARDED).headers
     assert "Strict-Transport-Security" not in headers
     assert "Secure" not in headers["Set-Cookie"]

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.db import connection
 
+from tests.migrated import migrated
 from tests.serving import serving
 
 PAIR = {"METRICS_BASIC_AUTH_USER": "alice", "METRICS_BASIC_AUTH_PASS": "open sesame"}
@@ -19,13 +20,13 @@ def read(portal, password="guess", **headers):
 
 
 def test_guesses_that_come_at_once_are_ten_as_well(tmp_path):
-    with serving(tmp_path, **PAIR) as portal, ThreadPoolExecutor(16) as pool:
+    with serving(migrated(tmp_path), **PAIR) as portal, ThreadPoolExecutor(16) as pool:
         statuses = list(pool.map(lambda n: read(portal, f"guess {n}"), range(64)))
         assert sorted(statuses) == [401] * 10 + [429] * 54
 
 
 def test_portals_on_one_database_count_together_and_remember_through_a_restart(tmp_path):
-    with serving(tmp_path, **PAIR) as first, serving(tmp_path, **PAIR) as second:
+    with serving(migrated(tmp_path), **PAIR) as first, serving(tmp_path, **PAIR) as second:
         statuses = [read(portal) for portal in (first, second) * 6]
         assert statuses == [401] * 10 + [429] * 2
         first.kill()
@@ -52,14 +53,14 @@ def forwarded(text):
 
 
 def test_a_forged_header_from_this_machine_opens_no_way_to_guess_on(tmp_path):
-    with serving(tmp_path, **PAIR) as portal:
+    with serving(migrated(tmp_path), **PAIR) as portal:
         statuses = [read(portal, **forwarded(f"198.51.100.{n}")) for n in range(12)]
     assert statuses == [401] * 10 + [429] * 2
 
 
 def test_behind_a_trusted_proxy_each_visitor_waits_alone(tmp_path):
     trusted = {"METRICS_TRUSTED_PROXIES": "127.0.0.1,10.0.0.0/8"}
-    with serving(tmp_path, **PAIR, **trusted) as portal:
+    with serving(migrated(tmp_path), **PAIR, **trusted) as portal:
         assert read(portal, "open sesame", **forwarded("198.51.100.2")) == 200
         spoofed = [f"203.0.113.{n}, 198.51.100.1, 10.1.2.3" for n in range(12)]
         statuses = [read(portal, **forwarded(text)) for text in spoofed]

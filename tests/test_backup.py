@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from django.db import connection
 
+from tests.migrated import migrated
 from tests.serving import Portal, manage, serving, start
 from usage.backups import CannotBackUp, back_up, restore, restoring, writing
 from usage.collecting.spool import Spool
@@ -28,7 +29,7 @@ NOW = dt.datetime.now(dt.UTC)
 def folder(tmp_path: Path) -> Path:
     folder = tmp_path / "data"
     folder.mkdir()
-    return folder
+    return migrated(folder)
 
 
 @pytest.fixture
@@ -166,7 +167,6 @@ def test_a_backup_is_enough_to_begin_anew_on_another_machine(folder, target, tmp
 
 def test_what_a_collector_fetched_since_the_backup_stays(folder, target):
     one, other = (UsageRecord(NOW, name, event_id=n) for n, name in enumerate(("one", "two")))
-    done(folder, "migrate")
     spool = Spool(folder / "collector" / "east.spool")
     spool.add([one])
     done(folder, "backup", target)
@@ -197,7 +197,6 @@ def trail_in(path: Path) -> list[tuple[str, ...]]:
 
 
 def test_both_are_in_the_audit_trail_of_the_portal_whose_data_it_is(folder, target):
-    done(folder, "migrate")
     done(folder, "backup", target)
     me = getpass.getuser()
     backed_up = (me, "manage.py backup", "backed up", f"0 rows to {target}.")
@@ -214,7 +213,6 @@ def test_both_are_in_the_audit_trail_of_the_portal_whose_data_it_is(folder, targ
 
 
 def test_what_cannot_be_written_is_backed_up_without_a_line_in_its_trail(folder, target):
-    done(folder, "migrate")
     sqlite(
         folder / "metrics.db",
         "CREATE TRIGGER full BEFORE INSERT ON usage_auditentry "
@@ -227,7 +225,6 @@ def test_what_cannot_be_written_is_backed_up_without_a_line_in_its_trail(folder,
 
 
 def test_a_damaged_database_is_no_hindrance(folder, target):
-    done(folder, "migrate")
     done(folder, "backup", target)
     (folder / "metrics.db").write_bytes(b"x" * 100_000)
     (folder / "metrics.db-wal").write_bytes(b"y" * 1000)
@@ -248,7 +245,6 @@ def test_while_a_portal_runs_nothing_is_restored(folder, target):
 
 
 def test_a_portal_of_plain_gunicorn_that_nobody_has_asked_yet_is_one_too(folder, target):
-    done(folder, "migrate")
     done(folder, "backup", target)
     command = [sys.executable, "-m", "gunicorn", "qsmetrics.wsgi", "--bind", "127.0.0.1:0"]
     portal = start(folder, command)
@@ -262,7 +258,6 @@ def test_a_portal_of_plain_gunicorn_that_nobody_has_asked_yet_is_one_too(folder,
 
 
 def test_while_another_program_has_the_database_open_nothing_is_restored(folder, target):
-    done(folder, "migrate")
     done(folder, "backup", target)
     with closing(sqlite3.connect(folder / "metrics.db")) as file:
         file.execute("SELECT 1 FROM sqlite_master").fetchone()
@@ -272,6 +267,7 @@ def test_while_another_program_has_the_database_open_nothing_is_restored(folder,
 
 
 def test_a_backup_of_an_older_version_is_migrated(folder, target):
+    (folder / "metrics.db").unlink()
     done(folder, "migrate", "usage", "0006")
     done(folder, "migrate", "usage", "0006")
     with closing(sqlite3.connect(folder / "metrics.db")) as file:
@@ -288,7 +284,6 @@ def test_a_backup_of_an_older_version_is_migrated(folder, target):
 
 
 def test_a_backup_of_a_newer_version_is_refused(folder, target):
-    done(folder, "migrate")
     done(folder, "backup", target)
     with closing(sqlite3.connect(target)) as file:
         file.execute(
@@ -301,7 +296,6 @@ def test_a_backup_of_a_newer_version_is_refused(folder, target):
 
 
 def test_a_plain_copy_can_be_restored_too(folder, target):
-    done(folder, "migrate")
     shutil.copy(folder / "metrics.db", target)
     assert "It held no signing key" in done(folder, "restore", target)
 
@@ -334,7 +328,7 @@ def test_what_is_no_whole_backup_is_refused(folder, target, made, spoil, part):
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A database of some rows, and its backup."""
-    folder = tmp_path_factory.mktemp("made")
+    folder = migrated(tmp_path_factory.mktemp("made"))
     with serving(folder) as portal:
         rows = [event(str(number)) for number in range(500)]
         assert portal.request("POST", "/_qs/usage", rows).status == 201
@@ -353,7 +347,6 @@ def sqlite(path: Path, statement: str) -> None:
 
 
 def test_a_part_of_another_name_goes_nowhere(folder, target):
-    done(folder, "migrate")
     done(folder, "backup", target)
     sqlite(target, "INSERT INTO qsmetrics_backup VALUES ('../evil', 'x')")
     sqlite(target, "INSERT INTO qsmetrics_backup VALUES ('collector/../../evil.spool', 'x')")
@@ -362,10 +355,9 @@ def test_a_part_of_another_name_goes_nowhere(folder, target):
 
 
 def test_only_own_older_backups_are_removed(folder, target, tmp_path):
-    done(folder, "migrate")
     other = tmp_path / "other"
     other.mkdir()
-    done(other, "migrate")
+    done(other, "migrate")  # and not a copy, since a portal is told by when its tables were made
     stranger = target.with_name("portal-20200101T000000Z.db")
     done(other, "backup", stranger)  # of another portal
     mine = target.with_name("portal-20200101T000001Z.db")
@@ -417,14 +409,12 @@ def test_a_copy_that_does_not_fit_is_not_begun(folder, target, made, monkeypatch
 
 def test_a_key_from_the_settings_is_not_in_it(folder, target):
     given = {"SECRET_KEY": "0123456789" * 5}
-    assert manage(folder, "migrate", **given).returncode == 0
     said = manage(folder, "backup", str(target), **given).stdout
     assert "is not in it: keep it too" in said
     assert b"0123456789" * 5 not in target.read_bytes()
 
 
 def test_a_killed_backup_leaves_nothing_under_its_name(folder, target):
-    done(folder, "migrate")
     draft = target.with_name(f".{target.name}.part")
     draft.write_bytes(b"of a backup that was killed")
     draft.chmod(0o644)

@@ -1,8 +1,6 @@
 """`UsageBuffer`: rows stored behind the caller's back, none of them lost."""
 
 import sqlite3
-import subprocess
-import sys
 import textwrap
 import threading
 import time
@@ -12,7 +10,8 @@ from pathlib import Path
 import pytest
 from django.db import InterfaceError, OperationalError, connection
 
-from tests.serving import PROJECT, environment
+from tests import serving
+from tests.migrated import migrated
 from usage.models import UsageMetric
 from usage.recording import (
     BufferClosed,
@@ -116,17 +115,10 @@ def run_script(script: str, folder: Path) -> None:
     start = """
         import django, os
         django.setup()
-        from django.core.management import call_command
         from usage.recording import UsageBuffer
-        call_command("migrate", verbosity=0)
     """
-    subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(start) + textwrap.dedent(script)],
-        cwd=PROJECT,
-        env=environment(folder, DJANGO_SETTINGS_MODULE="qsmetrics.settings"),
-        check=True,
-        timeout=60,
-    )
+    ended = serving.run_script(migrated(folder), textwrap.dedent(start) + textwrap.dedent(script))
+    assert ended.returncode == 0, ended.stderr
 
 
 def models_in(folder: Path) -> list[str]:

@@ -6,6 +6,7 @@ import sqlite3
 import pytest
 
 from tests.captures import CANARY, Capture, captures
+from tests.migrated import migrated
 from tests.serving import Portal, serving
 from usage.models import UsageMetric
 from usage.pricing import REPORTED
@@ -49,7 +50,7 @@ def test_a_request_becomes_its_rows(client, capture: Capture):
 
 def test_all_of_them_twice_over_sockets(tmp_path):
     assert len(ALL) > 25
-    with serving(tmp_path) as portal:
+    with serving(migrated(tmp_path)) as portal:
         for _ in range(2):
             for capture in ALL:
                 status, answer = send(portal, capture)

@@ -23,6 +23,7 @@ from tests.cliproxy import (
     state,
     wait_until,
 )
+from tests.migrated import migrated
 from tests.serving import manage, serving
 from tests.sums import assert_sums_equal_rows
 from usage.collecting import Collectors
@@ -135,7 +136,7 @@ def locked_database() -> Iterator[None]:
 def test_what_a_killed_collector_left_on_disk_is_stored_by_the_next(tmp_path):
     with fake_proxy(preload=2000) as fake:
         own = {"METRICS_CLIPROXY_URL": f"east={fake.url}", "METRICS_CLIPROXY_KEY": KEY}
-        with serving(tmp_path, **own) as portal:
+        with serving(migrated(tmp_path), **own) as portal:
             wait_until(lambda: fake.stats()["popped"] > 0)
             os.killpg(portal.process.pid, signal.SIGKILL)
             portal.process.wait()
@@ -156,7 +157,7 @@ def states(portal: Any) -> list[str]:
 def test_serve_collects_and_says_so(tmp_path):
     with fake_proxy(preload=700) as fake:
         own = {"METRICS_CLIPROXY_URL": fake.url, "METRICS_CLIPROXY_KEY": KEY}
-        with serving(tmp_path, **own) as portal:
+        with serving(migrated(tmp_path), **own) as portal:
             wait_until(lambda: portal.request("GET", "/_qs/health").json()["collectors"] != [])
             wait_until(lambda: stored_by(portal) == 700)
             wait_until(lambda: health_of(portal)["records"] == 700)
@@ -176,7 +177,7 @@ def stored_by(portal: Any) -> int:
 
 
 def test_collect_without_a_proxy_says_what_to_set(tmp_path):
-    manage(tmp_path, "migrate")
+    migrated(tmp_path)
     done = manage(tmp_path, "collect")
     assert done.returncode == 1
     assert "METRICS_CLIPROXY_URL" in done.stderr
@@ -184,7 +185,7 @@ def test_collect_without_a_proxy_says_what_to_set(tmp_path):
 
 
 def test_collect_ends_when_the_key_is_refused(tmp_path):
-    manage(tmp_path, "migrate")
+    migrated(tmp_path)
     with fake_proxy() as fake:
         own = {"METRICS_CLIPROXY_URL": f"east={fake.url}", "METRICS_CLIPROXY_KEY": "wrong"}
         done = manage(tmp_path, "collect", **own)

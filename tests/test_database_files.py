@@ -4,8 +4,6 @@ import os
 import re
 import shutil
 import sqlite3
-import subprocess
-import sys
 import urllib.parse
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -13,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.serving import PROJECT, Portal, environment, launch, manage, serving, stopped_afterwards
+from tests.migrated import migrated
+from tests.serving import Portal, launch, manage, run_script, serving, stopped_afterwards
 
 MOVED = (
     "the database file was moved, removed or replaced while the portal ran: put the right one in "
@@ -75,7 +74,7 @@ TAKEN_AWAY: dict[str, tuple[Callable[[Path], None], str]] = {
 def folder(tmp_path: Path) -> Path:
     folder = tmp_path / "data"
     folder.mkdir()
-    return folder
+    return migrated(folder)
 
 
 @pytest.mark.parametrize("name", TAKEN_AWAY)
@@ -115,8 +114,8 @@ def test_what_was_acknowledged_before_its_log_was_removed_is_in_the_database(fol
 def test_a_link_that_leads_elsewhere_is_noticed_and_a_restart_takes_the_new_file(folder):
     one, other = folder / "one.db", folder / "other.db"
     link = folder / "metrics.db"
-    for path in (one, other):
-        assert manage(folder, "migrate", METRICS_STORAGE_PATH=str(path)).returncode == 0
+    shutil.copy(link, other)
+    link.rename(one)
     link.symlink_to(one)
     with serving(folder) as portal:
         assert portal.request("POST", "/_qs/usage", ROW).status == 201
@@ -192,7 +191,6 @@ import django
 django.setup()
 from django.core.management import call_command
 from django.db import connection, transaction, OperationalError
-call_command("migrate", verbosity=0)
 from django.contrib.auth.models import User
 from usage.models import PriceOverride, UsageMetric
 from usage.recording import UsageBuffer, record_usage
@@ -261,20 +259,8 @@ def test_every_way_of_storing_asks_for_the_files(folder, way):
     export.write_text(
         '{"model": "m", "timestamp": "2026-01-01T00:00:00Z", "total_tokens": 5}\n' * 3
     )
-    ended = subprocess.run(
-        [sys.executable, "-c", WAYS],
-        env=environment(
-            folder,
-            WAY=way,
-            EXPORT=str(export),
-            DJANGO_SETTINGS_MODULE="qsmetrics.settings",
-        ),
-        cwd=PROJECT,
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=60,
-    )
+    ended = run_script(folder, WAYS, WAY=way, EXPORT=str(export))
+    assert ended.returncode == 0, ended.stderr
     refused, opening = ended.stdout.splitlines()
     assert refused.startswith("refused: "), ended.stdout + ended.stderr
     assert MOVED in refused or (way == "buffer" and MOVED in ended.stderr)
@@ -288,7 +274,6 @@ def signed_in(folder: Path) -> Iterator[tuple[Portal, dict[str, str]]]:
         "from django.contrib.auth.models import User; from usage.models import UsageMetric;"
         "User.objects.create_superuser('alice', '', 'Aurora-7-lake')"
     )
-    assert manage(folder, "migrate").returncode == 0
     assert manage(folder, "shell", "-c", make).returncode == 0
     with serving(folder) as portal:
         page = portal.request("GET", "/admin/login/")

@@ -10,6 +10,7 @@ from django.db import DatabaseError, DataError, IntegrityError, OperationalError
 from psycopg import errors
 
 from dashboards.errors import server_error
+from tests.migrated import migrated
 from tests.serving import manage, serving
 from usage.database.trouble import busy, said_by, trouble_of
 from usage.log_lines import LineFormatter
@@ -209,8 +210,7 @@ def test_a_traceback_in_the_log_holds_no_values():
 
 @pytest.mark.skipif(not SQLITE, reason="a file that can be damaged")
 def test_a_damaged_file_is_told_by_commands_and_by_a_running_portal(tmp_path):
-    assert manage(tmp_path, "migrate").returncode == 0
-    with serving(tmp_path) as portal:
+    with serving(migrated(tmp_path)) as portal:
         assert portal.request("POST", "/_qs/usage", {"model": "m"}).status == 201
     with (tmp_path / "metrics.db").open("r+b") as file:
         file.seek(4096)

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from tests.migrated import migrated
 from tests.serving import launch, send, serving, stopped_afterwards
 
 RUNS = int(os.environ.get("QSMETRICS_KILL_RUNS", "2"))
@@ -97,6 +98,7 @@ def kept_rows(database):
 def test_rows_survive_a_kill_once_each(tmp_path, has_keys):
     runs = RUNS // 2 + (RUNS % 2 if has_keys else 0)
     clients, resent = [], []
+    migrated(tmp_path)
     for run in range(runs):
         posting = [Client(f"{run}{name}", has_keys) for name in "abcd"]
         kill_while_posting(tmp_path, posting, random.uniform(0.05, 0.6))

@@ -10,7 +10,8 @@ from contextlib import closing
 
 import pytest
 
-from tests.serving import PROJECT, environment, manage, start, stopped_afterwards
+from tests.migrated import migrated
+from tests.serving import PROJECT, environment, start, stopped_afterwards
 
 COMMAND = [sys.executable, "-m", "gunicorn", "qsmetrics.wsgi"]
 COMMAND += ["--bind", "127.0.0.1:0", "--access-logfile", "-"]
@@ -22,8 +23,7 @@ CHUNKED = (
 
 @pytest.fixture(scope="module")
 def portal(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("gunicorn")
-    assert manage(folder, "migrate", "--verbosity", "0").returncode == 0
+    folder = migrated(tmp_path_factory.mktemp("gunicorn"))
     with stopped_afterwards(start(folder, COMMAND, WEB_CONCURRENCY="3")) as portal:
         yield portal
 
@@ -124,11 +124,12 @@ def test_no_line_of_the_access_log_holds_a_key(portal):
 
 
 def test_it_listens_where_the_settings_say(tmp_path):
-    assert manage(tmp_path, "migrate", "--verbosity", "0").returncode == 0
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     address = f"127.0.0.1:{port}"
     command = [sys.executable, "-m", "gunicorn", "qsmetrics.wsgi"]
-    with stopped_afterwards(start(tmp_path, command, METRICS_BIND_ADDRESS=address)) as portal:
+    with stopped_afterwards(
+        start(migrated(tmp_path), command, METRICS_BIND_ADDRESS=address)
+    ) as portal:
         assert portal.port == port

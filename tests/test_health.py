@@ -13,6 +13,7 @@ import pytest
 from django.db import connection, transaction
 
 from qsmetrics import __version__
+from tests.migrated import migrated
 from tests.serving import Portal, serving
 from usage.api import probe
 from usage.queries import records_persisted
@@ -174,7 +175,7 @@ def senders(portal: Portal, count: int) -> Iterator[None]:
 @pytest.mark.skipif(not SQLITE, reason="one writer at a time is SQLite's")
 @pytest.mark.parametrize("waiting", WAITING)
 def test_health_answers_soon_while_sqlite_is_locked(tmp_path, waiting):
-    with serving(tmp_path) as portal, ExitStack() as stack:
+    with serving(migrated(tmp_path)) as portal, ExitStack() as stack:
         lock = stack.enter_context(ExitStack())
         lock.enter_context(locked(portal.database))
         stack.enter_context(senders(portal, waiting))

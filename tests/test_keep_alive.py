@@ -8,6 +8,7 @@ from contextlib import closing
 
 import pytest
 
+from tests.migrated import migrated
 from tests.serving import send, serving
 
 THREADS = 2
@@ -20,7 +21,7 @@ POST = (
 
 @pytest.fixture(scope="module")
 def portal(tmp_path_factory):
-    with serving(tmp_path_factory.mktemp("kept"), METRICS_THREADS=str(THREADS)) as portal:
+    with serving(migrated(tmp_path_factory.mktemp("kept")), METRICS_THREADS=str(THREADS)) as portal:
         yield portal
 
 

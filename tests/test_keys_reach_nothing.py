@@ -11,6 +11,7 @@ from django.core.exceptions import ValidationError
 
 from tests import otlp
 from tests.api_keys import KEYS, LABELLED, kept
+from tests.migrated import migrated
 from tests.serving import Portal, serving
 from usage.audit_trail import REMOVED, note_command
 from usage.collecting import dead_letters
@@ -261,7 +262,7 @@ ASKED = (
 def test_keys_in_clear_reach_nothing(tmp_path: Path):
     keys = [KEYS[name] for name in CHOSEN] + [f"token={LABELLED['mistral']}"]
     said = b""
-    with serving(tmp_path) as portal:
+    with serving(migrated(tmp_path)) as portal:
         for key in keys:
             answers = post_all(portal, key)
             expected = [201, 201, 201, 400, 400, 201, 200, 200]

@@ -6,11 +6,11 @@ import json
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 
 from benchmarks import processes
+from tests.migrated import migrated
 from tests.serving import Portal, manage, serving
 
 HOURS = 21_000
@@ -20,8 +20,7 @@ FIRST = dt.datetime(2023, 1, 1, tzinfo=dt.UTC)
 @pytest.fixture(scope="module")
 def portal(tmp_path_factory: pytest.TempPathFactory):
     """One with a request in every hour of two and a half years."""
-    folder: Path = tmp_path_factory.mktemp("long")
-    assert manage(folder, "migrate", "-v0").returncode == 0
+    folder = migrated(tmp_path_factory.mktemp("long"))
     times = (f"{FIRST + hour * dt.timedelta(hours=1):%Y-%m-%d %H:%M:%S}" for hour in range(HOURS))
     with closing(sqlite3.connect(folder / "metrics.db")) as database, database:
         database.executemany(

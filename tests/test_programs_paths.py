@@ -9,6 +9,7 @@ from django.urls.resolvers import RoutePattern
 
 from qsmetrics.answers import DASHBOARD_PATH, DOCS_PATH
 from qsmetrics.front_door import is_for_programs
+from tests.migrated import migrated
 from tests.serving import launch, serving
 
 PAGES = {DASHBOARD_PATH, DOCS_PATH}
@@ -36,7 +37,7 @@ def spellings(path):
 
 @pytest.fixture(scope="module", params=["false", "true"], ids=["plain", "debug"])
 def portal(request, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("programs")
+    folder = migrated(tmp_path_factory.mktemp("programs"))
     with serving(folder, METRICS_DEBUG=request.param) as portal:
         yield portal
 
@@ -137,7 +138,7 @@ def test_a_page_tells_nobody_that_it_moved(portal):
 
 
 def test_a_portal_below_a_path_answers_json_beside_it(tmp_path):
-    portal = launch(tmp_path, SCRIPT_NAME="/usage")
+    portal = launch(migrated(tmp_path), SCRIPT_NAME="/usage")
     try:
         deadline = time.monotonic() + 30
         while not portal.port and time.monotonic() < deadline:

@@ -27,6 +27,7 @@ from tests.failing_server import (
     rows_in,
     url_of,
 )
+from tests.migrated import migrated
 from tests.serving import PROJECT, serving
 from usage.identity import bare_key, hash_api_key
 from usage.records import IncomingRow
@@ -37,7 +38,7 @@ from usage.records import IncomingRow
 @pytest.fixture(scope="module")
 def portal(tmp_path_factory):
     """A portal that stores what comes with its token alone."""
-    folder = tmp_path_factory.mktemp("portal")
+    folder = migrated(tmp_path_factory.mktemp("portal"))
     with serving(folder) as portal:
         with closing(sqlite3.connect(portal.database)) as connection, connection:
             connection.execute(

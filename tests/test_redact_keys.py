@@ -17,6 +17,7 @@ from django.db import connection, models
 
 from tests.api_keys import KEYS
 from tests.factory import NOON
+from tests.migrated import migrated
 from tests.serving import manage
 from usage import retention
 from usage.identity import hash_api_key
@@ -239,8 +240,7 @@ def test_files_that_hold_keys_are_named(portal_folder: Path):
 
 
 def test_nothing_is_left_in_the_file(tmp_path: Path):
-    assert manage(tmp_path, "migrate", "--verbosity", "0").returncode == 0
-    path = tmp_path / "metrics.db"
+    path = migrated(tmp_path) / "metrics.db"
     with closing(sqlite3.connect(path)) as file, file:
         file.executemany(
             "INSERT INTO usage_metrics (timestamp, model, request_id) VALUES (?, ?, ?)",

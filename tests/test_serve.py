@@ -12,6 +12,7 @@ from contextlib import ExitStack, closing
 
 import pytest
 
+from tests.migrated import migrated
 from tests.serving import launch, manage, send, serving, stopped_afterwards
 
 JSON_TYPE = b"Content-Type: application/json\r\n"
@@ -84,7 +85,7 @@ def post_until_refused(portal, name, acknowledged, surprises):
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_stopping_under_load_loses_no_row_and_resets_no_client(tmp_path, number):
     acknowledged, surprises = [], []
-    with stopped_afterwards(launch(tmp_path)) as portal:
+    with stopped_afterwards(launch(migrated(tmp_path))) as portal:
         threads = [
             threading.Thread(
                 target=post_until_refused, args=(portal, name, acknowledged, surprises)

@@ -11,7 +11,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.serving import PROJECT, launch, manage, serving, start, stopped_afterwards
+from tests.migrated import migrated
+from tests.serving import PROJECT, launch, serving, start, stopped_afterwards
 
 ROW = b'{"model":"m"}'
 HEAD = b"POST /_qs/usage HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-ndjson\r\n"
@@ -34,7 +35,7 @@ SLOW = {
 @pytest.fixture(scope="module")
 def portal(tmp_path_factory):
     """With three threads, of which one may be an export's."""
-    with serving(tmp_path_factory.mktemp("slow"), METRICS_THREADS="1") as portal:
+    with serving(migrated(tmp_path_factory.mktemp("slow")), METRICS_THREADS="1") as portal:
         rows = [{"model": "m", "request_id": f"{n}" * 40, "user": "u" * 200} for n in range(1000)]
         for _ in range(25):
             assert portal.request("POST", "/_qs/usage", rows).status == 201
@@ -326,11 +327,11 @@ def test_the_longest_silent_goes_when_there_are_too_many(tmp_path):
 
 def few_files(folder, command):
     limited = ["bash", "-c", 'ulimit -n 300; exec "$@"', "bash", *command]
-    return stopped_afterwards(start(folder, limited, METRICS_BIND_ADDRESS="127.0.0.1:0"))
+    return stopped_afterwards(start(migrated(folder), limited, METRICS_BIND_ADDRESS="127.0.0.1:0"))
 
 
 def test_a_stop_waits_for_requests_under_way_and_not_for_the_silent(tmp_path):
-    portal = launch(tmp_path)
+    portal = launch(migrated(tmp_path))
     with stopped_afterwards(portal), connect(portal) as silent, connect(portal) as slow:
         slow.sendall(POST[:-3])
         assert_serves(portal)
@@ -344,10 +345,9 @@ def test_a_stop_waits_for_requests_under_way_and_not_for_the_silent(tmp_path):
 
 
 def test_it_works_over_a_unix_socket_too(tmp_path):
-    assert manage(tmp_path, "migrate", "--verbosity", "0").returncode == 0
     path = tmp_path / "portal.socket"
     command = [sys.executable, "-m", "gunicorn", "qsmetrics.wsgi", "--bind", f"unix:{path}"]
-    portal = start(tmp_path, command)
+    portal = start(migrated(tmp_path), command)
     try:
         while not path.exists():
             assert portal.process.poll() is None, portal.output

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests import server_engine
+from tests.migrated import migrated
 from tests.serving import manage
 
 SECRET = "only-for-tests-" * 4
@@ -16,6 +17,7 @@ SECRET = "only-for-tests-" * 4
 def portal_settings(tmp_path: Path, transactional_db: None) -> Iterator[dict[str, str]]:
     """For `serving` and `manage`: an empty database, set up and converted for the engine."""
     if server_engine.engine() == "sqlite":
+        migrated(tmp_path)
         yield {"SECRET_KEY": SECRET}
         return
     with server_engine.new_database(f"portal_{uuid.uuid4().hex[:8]}") as url:
