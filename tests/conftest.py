@@ -1,6 +1,5 @@
 """What tests share: a database of their own, and rows and files to start from."""
 
-import os
 import shutil
 import uuid
 from collections.abc import Callable, Generator
@@ -17,6 +16,7 @@ from psycopg import sql
 from tests import portal_file, server_engine
 from tests.factory import four_rows
 from tests.old_files import old_database
+from tests.thorough import IS_THOROUGH, examples
 from usage import pricing
 from usage.access.attempts import counting
 from usage.database import extensions
@@ -27,6 +27,7 @@ from usage.rollups import names
 hypothesis_settings.register_profile(
     "claims",
     deadline=None,
+    max_examples=examples(100),
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 hypothesis_settings.load_profile("claims")
@@ -119,8 +120,7 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Where everything is installed, as in CI, a browser test that is skipped is a failure."""
     report = yield
-    must_run = os.environ.get("QSMETRICS_TESTS_MUST_RUN") and item.get_closest_marker("browser")
-    if report.skipped and must_run:
+    if report.skipped and IS_THOROUGH and item.get_closest_marker("browser"):
         report.outcome = "failed"
         report.longrepr = f"skipped, but QSMETRICS_TESTS_MUST_RUN is set: {report.longrepr}"
     return report

@@ -108,9 +108,9 @@ def test_no_list_takes_a_look_up_that_it_does_not_offer(admin_client, model, pag
 
 
 @EVERY_ADMIN
-@pytest.mark.parametrize("query", ODD, ids=lambda query: str(query)[:40])
-def test_no_list_takes_an_odd_address(admin_client, model, pages, query):
-    refused(admin_client, address("changelist", model), query)
+def test_no_list_takes_an_odd_address(admin_client, model, pages):
+    for query in ODD:
+        refused(admin_client, address("changelist", model), query)
 
 
 @EVERY_ADMIN

@@ -25,6 +25,7 @@ from tests import plain_python
 from tests.factory import NOON
 from tests.plain_python import DAY, MICROSECOND, OTHER, Names, Row
 from tests.read_only import read_only
+from tests.thorough import examples
 from usage.asking.filters import UsageFilter
 from usage.database.transactions import write_transaction
 from usage.models import UsageMetric, UsageName
@@ -37,7 +38,7 @@ from usage.retention import remove_expired_rows
 
 pytestmark = pytest.mark.django_db
 
-CASES = int(os.environ.get("QSMETRICS_EXACTNESS_CASES", "60"))
+CASES = int(os.environ.get("QSMETRICS_EXACTNESS_CASES", examples(60)))
 asked: Counter[str] = Counter()
 
 # Around changes of clocks, a day that a zone skips, and a month's end.

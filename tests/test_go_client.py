@@ -12,6 +12,7 @@ import pytest
 
 from tests.failing_server import outlive_a_kill, rows_in
 from tests.serving import PROJECT
+from tests.thorough import IS_THOROUGH
 from usage.identity import hash_api_key
 from usage.records import IncomingRow
 
@@ -45,7 +46,7 @@ def go():
     if found := shutil.which("go"):
         return found
     missing = "needs Go: apt-get install golang-go"
-    if os.environ.get("QSMETRICS_TESTS_MUST_RUN"):
+    if IS_THOROUGH:
         pytest.fail(f"{missing}; QSMETRICS_TESTS_MUST_RUN is set")
     pytest.skip(missing)
 

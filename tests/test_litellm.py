@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.thorough import examples
 from usage.models import UsageMetric
 
 pytestmark = pytest.mark.django_db
@@ -184,7 +185,7 @@ values = st.recursive(
 )
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(fields=st.dictionaries(st.sampled_from(sorted(payload())), values))
 def test_nothing_makes_a_server_error(client, fields):
     answer = post(client, json.dumps([payload(**fields)]))

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.factory import at, store
+from tests.thorough import examples
 from usage.models import UsageMetric
 from usage.queries import newest
 
@@ -57,7 +58,7 @@ def some(*values: str) -> st.SearchStrategy[list[str]]:
     return st.lists(st.sampled_from(values), max_size=4)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(40), deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     keys=some(*KEYS, "nobody"),
     models=some(*MODELS),

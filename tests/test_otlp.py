@@ -13,6 +13,7 @@ from model_bakery import baker
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from tests.otlp import START, as_json, as_protobuf, pairs, request, span
+from tests.thorough import examples
 from usage.identity import hash_api_key
 from usage.models import IngestToken, UsageMetric
 
@@ -266,14 +267,14 @@ odd_spans = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(spans=st.lists(odd_spans, max_size=3))
 def test_no_json_makes_a_server_error(client, spans):
     answer = post(client, json.dumps(request(*spans)).encode(), JSON)
     assert answer.status_code in (200, 400)
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(data=st.data())
 def test_no_protobuf_makes_a_server_error(client, data):
     body = bytearray(as_protobuf(request(span({**CALL, "user.id": "ann"}))))

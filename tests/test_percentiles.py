@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tests.factory import NOON
 from tests.plain_python import percentile
 from tests.read_only import read_only
+from tests.thorough import examples
 from usage.models import UsageMetric
 from usage.purge_horizon import move_purge_horizon
 from usage.recording import record_batch
@@ -112,7 +113,7 @@ records = st.builds(
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(rows=st.lists(records, max_size=30), query=st.sampled_from(list(WAYS.values())))
 def test_of_any_times(rows, query):
     with transaction.atomic():

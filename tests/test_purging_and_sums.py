@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from tests.factory import NOON, store
 from tests.sums import assert_sums_equal_rows
+from tests.thorough import examples
 from usage import retention
 from usage.models import PurgeHorizon, UsageHistogram, UsageMetric, UsageRollup
 from usage.purge_horizon import move_purge_horizon, purged_before
@@ -109,7 +110,7 @@ def test_the_horizon_is_known_before_the_first_row_goes():
     assert UsageMetric.objects.count() == 1_500
 
 
-@settings(max_examples=20)
+@settings(max_examples=examples(20))
 @given(
     minutes=st.lists(st.integers(0, 75 * 24 * 60), min_size=1, max_size=40),
     cut=st.integers(0, 80 * 24 * 60),

@@ -13,6 +13,7 @@ from model_bakery import baker
 
 from tests.factory import ALICE, NOON, at, store
 from tests.sums import assert_sums_equal_rows
+from tests.thorough import examples
 from usage.models import UsageHistogram, UsageMetric, UsageRollup, UsageSeries
 from usage.purge_horizon import move_purge_horizon
 from usage.recording import record_batch
@@ -327,7 +328,7 @@ def take(step: str, value: Any) -> None:
         run()
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(st.lists(steps, max_size=8))
 def test_after_any_history_the_sums_are_what_the_rows_make(history: list[tuple[str, Any]]):
     UsageMetric.objects.all().delete()

@@ -11,6 +11,7 @@ import pytest
 
 from tests import warm
 from tests.serving import environment
+from tests.thorough import IS_THOROUGH
 
 PROGRAM = """
 import json, os, signal, sys
@@ -86,7 +87,7 @@ def test_what_takes_too_long_is_ended(given, tmp_path):
 
 def test_an_interpreter_with_settings_of_its_own_is_started_anew(given):
     program = [sys.executable, "manage.py", "check"]
-    assert warm.can_start(program, given) != ("QSMETRICS_TESTS_MUST_RUN" in os.environ)
+    assert warm.can_start(program, given) != IS_THOROUGH
     assert not warm.can_start(program, {**given, "PYTHONHASHSEED": "1"})
     assert not warm.can_start(["bash", "-c", "exit"], given)
     assert not warm.can_start([sys.executable, "-X", "dev", "manage.py"], given)

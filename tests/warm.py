@@ -15,6 +15,8 @@ from functools import cache
 from pathlib import Path
 from typing import IO
 
+from tests.thorough import IS_THOROUGH
+
 PROJECT = Path(__file__).resolve().parent.parent
 _OF_THE_INTERPRETER = ("PYTHON", "LC_", "LANG")  # what it reads once, when it starts
 _starting = threading.Lock()
@@ -58,7 +60,7 @@ def can_start(command: Sequence[str], environment: Mapping[str, str]) -> bool:
         is_ours
         and sys.platform == "linux"
         and "QSMETRICS_TESTS_FOLDER" in os.environ  # for tests, and never for what is measured
-        and "QSMETRICS_TESTS_MUST_RUN" not in os.environ
+        and not IS_THOROUGH
         and _of_the_interpreter(environment) == _of_the_interpreter(_environment())
     )
 
