@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from tests.cliproxy import record
 from usage.identity import hash_api_key
+from usage.importing.source import Context
+from usage.importing.usage_files import tool_event
 from usage.intake.cliproxy import is_control, record_of
 from usage.records import InvalidRow
 
@@ -76,6 +78,15 @@ BREAKDOWN = {
     "input": {"total_tokens": 40, "cache_read_tokens": 8, "cache_write_tokens": 9},
     "output": {"total_tokens": 15, "reasoning_tokens": 6},
 }
+# Google's total has the thoughts in it, which are beside the output.
+GOOGLE = {
+    "input_tokens": 10,
+    "output_tokens": 20,
+    "reasoning_tokens": 5,
+    "cache_read_tokens": 4,
+    "cache_creation_tokens": 3,
+    "total_tokens": 35,
+}
 
 
 @pytest.mark.parametrize(
@@ -86,10 +97,17 @@ BREAKDOWN = {
             {"accounting_version": 2, "token_breakdown": BREAKDOWN | {"quality": "inconsistent"}},
             (10, 20, 30, 4, 3, 5),
         ),
+        (
+            {"accounting_version": 2, "token_breakdown": BREAKDOWN | {"unclassified_tokens": 1}},
+            (10, 20, 30, 4, 3, 5),
+        ),
         ({"accounting_version": 1, "token_breakdown": BREAKDOWN}, (10, 20, 30, 4, 3, 5)),
         ({"provider": "claude"}, (17, 20, 37, 4, 3, 5)),
-        ({"provider": "gemini"}, (10, 25, 35, 4, 3, 5)),
-        ({"provider": "vertex"}, (10, 25, 35, 4, 3, 5)),
+        ({"provider": "gemini", "tokens": GOOGLE}, (10, 25, 35, 4, 3, 5)),
+        ({"provider": "vertex", "tokens": GOOGLE}, (10, 25, 35, 4, 3, 5)),
+        ({"provider": "gemini"}, (10, 20, 30, 4, 3, 5)),  # as its total says
+        ({"provider": "", "executor_type": "ClaudeExecutor"}, (17, 20, 37, 4, 3, 5)),
+        ({"provider": "openai-compatible-claude"}, (10, 20, 30, 4, 3, 5)),
         ({"provider": "codex"}, (10, 20, 30, 4, 3, 5)),
     ],
 )
@@ -97,6 +115,20 @@ def test_each_provider_counts_in_its_own_way(fields, tokens):
     found = row(record(**fields))
     names = ("prompt", "completion", "total", "cached", "cache_write", "reasoning")
     assert tuple(found[f"{name}_tokens"] for name in names) == tokens
+
+
+@pytest.mark.parametrize("provider", ["claude", "gemini", "openai", "xai", "codebuddy", ""])
+@pytest.mark.parametrize("total", [0, 30, 35, 37, 42])
+def test_the_same_figures_are_the_same_row_live_and_imported(provider: str, total: int):
+    """The queue's record, and the row that an older tool made of it."""
+    at = "2026-04-25T00:00:00Z"
+    tokens = json.loads(record())["tokens"] | {"total_tokens": total}
+    live = row(record(timestamp=at, provider=provider, tokens=tokens))
+    context = Context(dt.UTC, NOW)
+    told = json.loads(record(timestamp=at, provider=provider, tokens=tokens))
+    imported = tool_event.record_of({**told, "event_hash": "1"}, context)
+    names = [name for name in live if name.endswith("_tokens")]
+    assert {name: getattr(imported, name) for name in names} == {name: live[name] for name in names}
 
 
 @pytest.mark.parametrize(

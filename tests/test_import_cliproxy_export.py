@@ -142,12 +142,12 @@ def test_a_later_export_adds_only_the_news(file):
         ("gpt-5", (11, 7, 3, 5, 21), (11, 7, 21, 5)),
         ("openai/o3-mini", (11, 7, 3, 0, 21), (11, 7, 21, 0)),
         # Claude's input leaves out the cache; so does one that is smaller than what was cached.
-        ("claude-sonnet-4-5", (12, 300, 0, 9000, 312), (9012, 300, 312, 9000)),
-        ("claude-sonnet-4-5", (500, 300, 0, 90, 800), (590, 300, 800, 90)),
+        ("claude-sonnet-4-5", (12, 300, 0, 9000, 312), (9012, 300, 9312, 9000)),
+        ("claude-sonnet-4-5", (500, 300, 0, 90, 800), (590, 300, 890, 90)),
         ("gemini-claude-opus-4-5", (500, 300, 0, 90, 800), (500, 300, 800, 90)),
-        ("glm-4.6", (12, 300, 0, 9000, 312), (9012, 300, 312, 9000)),
+        ("glm-4.6", (12, 300, 0, 9000, 312), (9012, 300, 9312, 9000)),
         ("glm-4.6", (500, 300, 0, 90, 800), (500, 300, 800, 90)),
-        # The total is the file's, unless it has none.
+        # The total is the file's, unless it has none, or less than both of these.
         ("m", (1, 2, 0, 0, 0), (1, 2, 3, 0)),
     ],
 )

@@ -122,7 +122,7 @@ def test_keepers_tokens_are_counted_as_the_numbers_tell(tmp_path, numbers, row):
 def test_the_first_keepers_left_claudes_cache_out_of_the_input(tmp_path):
     old = {name: value for name, value in KEEPER.items() if not name.startswith("cache_")}
     run(database(tmp_path / "file", "usage_events", {**old, "provider": "claude"}))
-    assert stored(*TOKENS) == [(1600, 200, 1200, 600)]
+    assert stored(*TOKENS) == [(1600, 200, 1800, 600)]
 
 
 def test_a_warm_up_is_marked_as_one(tmp_path):

@@ -111,7 +111,7 @@ STORED_TEXTS = tuple(
     if field.type in (str, str | None) and field.name not in ("cost_source", "excluded_as")
 )
 _TYPES = {field.name: field.type for field in msgspec.structs.fields(IncomingRow)}
-_TOKENS_RULE = f"must be a whole number from 0 to {MOST_TOKENS}"
+TOKENS_RULE = f"must be a whole number from 0 to {MOST_TOKENS}"
 _TEXT_RULE = "must be text up to 255 characters"
 _MS_RULE = f"must be a number of milliseconds from 0 to {MOST_MS}"
 _RULES = {
@@ -126,7 +126,7 @@ _RULES = {
     "api_key": "must be text",
     "provider": "must be text up to 64 characters",
     "source": "must be text up to 64 characters",
-    **{name: _TOKENS_RULE for name in _TYPES if name.endswith("_tokens")},
+    **{name: TOKENS_RULE for name in _TYPES if name.endswith("_tokens")},
     **dict.fromkeys(("request_id", "requested_model", "event_id", "response_id"), _TEXT_RULE),
     **dict.fromkeys(("app", "user", "team", "project", "session", "account"), _TEXT_RULE),
 }

@@ -8,14 +8,13 @@ import datetime as dt
 import msgspec
 
 from usage.identity import event_identity, joined_parts
+from usage.intake.cliproxy_tokens import convention_of, read_tokens
 from usage.intake.error_types import failure_status
+from usage.intake.token_arithmetic import AS_TOLD, Counted, row_tokens
 from usage.records import WARM_UP, InvalidRow, UsageRecord, record_from
 
 SOURCE = "cliproxy"
 _UNKNOWN = ("", "unknown")
-# Whose input leaves out what the cache read and wrote, and whose output leaves out reasoning.
-_INPUT_WITHOUT_CACHE = ("claude", "anthropic")
-_OUTPUT_WITHOUT_REASONING = ("gemini", "vertex", "aistudio", "antigravity")
 
 
 class Tokens(msgspec.Struct, gc=False):
@@ -26,6 +25,17 @@ class Tokens(msgspec.Struct, gc=False):
     cache_read_tokens: int = 0
     cache_creation_tokens: int = 0
     total_tokens: int = 0
+
+    @property
+    def counted(self) -> Counted:
+        return Counted(
+            self.input_tokens,
+            self.output_tokens,
+            self.total_tokens,
+            read_tokens(self.cached_tokens, self.cache_read_tokens, self.cache_creation_tokens),
+            self.cache_creation_tokens,
+            self.reasoning_tokens,
+        )
 
 
 class _Input(msgspec.Struct, gc=False):
@@ -44,6 +54,11 @@ class _Breakdown(msgspec.Struct, gc=False):
     total_tokens: int = 0
     input: _Input = msgspec.field(default_factory=_Input)
     output: _Output = msgspec.field(default_factory=_Output)
+    unclassified_tokens: int = 0
+
+    @property
+    def is_complete(self) -> bool:
+        return self.quality not in ("inconsistent", "unclassified") and not self.unclassified_tokens
 
 
 class _Fail(msgspec.Struct, gc=False):
@@ -62,6 +77,7 @@ class _Attempt(msgspec.Struct, gc=False):
     accounting_version: int = 0
     token_breakdown: _Breakdown | None = None
     provider: str | None = None
+    executor_type: str | None = None
     model: str | None = None
     alias: str | None = None
     endpoint: str | None = None
@@ -137,32 +153,20 @@ def _status(attempt: _Attempt) -> int:
 
 
 def _tokens(attempt: _Attempt) -> dict[str, int]:
-    found = attempt.token_breakdown
-    if attempt.accounting_version >= 2 and found is not None and found.quality != "inconsistent":
-        return {
-            "prompt_tokens": found.input.total_tokens,
-            "completion_tokens": found.output.total_tokens,
-            "total_tokens": found.total_tokens,
-            "cached_tokens": found.input.cache_read_tokens,
-            "cache_write_tokens": found.input.cache_write_tokens,
-            "reasoning_tokens": found.output.reasoning_tokens,
-        }
-    tokens = attempt.tokens or Tokens()
-    provider = (attempt.provider or "").lower()
-    prompt, completion = tokens.input_tokens, tokens.output_tokens
-    cached = tokens.cache_read_tokens or tokens.cached_tokens
-    if any(name in provider for name in _INPUT_WITHOUT_CACHE):
-        prompt += cached + tokens.cache_creation_tokens
-    if any(name in provider for name in _OUTPUT_WITHOUT_REASONING):
-        completion += tokens.reasoning_tokens
-    return {
-        "prompt_tokens": prompt,
-        "completion_tokens": completion,
-        "total_tokens": max(tokens.total_tokens, prompt + completion),
-        "cached_tokens": cached,
-        "cache_write_tokens": tokens.cache_creation_tokens,
-        "reasoning_tokens": tokens.reasoning_tokens,
-    }
+    """By the proxy's own accounting where it has one; it has none of providers unknown to it."""
+    found, tokens = attempt.token_breakdown, attempt.tokens or Tokens()
+    if attempt.accounting_version >= 2 and found is not None and found.is_complete:
+        told = Counted(
+            found.input.total_tokens,
+            found.output.total_tokens,
+            found.total_tokens,
+            found.input.cache_read_tokens,
+            found.input.cache_write_tokens,
+            found.output.reasoning_tokens,
+        )
+        return row_tokens(told, AS_TOLD)
+    names = (attempt.provider, attempt.executor_type, attempt.model)
+    return row_tokens(tokens.counted, convention_of(names))
 
 
 def _identity(attempt: _Attempt) -> int:

@@ -12,6 +12,7 @@ import msgspec
 from usage.intake.error_types import http_status_of
 from usage.intake.native import each_raw_object
 from usage.intake.parsed import ParsedRows, collect
+from usage.intake.token_arithmetic import Counted, row_tokens, told_counts, whole_count
 from usage.records import InvalidRow, UsageRecord, record_from
 
 SOURCE = "litellm"
@@ -87,9 +88,6 @@ def _record(raw: bytes | msgspec.Raw, now: dt.datetime) -> UsageRecord | None:
         "model": model,
         "requested_model": call.model_group or model,
         "provider": provider,
-        "prompt_tokens": call.prompt_tokens,
-        "completion_tokens": call.completion_tokens,
-        "total_tokens": call.total_tokens,
         "status": _status(call),
         "latency_ms": _milliseconds(call.start_time, call.end_time),
         "ttft_ms": _milliseconds(call.start_time, call.completion_start_time)
@@ -101,7 +99,7 @@ def _record(raw: bytes | msgspec.Raw, now: dt.datetime) -> UsageRecord | None:
         "api_key_hash": metadata.user_api_key_hash or None,
         "user": _user(call),
         "source": SOURCE,
-        **_details(metadata.usage_object),
+        **_tokens(call, metadata.usage_object),
     }
     return record_from(values, now)
 
@@ -138,17 +136,19 @@ def _milliseconds(start: Any, end: Any) -> float | None:
     return max(0.0, round((end - start) * 1000, 1))
 
 
-def _details(usage: Any) -> dict[str, int]:
-    """The kinds of tokens; zero where LiteLLM knows of none."""
+def _tokens(call: _Call, usage: Any) -> dict[str, int]:
+    """LiteLLM puts every provider's figures into OpenAI's way, as far as it knows that."""
     prompt = _object(usage, "prompt_tokens_details")
     completion = _object(usage, "completion_tokens_details")
-    return {
-        "cached_tokens": _count(prompt, "cached_tokens")
-        or _count(usage, "cache_read_input_tokens"),
-        "cache_write_tokens": _count(prompt, "cache_creation_tokens")
-        or _count(usage, "cache_creation_input_tokens"),
-        "reasoning_tokens": _count(completion, "reasoning_tokens"),
-    }
+    return row_tokens(
+        Counted(
+            *told_counts(call.prompt_tokens, call.completion_tokens),
+            whole_count(call.total_tokens),
+            _count(prompt, "cached_tokens") or _count(usage, "cache_read_input_tokens"),
+            _count(prompt, "cache_creation_tokens") or _count(usage, "cache_creation_input_tokens"),
+            _count(completion, "reasoning_tokens"),
+        )
+    )
 
 
 def _object(value: Any, name: str) -> Any:
@@ -156,5 +156,4 @@ def _object(value: Any, name: str) -> Any:
 
 
 def _count(value: Any, name: str) -> int:
-    count = _object(value, name)
-    return count if isinstance(count, int) and count > 0 else 0
+    return whole_count(_object(value, name)) or 0

@@ -15,10 +15,11 @@ from usage.identity import bare_key, event_identity, hash_api_key, joined_parts
 from usage.importing.source import PAGE, SOURCE, CannotRead, Context, RowPage, Source
 from usage.importing.usage_files import moments
 from usage.importing.usage_files.json_values import readable_object
-from usage.importing.usage_files.tokens import Counted, row_tokens
-from usage.importing.usage_files.tool_event import CACHE_IS_APART, is_endpoint
+from usage.importing.usage_files.tool_event import CACHE_IS_BESIDE, is_endpoint
 from usage.intake.cliproxy import Tokens
+from usage.intake.cliproxy_tokens import convention_of
 from usage.intake.error_types import failure_status
+from usage.intake.token_arithmetic import row_tokens
 from usage.records import InvalidRow, UsageRecord, record_from
 
 _DETAIL = "cliproxy-export"  # keeps its identities apart from the collector's
@@ -174,20 +175,10 @@ def _status(detail: _Detail) -> int:
 
 
 def _row_tokens(detail: _Detail, model: str) -> dict[str, int]:
-    found = detail.tokens or Tokens()
-    read, written = found.cache_read_tokens, found.cache_creation_tokens
-    counted = Counted(
-        found.input_tokens,
-        found.output_tokens,
-        found.reasoning_tokens,
-        read + max(found.cached_tokens - read - written, 0),
-        written,
-        found.total_tokens,
-    )
     names = (detail.provider, detail.executor_type, model)
-    return row_tokens(
-        counted, names, is_cache_apart=CACHE_IS_APART.get(detail.cache_input_mode or "")
-    )
+    is_beside = CACHE_IS_BESIDE.get(detail.cache_input_mode or "")
+    convention = convention_of(names, is_cache_beside=is_beside)
+    return row_tokens((detail.tokens or Tokens()).counted, convention)
 
 
 def _identity(row: Row, detail: _Detail, began: moments.Began, key_hash: str | None) -> str:

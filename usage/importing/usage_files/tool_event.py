@@ -18,8 +18,9 @@ from usage.identity import event_identity, joined_parts
 from usage.importing import loose
 from usage.importing.source import SOURCE, Context
 from usage.importing.usage_files import moments
-from usage.importing.usage_files.tokens import Counted, is_cache_larger, row_tokens
+from usage.intake.cliproxy_tokens import convention_of, read_tokens
 from usage.intake.error_types import failure_status
+from usage.intake.token_arithmetic import Counted, row_tokens
 from usage.records import WARM_UP, FieldError, InvalidRow, UsageRecord, record_from
 
 # Our name: theirs, of which the first counts that has a value.
@@ -58,7 +59,7 @@ _BLANK = (None, "", "-", "unknown")
 _TRUE = (True, 1, "1", "true", "failed")
 _FALSE = (False, 0, "0", "false")
 # Of `cache_input_mode`: whether what the cache read and wrote is not in the input.
-CACHE_IS_APART = {"separate_from_input": True, "included_in_input": False}
+CACHE_IS_BESIDE = {"separate_from_input": True, "included_in_input": False}
 _ENDPOINT = re.compile(r"(?:[A-Z]+ )?/|-$|unknown$")
 _EVENT = "cliproxy-event"  # keeps its identities apart from the collector's
 
@@ -148,20 +149,18 @@ def _row_tokens(
 
     Newer Keepers put both within the input, but not at first; which it was, the numbers tell.
     """
-    rest = max(numbers["cached"], numbers["cache"]) - numbers["read"] - numbers["written"]
+    cached = max(numbers["cached"], numbers["cache"])
     counted = Counted(
         numbers["input"],
         numbers["output"],
-        numbers["reasoning"],
-        numbers["read"] + max(rest, 0),
-        numbers["written"],
         numbers["total"],
+        read_tokens(cached, numbers["read"], numbers["written"]),
+        numbers["written"],
+        numbers["reasoning"],
     )
-    is_apart = CACHE_IS_APART.get(found["cache_mode"])
-    if is_newer_keeper:
-        is_apart = is_cache_larger(counted)
+    is_beside = False if is_newer_keeper else CACHE_IS_BESIDE.get(found["cache_mode"])
     names = (found["provider"], found["executor"], found["model"])
-    return row_tokens(counted, names, is_cache_apart=is_apart)
+    return row_tokens(counted, convention_of(names, is_cache_beside=is_beside))
 
 
 def _identity(
