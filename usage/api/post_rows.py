@@ -1,6 +1,5 @@
 """`POST /_qs/usage`: stores rows, all or none, and names every row that it cannot store."""
 
-from dataclasses import asdict
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -54,7 +53,7 @@ def _answer_once(post: Post, rows: ParsedRows, partial: bool, sender: str) -> Ht
 
 def _storable(rows: ParsedRows, partial: bool) -> ParsedRows:
     if rows.errors and not partial:
-        raise ApiError(400, _summary(rows), errors=named_faults(rows), bad_rows=rows.bad_rows)
+        raise ApiError(400, _summary(rows), errors=rows.named_faults(), bad_rows=rows.bad_rows)
     return rows
 
 
@@ -79,12 +78,8 @@ def _idempotency_key(request: HttpRequest) -> str | None:
 def _answer(rows: ParsedRows, result: RecordingResult, partial: bool) -> dict[str, Any]:
     answer: dict[str, Any] = {"accepted": result.accepted, "duplicates": result.duplicates}
     if partial:
-        answer |= {"rejected": rows.bad_rows, "errors": named_faults(rows)}
+        answer |= {"rejected": rows.bad_rows, "errors": rows.named_faults()}
     return answer
-
-
-def named_faults(rows: ParsedRows) -> list[dict[str, Any]]:
-    return [asdict(error) for error in rows.errors]
 
 
 def _summary(rows: ParsedRows) -> str:

@@ -1,7 +1,7 @@
 """What a body becomes, whatever its format: records, and the faults of rows that make none."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from usage.records import InvalidRow, UsageRecord
@@ -41,6 +41,10 @@ class ParsedRows:
         self.bad_rows += 1
         room = MOST_ERRORS - len(self.errors)
         self.errors += [RowFault(index, f.field, f.error) for f in error.faults[:room]]
+
+    def named_faults(self) -> list[dict[str, Any]]:
+        """As the answer has them."""
+        return [asdict(error) for error in self.errors]
 
 
 def collect(
