@@ -30,11 +30,11 @@ from usage.asking.filters import UsageFilter
 from usage.database.transactions import write_transaction
 from usage.models import UsageMetric, UsageName
 from usage.periods import Period, rfc3339
-from usage.purge_horizon import purged_before
 from usage.queries import Breakdown, Figures, usage_report
 from usage.recording import record_batch
 from usage.records import UsageRecord
 from usage.retention import remove_expired_rows
+from usage.rollups.horizon import purged_before
 
 pytestmark = pytest.mark.django_db
 

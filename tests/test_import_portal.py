@@ -28,8 +28,8 @@ from usage.models import (
     OneTimePassword,
     UsageMetric,
 )
-from usage.purge_horizon import purged_before
 from usage.rollups.aggregation import Additions
+from usage.rollups.horizon import purged_before
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("portal_folder")]
 

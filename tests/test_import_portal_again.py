@@ -27,7 +27,7 @@ from tests.portal_file import (
 from usage import retention
 from usage.importing.portal import file, move, row_pages
 from usage.models import IdempotentPost, ImportedFile, IngestToken, UsageMetric
-from usage.purge_horizon import purged_before
+from usage.rollups.horizon import purged_before
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("portal_folder")]
 

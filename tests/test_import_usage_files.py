@@ -14,7 +14,7 @@ from django.db import connection
 
 from tests.old_files import counts, rejects_of, run
 from usage.models import UsageMetric
-from usage.purge_horizon import move_purge_horizon
+from usage.rollups.horizon import move_purge_horizon
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("portal_folder")]
 DATA = Path(__file__).parent / "data"

@@ -11,9 +11,9 @@ from django.utils import timezone
 from tests.factory import at, store
 from tests.read_only import read_only
 from usage.models import UsageMetric, UsageRollup
-from usage.purge_horizon import move_purge_horizon
 from usage.queries import MOST_BUCKETS, MOST_ROWS
 from usage.rollups.declarations import KEY, ROLLUPS
+from usage.rollups.horizon import move_purge_horizon
 
 pytestmark = pytest.mark.django_db
 URL = "/_qs/metrics"

@@ -15,10 +15,10 @@ from tests.plain_python import percentile
 from tests.read_only import read_only
 from tests.thorough import examples
 from usage.models import UsageMetric
-from usage.purge_horizon import move_purge_horizon
 from usage.recording import record_batch
 from usage.records import UsageRecord
 from usage.rollups.declarations import MONTH
+from usage.rollups.horizon import move_purge_horizon
 
 pytestmark = pytest.mark.django_db
 

@@ -16,8 +16,8 @@ from tests.sums import assert_sums_equal_rows
 from tests.thorough import examples
 from usage import retention
 from usage.models import PurgeHorizon, UsageHistogram, UsageMetric, UsageRollup
-from usage.purge_horizon import move_purge_horizon, purged_before
 from usage.rollups.declarations import DAY, MONTH
+from usage.rollups.horizon import move_purge_horizon, purged_before
 
 DAYS = dt.timedelta(days=1)
 MINUTE = dt.timedelta(minutes=1)

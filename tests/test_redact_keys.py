@@ -31,11 +31,10 @@ from usage.models import (
     SuppressedPair,
     UsageMetric,
 )
-from usage.purge_horizon import purged_before
 from usage.recording import sum_rows_up
 from usage.records import STORED_TEXTS
 from usage.retention.key_texts import TEXTS
-from usage.rollups import comparison, rebuild
+from usage.rollups import comparison, horizon, rebuild
 
 DAY = dt.timedelta(days=1)
 OPENAI, AWS, GROQ = KEYS["openai"], KEYS["aws"], KEYS["groq"]
@@ -93,7 +92,7 @@ def keys_in(text: str) -> list[str]:
 
 
 def assert_sums_agree() -> None:
-    first = rebuild.first_day(purged_before())
+    first = horizon.first_day()
     days = rebuild.days_with_usage(first)
     differences = [each for day in days for each in comparison.compare_day(day)]
     assert [*differences, *comparison.compare_wide_buckets(first)] == []

@@ -15,11 +15,11 @@ from tests.factory import ALICE, NOON, at, store
 from tests.sums import assert_sums_equal_rows
 from tests.thorough import examples
 from usage.models import UsageHistogram, UsageMetric, UsageRollup, UsageSeries
-from usage.purge_horizon import move_purge_horizon
 from usage.recording import record_batch
-from usage.rollups import keeping, rebuild
+from usage.rollups import horizon, keeping, rebuild
 from usage.rollups.bins import bin_of, bin_sql, middle_of
 from usage.rollups.declarations import DAY, HISTOGRAMS, ROLLUPS
+from usage.rollups.horizon import move_purge_horizon
 from usage.statuses import is_failure
 
 pytestmark = pytest.mark.django_db
@@ -251,12 +251,24 @@ def test_sums_before_the_purge_horizon_stand():
 
 
 @pytest.mark.parametrize(
-    ("horizon", "first"),
+    ("purged_before", "first"),
     [(None, None), ("2024-01-15 00:00", "2024-01-15"), ("2024-01-15 00:00:01", "2024-01-16")],
 )
-def test_days_are_made_anew_from_the_first_whole_one(horizon: str | None, first: str | None):
-    expected = None if first is None else int(at(first).timestamp())
-    assert rebuild.first_day(None if horizon is None else at(horizon)) == expected
+def test_days_are_made_anew_from_the_first_whole_one(purged_before: str | None, first: str | None):
+    if purged_before is not None:
+        move_purge_horizon(at(purged_before))
+    assert horizon.first_day() == (None if first is None else int(at(first).timestamp()))
+
+
+def test_the_day_that_begins_with_the_horizon_is_made_anew():
+    three_days()
+    run()
+    before, day = total(), int(at("2024-03-01").timestamp())
+    UsageMetric.objects.filter(timestamp__lt=at("2024-03-01")).delete_but_keep_sums()
+    move_purge_horizon(at("2024-03-01"))
+    UsageRollup.objects.filter(rollup=TOTAL_BY_DAY, bucket=day).update(requests=99)
+    run()
+    assert total() == before
 
 
 # --- The same rules in Python and in SQL ------------------------------------------------------

@@ -14,7 +14,7 @@ from tests.stub_engines import insert_in_plain_sql, run
 from tests.sums import assert_sums_equal_rows
 from usage import retention
 from usage.models import UsageMetric
-from usage.purge_horizon import purged_before
+from usage.rollups.horizon import purged_before
 from usage.scaling.server import primary_key
 
 pytestmark = pytest.mark.django_db

@@ -24,8 +24,8 @@ from tests.test_exactness import (
 from tests.test_usage_rows import pages
 from usage import queries
 from usage.models import UsageMetric, UsageName
-from usage.purge_horizon import purged_before
 from usage.retention import reachable, remove_expired_rows
+from usage.rollups.horizon import purged_before
 
 pytestmark = pytest.mark.django_db(transaction=True)
 CHOICE = random.Random(12)

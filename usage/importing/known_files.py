@@ -4,7 +4,7 @@ import datetime as dt
 from dataclasses import dataclass
 
 from usage.models import ImportedFile
-from usage.purge_horizon import purged_before
+from usage.rollups.horizon import purged_before
 
 
 @dataclass(frozen=True)

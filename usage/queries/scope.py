@@ -6,12 +6,14 @@ from typing import Any
 
 from django.db import connection
 
+from usage.database import times
 from usage.database.joins import by_index
 from usage.periods import Period
 from usage.queries.buckets import SECOND
 from usage.queries.covering import rollups_of, widened
 from usage.rollups import keeping
 from usage.rollups.declarations import DAY, MONTH, SUMMED, TOTAL
+from usage.rollups.horizon import PURGED_BEFORE
 from usage.rollups.names import ALWAYS
 
 _DAY, _WIDEST = DAY * SECOND, MONTH * SECOND
@@ -52,13 +54,13 @@ def holdings() -> Holdings:
         cursor.execute(
             "SELECT (SELECT MIN(bucket) FROM usage_rollups WHERE rollup = %s),"
             " (SELECT MAX(bucket) FROM usage_rollups WHERE rollup = %s),"
-            " (SELECT purged_before FROM usage_purgehorizon ORDER BY id LIMIT 1),"
+            f" {PURGED_BEFORE},"
             " (SELECT MAX(timestamp) FROM usage_metrics),"
             f" EXISTS (SELECT 1 FROM usage_metrics {index} WHERE is_summed IS NULL),"
             f" {', '.join(map(_is_renamed, SUMMED))}",
             [days, days],
         )
-        first, last, purged_before, newest, has_unsummed, *renamed = cursor.fetchone()
+        first, last, horizon, newest, has_unsummed, *renamed = cursor.fetchone()
         moments = [] if first is None else [first, last + DAY]
         if has_unsummed:
             moment = keeping.counted_at()
@@ -69,10 +71,11 @@ def holdings() -> Holdings:
             )
             moments += [moment for moment in cursor.fetchone() if moment is not None]
     begin, end = (min(moments), max(moments)) if moments else (0, 0)
+    purged_before = times.read(horizon)
     return Holdings(
         max(begin * SECOND, FIRST),
         min(end * SECOND, LAST),
-        FIRST if purged_before is None else microseconds(_as_moment(purged_before)),
+        FIRST if purged_before is None else microseconds(purged_before),
         bool(has_unsummed),
         newest,
         frozenset(name for name, is_so in zip(SUMMED, renamed, strict=True) if is_so),
@@ -124,8 +127,3 @@ def _is_renamed(dimension: str) -> str:
         "EXISTS (SELECT 1 FROM usage_names"
         f" WHERE dimension = '{dimension}' AND counts_from > {ALWAYS})"
     )
-
-
-def _as_moment(value: dt.datetime) -> dt.datetime:
-    """SQLite's are without a zone."""
-    return value if value.tzinfo else value.replace(tzinfo=dt.UTC)

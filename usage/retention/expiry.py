@@ -11,10 +11,10 @@ from usage.database import extensions, storage
 from usage.database.pace import Pace
 from usage.database.statements import most_parameters
 from usage.models import IdempotentPost, UsageMetric
-from usage.purge_horizon import move_purge_horizon
 from usage.recording.idempotency import KEPT_FOR
 from usage.retention import chunks
 from usage.rollups import keeping
+from usage.rollups.horizon import move_purge_horizon
 
 SHORTEST_AGE = dt.timedelta(minutes=1)
 LONGEST_AGE = dt.timedelta(days=36_500)

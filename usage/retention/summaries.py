@@ -7,10 +7,10 @@ from typing import Any
 from django.db import connection, transaction
 
 from usage.database.pace import Pace
-from usage.purge_horizon import move_purge_horizon
 from usage.rollups import names, tables
 from usage.rollups.declarations import HISTOGRAMS, ROLLUPS, Histogram, Rollup
 from usage.rollups.folding import fold_days, table_of
+from usage.rollups.horizon import move_purge_horizon
 
 _KINDS = (*ROLLUPS, *HISTOGRAMS)
 _FIRST_BATCH = 500

@@ -1,7 +1,6 @@
 """The sums made anew from the raw rows, a day at a time."""
 
 import datetime as dt
-import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,7 +8,7 @@ from django.db import connection, transaction
 
 from usage.database import times
 from usage.database.compression import without_bound
-from usage.rollups import keeping, names, tables
+from usage.rollups import horizon, keeping, names, tables
 from usage.rollups.aggregation import TimedRow, added_up, aggregate
 from usage.rollups.declarations import DAY, HISTOGRAMS, ROLLUPS, SUMMED, quoted
 from usage.rollups.folding import fold_days
@@ -19,13 +18,6 @@ _MOST_ADDITIONS = 4  # of so many rows each that memory holds before they are ad
 _NUMBERS_BY_DAY = tuple(rollup.number for rollup in ROLLUPS if rollup.width == DAY)
 _DAY = dt.timedelta(days=1)
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-
-
-def first_day(purged_before: dt.datetime | None) -> int | None:
-    """The first UTC day, in Unix seconds, of which no raw row was purged; None is any."""
-    if purged_before is None:
-        return None
-    return math.ceil(purged_before.timestamp() / DAY) * DAY
 
 
 def days_with_usage(first: int | None) -> list[int]:
@@ -49,7 +41,7 @@ def rebuild_day(day: int) -> int:
     with transaction.atomic():
         names.agree(_unsummed_names(day), day)
         tables.keep_writers_out()
-        first = first_day(_purged_before())
+        first = horizon.first_day()
         if first is not None and day < first:  # a purge has begun since the days were listed
             return 0
         _delete_sums(day)
@@ -107,15 +99,6 @@ def _unsummed_names(day: int) -> dict[str, list[str]]:
             )
             found[dimension] = [name for (name,) in cursor.fetchall()]
     return found
-
-
-def _purged_before() -> dt.datetime | None:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT MAX({times.unix_seconds('purged_before')}) + 1 FROM usage_purgehorizon", []
-        )
-        (seconds,) = cursor.fetchone()
-    return None if seconds is None else dt.datetime.fromtimestamp(seconds, dt.UTC)
 
 
 def ends_of_day(day: int) -> list[Any]:

@@ -11,6 +11,7 @@ from django.db.migrations.recorder import MigrationRecorder
 
 from usage.fingerprint import fingerprint
 from usage.importing.metrics_db import CannotRead, sqlite_errors_explained
+from usage.rollups.horizon import PURGED_BEFORE
 
 PAGE = 10_000  # each is a transaction of the target's
 _BEFORE_THE_FIRST = -(2**63)
@@ -63,8 +64,8 @@ class PortalFile:
         return fingerprint(self.file)
 
     def purged_before(self) -> dt.datetime | None:
-        row = self.file.execute("SELECT purged_before FROM usage_purgehorizon").fetchone()
-        return None if row is None else moment_from_sqlite(row[0])
+        (text,) = self.file.execute(f"SELECT {PURGED_BEFORE}").fetchone()
+        return None if text is None else moment_from_sqlite(text)
 
     def count(self) -> int:
         return int(self.file.execute("SELECT COUNT(*) FROM usage_metrics").fetchone()[0])

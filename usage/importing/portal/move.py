@@ -17,7 +17,7 @@ from usage.importing.portal.row import COLUMNS, BadRow, Moved, moved
 from usage.importing.portal.row_pages import known_events, store_page
 from usage.importing.portal.users_and_tokens import Accounts, take_over
 from usage.importing.rejects import RejectFile
-from usage.purge_horizon import move_purge_horizon
+from usage.rollups.horizon import move_purge_horizon
 
 
 @dataclass

@@ -10,9 +10,8 @@ from django.core.management.base import CommandError
 from usage import audit_trail
 from usage.management.portal_command import PortalCommand, breaks_off
 from usage.management.progress_bar import progress_bar
-from usage.models import PurgeHorizon
 from usage.periods import rfc3339
-from usage.rollups import comparison, rebuild
+from usage.rollups import comparison, horizon, rebuild
 
 _MOST_SHOWN = 20
 
@@ -30,8 +29,7 @@ class Command(PortalCommand):
         self._done = 0
         began = time.monotonic()
         with breaks_off(self._so_far):
-            purged_before = PurgeHorizon.objects.values_list("purged_before", flat=True).first()
-            first = rebuild.first_day(purged_before)
+            purged_before, first = horizon.purged_before(), horizon.first_day()
             days = rebuild.days_with_usage(first)
             if options["check"]:
                 self._check(days, first)

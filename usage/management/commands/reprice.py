@@ -16,7 +16,7 @@ from usage.management.durations import parse_age
 from usage.management.portal_command import PortalCommand, breaks_off
 from usage.management.progress_bar import progress_bar
 from usage.periods import parse_moment, rfc3339
-from usage.purge_horizon import purged_before
+from usage.rollups.horizon import purged_before
 
 _MOST_SHOWN = 30
 
