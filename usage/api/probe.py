@@ -54,7 +54,7 @@ class Probes:
         self._running: Finding | None = None
 
     def ask(self) -> Finding:
-        """Within LONGEST_WAIT."""
+        """What a probe finds; after LONGEST_WAIT, that it does not end."""
         with self._mutex:
             finding = self._running
             if finding is None or finding.ended.is_set():

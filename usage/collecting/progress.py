@@ -21,7 +21,7 @@ _State = CollectorState.State
 
 
 class Progress:
-    """What is so at the moment, and counts since they were last saved. Threads may share it."""
+    """The state of a collector, and its counts since they were last saved. Threads may share it."""
 
     def __init__(self, proxy: Proxy) -> None:
         self._proxy = proxy
@@ -72,7 +72,7 @@ class Progress:
             self._counts.update(found)
 
     def lost(self, reason: str) -> None:
-        """That is, perhaps."""
+        """Note that records may have been lost. Nobody can know for certain."""
         self.count(possible_losses=1)
         self._last_loss = (
             f"{dt.datetime.now(dt.UTC):%Y-%m-%d %H:%M:%S} UTC: {without_keys(reason)}"[:500]
@@ -91,7 +91,7 @@ class Progress:
             self._save()
 
     def _save(self) -> None:
-        """In trouble the counts are kept for the next time."""
+        """Save state and counts. In trouble with the database the counts wait for the next call."""
         with self._lock:
             counts, self._counts = self._counts, Counter()
         try:

@@ -1,4 +1,21 @@
-"""Every aggregate over usage, from the smallest sums that cover a question exactly."""
+"""Every aggregate over usage, from the smallest sums that cover a question exactly.
+
+Words used here; all times are microseconds since 1970, and ranges do not contain their end:
+
+- *holdings*: what the database has at all: from when to when, what was purged, which rows wait.
+- *scope*: the part of the asked period that can be answered exactly; *covered* names it again.
+- *grain*: the width of the narrowest buckets that must stay whole, since their rows were purged.
+- *run*: a range with buckets of one length (*step*) in it; the first may begin before the range.
+- *stretch*: whole buckets of one rollup or histogram, to be read from the sums.
+- *cover*: some runs, divided into stretches and into runs that only raw rows can answer.
+- *series*: the combinations of names in a grouping that match a filter; also, by time, an answer's.
+- *reach*: the index by which raw rows are found, and how many it leads to at most.
+- *offer*: model and provider together: the grouping that has histograms.
+- *(other)*: what the sums call all names beyond the bound; *apart* are those a question asks for.
+- *turn*: what an answer that costs much has to take before it reads; *cost* is in rows of sums.
+- `is_summed` of a row: true, the sums hold it; NULL, not yet, and questions read it as a raw row;
+  false, no figure counts it, so no sum ever will.
+"""
 
 from usage.queries.bound import MOST_BUCKETS, TooManyBuckets
 from usage.queries.buckets import INTERVALS

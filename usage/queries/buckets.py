@@ -17,9 +17,9 @@ _CLOCK_INTERVALS = ("15m", "hour")
 
 
 class Run(NamedTuple):
-    """What lies in [begin, end) of buckets that begin at `first` and then every `step`.
+    """The range [begin, end), cut into buckets that begin at `first` and then every `step`.
 
-    Microseconds since 1970. `first` may be before `begin`: a range can begin within a bucket.
+    Microseconds since 1970. `first` is before `begin` where the range begins within a bucket.
     """
 
     begin: int

@@ -15,7 +15,10 @@ Numbers = Mapping[int, int]
 
 
 class Stretch(NamedTuple):
-    """Whole buckets of the sums with that number, and where they belong: as in `Run`."""
+    """Whole buckets of the rollup `number` in [begin, end).
+
+    `first` and `step` are those of the run: they tell into which bucket of the answer each falls.
+    """
 
     number: int
     begin: int
@@ -26,7 +29,7 @@ class Stretch(NamedTuple):
 
 @dataclass(frozen=True)
 class Cover:
-    """Together every moment of some runs, none twice."""
+    """Some runs in two parts, which don't overlap: what sums answer, and what raw rows must."""
 
     sums: list[Stretch]
     rows: list[Run]

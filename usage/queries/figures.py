@@ -31,7 +31,7 @@ class Part:
 
 
 class Bucket(msgspec.Struct, frozen=True, gc=False):
-    """A stretch of the series that has requests, from `start` to where the next one may start."""
+    """A bucket of the series that has requests: from `start` to the begin of the next bucket."""
 
     start: dt.datetime
     figures: Figures

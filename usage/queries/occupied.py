@@ -1,4 +1,4 @@
-"""Where in a scope there can be requests at all, as the sums of all requests tell."""
+"""Which buckets of a scope hold requests at all, as the sums of all requests tell."""
 
 from collections.abc import Callable, Iterable, Iterator
 from heapq import merge

@@ -38,7 +38,7 @@ Key = TypeVar("Key", bound=Hashable)
 
 
 class Binned(NamedTuple):
-    """Histograms that count so many times, and runs that they leave to raw rows."""
+    """Ranges to be counted `times` over (-1 takes away): in histograms, and in raw rows."""
 
     times: int
     stretches: list[tuple[Stretch, int, int]]  # with the column's place, and the times again
@@ -200,7 +200,10 @@ class Reading:
         return found
 
     def _summed_rows(self, runs: Sequence[Run], most: int = MOST_ROWS) -> list[tuple[Rows, int]]:
-        """And how many they are at most, besides those few that are always read."""
+        """The raw rows of the runs that the sums hold, and the most that there can be of them.
+
+        That is 0 for a range so short that it is always read.
+        """
         if not runs:
             return []
         index, count = index_for(runs, self._wanted, most)

@@ -27,7 +27,7 @@ _LOWER = HALF - 1
 
 
 class _Adder(NamedTuple):
-    """How a measure is read of raw rows: SQL of its sums, and what makes the figure of them."""
+    """How a measure is read from raw rows: SQL that sums columns, and a function of these sums."""
 
     sql: tuple[str, ...]  # of columns, of which `whole` gets the values behind the status
     whole: Callable[..., Any]
@@ -57,7 +57,7 @@ _SUMS = ", ".join(sql for adder in _ADDERS for sql in adder.sql)
 
 
 class Rows(NamedTuple):
-    """Some rows as SQL: where they are, and where the buckets begin that they fall into."""
+    """Some raw rows as SQL: a FROM clause that finds them, and the begin of each one's bucket."""
 
     source: str  # from FROM on
     parameters: list[Any]
@@ -65,7 +65,7 @@ class Rows(NamedTuple):
 
 
 def summed_rows(runs: Sequence[Run], wanted: UsageFilter, index: str, condition: str = "") -> Rows:
-    """The rows of the runs, as far as the sums hold them too, and the condition on them does."""
+    """The rows of the runs that the sums hold and the filter and the condition match."""
     adapt = connection.ops.adapt_datetimefield_value
     ends = ((adapt(moment_of(run.begin)), adapt(moment_of(run.end))) for run in runs)
     buckets = ((run.first // SECOND, run.step // SECOND) for run in runs)
@@ -140,7 +140,7 @@ def count_rows(rows: Rows, most: int) -> int:
 def in_buckets(
     by_unit: Iterable[tuple[int, Sums]], runs: Sequence[Run]
 ) -> Iterator[tuple[int, Sums]]:
-    """What was read by unit, by the buckets of the runs."""
+    """Sums that were read by unit of time, now by the bucket of the runs that each falls into."""
     places = BucketFinder(runs)
     return ((places.begin_of_bucket(begin), sums) for begin, sums in by_unit)
 
@@ -148,7 +148,10 @@ def in_buckets(
 def _read(
     rows: Rows, columns: Sequence[Sql], joins: str = ""
 ) -> Iterator[tuple[tuple[Any, ...], Sums]]:
-    """The columns and sums of each combination of them, and of the status, which sums need."""
+    """For each combination of the columns its values and sums.
+
+    SQL groups by the status as well, which tells failures apart; so a combination may come twice.
+    """
     keys = [*columns, ("status", [])]
     with connection.cursor() as cursor:
         cursor.execute(

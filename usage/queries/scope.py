@@ -83,7 +83,11 @@ def holdings() -> Holdings:
 
 
 def scope_of(period: Period, held: Holdings, grain: int) -> Scope:
-    """What of the period is counted, where rows that were purged leave buckets of `grain`."""
+    """The part of the period that can be counted.
+
+    Before the purge horizon only buckets are left: an end of the period there moves outwards to
+    the next end of a bucket of `grain`, and `covered` tells so.
+    """
     begin = FIRST if period.start is None else microseconds(period.start)
     end = LAST if period.end is None else microseconds(period.end) + 1
     purged_until = widened(0, held.purged_until, grain)[1]

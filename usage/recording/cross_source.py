@@ -52,7 +52,11 @@ class _Report:
 
 @dataclass(frozen=True)
 class Judgement:
-    """The records, those that shall not count marked; and what follows once they are stored."""
+    """What was decided about a batch before it is stored.
+
+    `records` are to be stored; those that no figure may count have `excluded_as` set. The rest is
+    carried out once they are stored.
+    """
 
     records: list[UsageRecord]
     suppressed: Sequence[tuple[_Report, _Report]] = ()  # the second counts
@@ -81,7 +85,7 @@ class Judgement:
 
 
 def judge(records: list[UsageRecord]) -> Judgement:
-    """Before the records are stored, in the same transaction."""
+    """Decide which of the records count. Call it in the transaction that stores them, before."""
     if not settings.METRICS_SOURCE_PRIORITY:
         return Judgement(records)
     ids = {record.response_id for record in records if record.response_id is not None}
@@ -104,7 +108,7 @@ def judge(records: list[UsageRecord]) -> Judgement:
 
 
 def _suppressed(reports: list[_Report]) -> Iterator[tuple[_Report, _Report]]:
-    """Those that do not count, each with the one that counts in its place."""
+    """The reports that do not count, each with the report that counts in its place."""
     if not 1 < len(reports) <= _MOST_REPORTS:
         return
     counting: list[_Report] = []
@@ -151,7 +155,7 @@ def _stored_reports(
 
 
 def _wait_for_others(ids: Iterable[str]) -> None:
-    """For writers of the same calls: neither would see the other's report."""
+    """Make writers of the same calls wait for each other; else neither sees the other's report."""
     if storage.has_one_writer():
         return
     digests = (blake2b(each.encode(), digest_size=1).digest()[0] for each in ids)

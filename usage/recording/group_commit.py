@@ -60,7 +60,7 @@ class Submission:
 def commit(submission: Submission) -> Submission:
     """Store a batch, durable on return; raises what went wrong with it.
 
-    Within a transaction of the caller's it is stored in that.
+    If the caller has opened a transaction, the batch is stored in that one.
     """
     if connection.in_atomic_block:
         _store(submission)
@@ -94,7 +94,7 @@ class _Queue:
             self._lead(submission)
 
     def _wait(self, submission: Submission) -> None:
-        """Until it is done, or its turn has come and nobody leads."""
+        """Return when the submission is stored, or when this thread has to lead."""
         if submission.woken.acquire(timeout=_LONGEST_WAIT):
             return
         with self._mutex:
@@ -165,7 +165,7 @@ def _store_all(submissions: list[Submission]) -> None:
 
 
 def _is_stored_together(submissions: list[Submission]) -> bool:
-    """Whether that is the end of it: stored, or the database is in trouble for all."""
+    """Whether each submission has a result now. False: store each on its own."""
     try:
         in_write_transaction(partial(_store_together, submissions))
     except (_NotAllNew, DataError, IntegrityError):

@@ -203,7 +203,7 @@ def _has_rows(dimension: str, wanted: Sequence[str], since: Any, until: Any) -> 
 
 
 def _take_out_of_other(dimension: str, wanted: Sequence[str], counts_from: int) -> int:
-    """Of rows completed since then that are in (other) as yet."""
+    """Move rows that count as (other) and were completed since then to their own names."""
     sql, parameters = _rows_sql(keeping.columns(), dimension, wanted)
     if counts_from != ALWAYS:
         sql, parameters = (

@@ -36,7 +36,7 @@ def subtract(additions: Additions) -> None:
 
 
 def keep_writers_out() -> None:
-    """Until the end of the transaction, after all that write at the moment."""
+    """Wait for all that write now, and keep others out until this transaction ends."""
     locks.hold_tables("usage_rollups", "usage_histograms")
 
 

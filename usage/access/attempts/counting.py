@@ -36,7 +36,7 @@ class Attempt:
     is_kept_here: bool
 
     def take_back(self) -> None:
-        """It was right, or it did not take place."""
+        """Undo the count: the secret was right, or nobody looked at it."""
         if self.is_kept_here:
             with _mutex:
                 for slot in self.slots:

@@ -73,7 +73,7 @@ def _proven_at(address: str) -> dt.datetime | None:
 
 
 def _prove(address: str) -> None:
-    """A convenience of later: where it cannot be written, the pair was right all the same."""
+    """Remember that this address was right. If that cannot be written, the pair is still right."""
     try:
         with write_transaction(_LONGEST_WAIT_SECONDS):
             ProvenAddress.objects.update_or_create(
