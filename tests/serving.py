@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from tests import warm
+from usage.management import side_process
 
 PROJECT = Path(__file__).resolve().parent.parent
 _OURS = ("METRICS_", "USAGE_", "DATABASE_URL", "SECRET_KEY", "DJANGO_", "GUNICORN_", "PYTEST_")
@@ -87,7 +88,14 @@ class Portal:
         self._wait()
 
     def workers(self) -> list[int]:
-        """The process ids of the server's own children."""
+        """The process ids of those that answer requests."""
+        return [child for child in self._children() if not _runs_jobs(child)]
+
+    def job_process(self) -> int | None:
+        """The one that runs the background jobs."""
+        return next(filter(_runs_jobs, self._children()), None)
+
+    def _children(self) -> list[int]:
         pid = self.process.pid
         listing = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii")
         return [int(child) for child in listing.split()]
@@ -122,6 +130,14 @@ class Portal:
         status = self.process.wait(timeout=45)
         self._reader.join(timeout=5)
         return status
+
+
+def _runs_jobs(pid: int) -> bool:
+    try:
+        name = Path(f"/proc/{pid}/comm").read_text(encoding="ascii").strip()
+    except OSError:  # it has ended
+        return False
+    return name == side_process.NAME[:15]
 
 
 def send(

@@ -25,12 +25,16 @@ from tests import plain_python
 from tests.factory import NOON
 from tests.plain_python import DAY, MICROSECOND, OTHER, Names, Row
 from tests.read_only import read_only
+from tests.sums import add_waiting_rows, assert_sums_equal_rows
 from tests.thorough import examples
 from usage.asking.filters import UsageFilter
+from usage.database.snapshots import read_snapshot
 from usage.database.transactions import write_transaction
 from usage.models import UsageMetric, UsageName
 from usage.periods import Period, rfc3339
 from usage.queries import Breakdown, Figures, usage_report
+from usage.queries.reading import Reading
+from usage.queries.scope import holdings
 from usage.recording import record_batch
 from usage.records import UsageRecord
 from usage.retention import remove_expired_rows
@@ -530,33 +534,34 @@ def assert_parts_agree(number: int) -> int:
     return report.totals.requests
 
 
-def hold(is_held: threading.Event, let_go: threading.Event) -> None:
-    """Keep all others from writing."""
-    try:
-        with transaction.atomic(), connection.cursor() as cursor:
-            if connection.vendor == "postgresql":
-                cursor.execute("LOCK TABLE usage_metrics, usage_rollups IN EXCLUSIVE MODE")
-            is_held.set()
-            let_go.wait(20)
-    finally:
-        connection.close()
+def counts_and_plain_sql() -> tuple[int, int]:
+    """Requests as questions count them and as plain SQL does, of one moment."""
+    with read_snapshot():
+        counted = Reading(UsageFilter(), holdings()).totals().requests
+        return counted, UsageMetric.objects.counted().count()
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_question_does_not_wait_until_it_can_add_to_the_sums():
-    insert_in_plain_sql([{"timestamp": NOON, "model": "m", "total_tokens": 1,
-                          "provider": None, "status": None}])  # fmt: skip
-    is_held, let_go = threading.Event(), threading.Event()
-    holder = threading.Thread(target=hold, args=(is_held, let_go))
-    holder.start()
+def test_questions_are_exact_while_two_add_the_same_rows_to_the_sums():
+    insert_in_plain_sql([
+        {"timestamp": NOON + n * DAY / 3, "model": "abc"[n % 3], "total_tokens": n,
+         "provider": None, "status": None}
+        for n in range(2_500)
+    ])  # fmt: skip
+    workers = [threading.Thread(target=add_all_waiting_rows) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    found = [counts_and_plain_sql()]
+    while any(worker.is_alive() for worker in workers):
+        found.append(counts_and_plain_sql())
+    for worker in workers:
+        worker.join()
+    assert set(found) == {(2_500, 2_500)}
+    assert_sums_equal_rows()
+
+
+def add_all_waiting_rows() -> None:
     try:
-        assert is_held.wait(10)
-        began = time.monotonic()
-        assert usage_report(UsageFilter()).totals.requests == 1
-        assert time.monotonic() - began < 2
+        add_waiting_rows()
     finally:
-        let_go.set()
-        holder.join()
-    assert UsageMetric.objects.filter(is_summed=None).count() == 1
-    assert usage_report(UsageFilter()).totals.requests == 1
-    assert UsageMetric.objects.filter(is_summed=None).count() == 0
+        connection.close()

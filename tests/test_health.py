@@ -21,6 +21,10 @@ from usage.recording import record_usage
 
 SQLITE = connection.vendor == "sqlite"
 WITHIN = 2.0  # seconds
+IDLE = {
+    "waiting_rows": {"rows": 0, "since": None},
+    "jobs": {"run_by": None, "process": None, "since": None},
+}
 WAITING = [1, 12]  # posts; the portal has 8 threads
 
 pytestmark = pytest.mark.django_db(transaction=True)  # a probe has a connection of its own
@@ -41,7 +45,7 @@ def test_a_portal_that_can_store_is_well(client):
     answer = client.get("/_qs/health")
     assert answer.status_code == 200
     assert answer.json() == state(
-        ok=True, total_records_persisted=1, names_as_other=0, room_for_names=999
+        ok=True, total_records_persisted=1, names_as_other=0, room_for_names=999, **IDLE
     )
 
 
@@ -56,6 +60,7 @@ def test_disabled_metrics_are_a_valid_state(client, settings):
         total_records_persisted=0,
         names_as_other=0,
         room_for_names=1000,
+        **IDLE,
     )
 
 

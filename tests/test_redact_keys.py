@@ -19,6 +19,7 @@ from tests.api_keys import KEYS
 from tests.factory import NOON
 from tests.migrated import migrated
 from tests.serving import manage
+from tests.sums import add_waiting_rows
 from usage import retention
 from usage.identity import hash_api_key
 from usage.live_keys import stand_in
@@ -31,7 +32,6 @@ from usage.models import (
     SuppressedPair,
     UsageMetric,
 )
-from usage.recording import sum_rows_up
 from usage.records import STORED_TEXTS
 from usage.retention.key_texts import TEXTS
 from usage.rollups import comparison, horizon, rebuild
@@ -51,8 +51,7 @@ def insert(*rows: dict[str, Any]) -> None:
             cursor.execute(
                 f"INSERT INTO usage_metrics ({names}) VALUES ({marks})", [*values.values()]
             )
-    while sum_rows_up(1_000):
-        pass
+    add_waiting_rows()
 
 
 def some_rows() -> list[dict[str, Any]]:

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from model_bakery import baker
 
 from tests.factory import ALICE, NOON, at, store
-from tests.sums import assert_sums_equal_rows
+from tests.sums import add_waiting_rows, assert_sums_equal_rows
 from tests.thorough import examples
 from usage.models import UsageHistogram, UsageMetric, UsageRollup, UsageSeries
 from usage.recording import record_batch
-from usage.rollups import horizon, keeping, rebuild
+from usage.rollups import horizon, rebuild
 from usage.rollups.bins import bin_of, bin_sql, middle_of
 from usage.rollups.declarations import DAY, HISTOGRAMS, ROLLUPS
 from usage.rollups.horizon import move_purge_horizon
@@ -162,9 +162,8 @@ def test_purged_rows_stay_in_the_sums():
 def test_rows_of_plain_sql_are_added_once_when_asked_for():
     insert_in_plain_sql("2024-01-15 10:00:00", "2024-01-15T11:30:00Z", "2024-01-16 00:00:00.5")
     assert total() == 0
-    assert keeping.add_unsummed(2) == 2
-    assert keeping.add_unsummed(2) == 1
-    assert keeping.add_unsummed(2) == 0
+    assert add_waiting_rows() == 1
+    assert add_waiting_rows() == 0
     assert (total(), total("total_tokens")) == (3, 15)
     assert_sums_equal_rows()
 
@@ -183,8 +182,7 @@ def test_words_for_numbers_and_days_that_never_were_do_no_harm():
             "INSERT INTO usage_metrics (timestamp, model, total_tokens, latency_ms)"
             " VALUES ('2024-02-31 10:00:00', 'm', 1, 1), ('2024-02-03 10:00:00', 'm', 'x', 'y')"
         )
-    while keeping.add_unsummed(10):
-        pass
+    add_waiting_rows()
     assert total() == 2  # SQLite takes 31 February for 2 March
 
 
@@ -346,8 +344,7 @@ def test_after_any_history_the_sums_are_what_the_rows_make(history: list[tuple[s
     UsageMetric.objects.all().delete()
     for step, value in history:
         take(step, value)
-    while keeping.add_unsummed(100):
-        pass
+    add_waiting_rows()
     assert total() == UsageMetric.objects.count()
     assert_sums_equal_rows()
 

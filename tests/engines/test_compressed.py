@@ -14,10 +14,9 @@ from model_bakery import baker
 
 from tests import server_engine
 from tests.factory import ALICE, BOB, NOON, store
-from tests.sums import assert_sums_equal_rows
+from tests.sums import add_waiting_rows, assert_sums_equal_rows
 from usage.database import extensions
 from usage.models import PriceOverride, UsageMetric
-from usage.recording import sum_rows_up
 
 pytestmark = pytest.mark.django_db(transaction=True)
 IS_TIMESCALEDB = server_engine.engine() == "timescaledb"
@@ -229,8 +228,7 @@ def test_rows_that_were_compressed_before_they_were_summed_are_added():
     for n in range(300):
         sql(store_in_plain_sql, adapt(FIRST + n * dt.timedelta(seconds=97)))
     compress()
-    while sum_rows_up(120):
-        pass
+    add_waiting_rows()
     assert_kept(MANY + 300)
     rows.filter(model="sql").update(total_tokens=6)
     assert_kept(MANY + 300)

@@ -4,7 +4,7 @@ import pytest
 
 from tests import server_engine
 from tests.factory import NOON
-from tests.sums import assert_sums_equal_rows
+from tests.sums import add_waiting_rows, assert_sums_equal_rows
 from usage.models import UsageMetric
 from usage.models.distributed import IdentityIsFixed
 from usage.models.usage_rows import WouldPassTheSumsBy
@@ -49,9 +49,7 @@ def test_bulk_create_passes_over_known_events_where_it_is_told_to():
     rows.bulk_create([UsageMetric(timestamp=NOON, model="m", event_id=n) for n in (1, 2, 3)],
                      ignore_conflicts=True)  # fmt: skip
     assert kept("event_id") == [1, 2, 3]
-    from usage.rollups import keeping
-
-    keeping.add_unsummed(10)  # such rows have no keys to tell them by
+    add_waiting_rows()  # such rows have no keys to tell them by
 
 
 def test_bulk_create_refuses_what_would_leave_the_sums_behind():

@@ -13,12 +13,12 @@ from typing import Any
 from django.conf import settings
 from django.db import connection
 
-from usage.database import pool, storage
+from usage.database import job_lock, pool, storage
 from usage.database.transactions import short_write_transaction
 from usage.database.trouble import DATABASE_TROUBLE, RETRY_AFTER_SECONDS, Trouble, trouble_of
 from usage.models import CollectorState, SuppressedPair
 from usage.queries import records_persisted
-from usage.rollups import names
+from usage.rollups import names, unsummed
 from usage.rollups.declarations import SUMMED
 
 logger = logging.getLogger(__name__)
@@ -27,6 +27,7 @@ LEAST_FREE_BYTES = 16 * 2**20
 LONGEST_WAIT = 1.5  # seconds: probes of load balancers and orchestrators give up after two
 _LOCK_WAIT = 0.5  # seconds, for a lock of this process, and again for one of another
 _MOST_NAMES = 10_000  # are counted
+_MOST_WAITING = 10_000  # rows, likewise
 _MOST_PAIRS = 20  # clients name the sources
 _SILENT = Trouble(
     "no answer",
@@ -92,12 +93,31 @@ def _figures() -> dict[str, Any]:
         "total_records_persisted": records_persisted(),
         "names_as_other": names.count_others(_MOST_NAMES),
         "room_for_names": min(map(names.room, SUMMED)),
+        "waiting_rows": _waiting(),
+        "jobs": _jobs(),
     }
     if settings.METRICS_CLIPROXY:
         figures["collectors"] = _collectors()
     if settings.METRICS_SOURCE_PRIORITY:
         figures["suppressed_duplicates"] = _suppressed()
     return figures
+
+
+def _waiting() -> dict[str, Any]:
+    found = unsummed.waiting(_MOST_WAITING)
+    return {"rows": found.rows, "since": found.since}
+
+
+def _jobs() -> dict[str, Any]:
+    """Who runs them, without the host's name: health is open to all."""
+    holder = job_lock.holder()
+    if holder is None:
+        return {"run_by": None, "process": None, "since": None}
+    return {
+        "run_by": holder.program or "unknown",
+        "process": holder.process,
+        "since": holder.since,
+    }
 
 
 def _collectors() -> list[dict[str, Any]]:

@@ -299,6 +299,24 @@ HEALTH = extend_schema(
                 "room_for_names": _whole(
                     help_text="How many more can be told apart now, of the kind with the least."
                 ),
+                "waiting_rows": inline_serializer(
+                    "WaitingRows",
+                    {
+                        "rows": _whole(help_text="In no sums yet, counted up to 10000."),
+                        "since": serializers.DateTimeField(allow_null=True),
+                    },
+                ),
+                "jobs": inline_serializer(
+                    "Jobs",
+                    {
+                        "run_by": serializers.CharField(
+                            allow_null=True,
+                            help_text="serve, work or unknown; null where nobody runs them.",
+                        ),
+                        "process": serializers.IntegerField(allow_null=True),
+                        "since": serializers.DateTimeField(allow_null=True),
+                    },
+                ),
                 "collectors": inline_serializer(
                     "Collector",
                     {

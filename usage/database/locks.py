@@ -31,6 +31,7 @@ class ProgramLock(NamedTuple):
 
 
 START = ProgramLock(7_331_081, ".starting")
+JOBS = ProgramLock(7_331_082, ".jobs")  # held for long: see `usage.database.job_lock`
 PASSWORD_CHECKS = [ProgramLock(7_331_090 + n, f".password-check-{n}") for n in range(2)]
 
 
@@ -82,7 +83,7 @@ def waited_for(lock: ProgramLock) -> Iterator[None]:
         with _in_server("pg_advisory_lock", lock):
             yield
     else:
-        file = _opened(lock)
+        file = opened(lock)
         try:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
@@ -98,14 +99,32 @@ def tried(lock: ProgramLock) -> Iterator[bool]:
             yield is_held
         return
     try:
-        file = _opened(lock)
+        file = opened(lock)
     except OSError:
         yield True
         return
     try:
-        yield _is_taken(file)
+        yield is_taken(file)
     finally:
         os.close(file)
+
+
+def opened(lock: ProgramLock) -> int:
+    """The file that programs on SQLite lock."""
+    return os.open(path_of(lock), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, private_files.FILE)
+
+
+def path_of(lock: ProgramLock) -> Path:
+    return Path(settings.METRICS_STORAGE_PATH).with_name(lock.file)
+
+
+def is_taken(file: int) -> bool:
+    """Whether it is ours now; the kernel gives it back when we end, however that is."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def _take(function: str, lock_class: int, number: int) -> None:
@@ -126,16 +145,3 @@ def _in_server(function: str, lock: ProgramLock) -> Iterator[bool]:
         if is_held:
             with connection.cursor() as cursor:
                 cursor.execute("SELECT pg_advisory_unlock(%s)", [lock.number])
-
-
-def _opened(lock: ProgramLock) -> int:
-    path = Path(settings.METRICS_STORAGE_PATH).with_name(lock.file)
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, private_files.FILE)
-
-
-def _is_taken(file: int) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True

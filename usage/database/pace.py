@@ -17,15 +17,16 @@ _LONGEST_REST = 2.0
 class Pace:
     """How much to do in one write transaction, and when the next may begin."""
 
-    def __init__(self, *, first: int, most: int) -> None:
+    def __init__(self, *, first: int, most: int, held_seconds: float = HELD_SECONDS) -> None:
         self.size = min(first, most)
         self._most = most
-        self._rest = 0.0
+        self._held_seconds = held_seconds
+        self._rests_until = 0.0
 
     @contextmanager
     def step(self) -> Iterator[None]:
         """One write transaction, after the rest that the one before it has earned the others."""
-        time.sleep(self._rest)
+        time.sleep(max(0.0, self._rests_until - time.monotonic()))
         with transaction.atomic():
             began = time.monotonic()  # the lock is ours from here on
             yield
@@ -33,7 +34,8 @@ class Pace:
         self._adapt(held)
 
     def _adapt(self, held: float) -> None:
-        fitting = int(self.size * HELD_SECONDS / max(held, 0.001))
+        fitting = int(self.size * self._held_seconds / max(held, 0.001))
         self.size = max(1, min(fitting, self.size * 2, self._most))
         if connection.vendor == "sqlite":  # elsewhere rows are locked, not the database
-            self._rest = min(max(_SHORTEST_REST, held * REST_PER_HELD), _LONGEST_REST)
+            rest = min(max(_SHORTEST_REST, held * REST_PER_HELD), _LONGEST_REST)
+            self._rests_until = time.monotonic() + rest

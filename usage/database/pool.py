@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.db import connection, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 _LONGEST_WAIT = 5  # seconds for a connection, before the client is told to come again
 # Of connections that were opened and then fell silent; an unset one of libpq takes two hours.
@@ -40,15 +41,21 @@ def beside_pool(lock_seconds: float) -> Iterator[None]:
 
     SQLite waits `lock_seconds` for a lock on it; a PostgreSQL server that fell silent is noticed.
     """
-    own = connections["default"].copy()
-    options: dict[str, Any] = own.settings_dict["OPTIONS"]
+    own = separate_connection()
     if own.vendor == "sqlite":
-        options["timeout"] = lock_seconds
-    else:
-        options.pop("pool", None)
-        options.update({**_NOTICE_SOON, **options})
+        own.settings_dict["OPTIONS"]["timeout"] = lock_seconds
     connections["default"] = own
     try:
         yield
     finally:
         own.close()
+
+
+def separate_connection() -> BaseDatabaseWrapper:
+    """One more of this thread, beside the pool, that notices a server which fell silent."""
+    own = connections["default"].copy()
+    options: dict[str, Any] = own.settings_dict["OPTIONS"]
+    if own.vendor != "sqlite":
+        options.pop("pool", None)
+        options.update({**_NOTICE_SOON, **options})
+    return own

@@ -67,14 +67,17 @@ def comparable(column: str) -> str:
     )
 
 
-def make_comparable(where: str, parameters: Sequence[Any]) -> None:
-    """Write the times of rows of usage_metrics as `stored` does."""
+def make_comparable(where: str, parameters: Sequence[Any], mark: str) -> None:
+    """Write the times of rows of usage_metrics as `stored` does.
+
+    They get the mark `is_summed` with it, unless the time so belongs to a report of their event.
+    """
     if connection.vendor != "sqlite":
         return
     kept = comparable("timestamp")
     with connection.cursor() as cursor:
         cursor.execute(
-            f"UPDATE OR IGNORE usage_metrics SET timestamp = {kept}"
+            f"UPDATE OR IGNORE usage_metrics SET timestamp = {kept}, is_summed = {mark}"
             f" WHERE {where} AND timestamp <> {kept}",
             parameters,
         )

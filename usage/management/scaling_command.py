@@ -11,7 +11,7 @@ from django.db import DatabaseError
 from usage import audit_trail
 from usage.database import extensions
 from usage.management.portal_command import PortalCommand, breaks_off
-from usage.recording import sum_rows_up
+from usage.rollups.unsummed import add_waiting_rows
 from usage.scaling.server import (
     CannotScale,
     Extension,
@@ -67,7 +67,7 @@ class ScalingCommand(PortalCommand):
 
     def _carry_out(self, conversion: Conversion) -> None:
         began = time.monotonic()
-        while sum_rows_up(_ROWS_AT_ONCE):  # marking them later would rewrite what is moved now
+        for _ in add_waiting_rows():  # marking them later would rewrite what is moved now
             pass
         self._steps_begun = 0
         total = f"{len(conversion.steps)} steps."

@@ -3,7 +3,7 @@
 import errno
 import socket
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 from django.conf import settings
 from django.utils.module_loading import import_string
@@ -11,17 +11,10 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 
 from qsmetrics.setting_types import BindAddress
+from usage.management.side_process import SideProcess
 from usage.management.web.options import BACKLOG, options, prepare_to_fork
 
 _PATIENCE_AT_THE_END = 20.0
-
-
-class Beside(Protocol):
-    """Work that goes on in a worker while it serves."""
-
-    def start(self) -> None: ...
-
-    def stop(self, seconds: float) -> None: ...
 
 
 class CannotListen(Exception):
@@ -46,35 +39,40 @@ def listen(address: BindAddress) -> socket.socket:
     return listener
 
 
-def run(listener: socket.socket, *, beside: Beside | None = None) -> None:
+def run(listener: socket.socket, *, beside: Callable[[], None]) -> None:
     """Serve until SIGTERM or Ctrl-C, then let running requests finish.
 
-    What is `beside` runs in each worker.
+    What is `beside` runs in a process of its own, which is started anew where it dies.
     """
     prepare_to_fork()
     own = {"bind": [f"fd://{listener.detach()}"], "loglevel": "warning"}
-    _Application({**options(), **own, **_hooks(beside)}).run()
-
-
-def _hooks(beside: Beside | None) -> dict[str, Callable[..., None]]:
-    if beside is None:
-        return {}
-    return {
-        "post_worker_init": lambda worker: beside.start(),
-        "worker_exit": lambda arbiter, worker: beside.stop(_PATIENCE_AT_THE_END),
-    }
+    _Application({**options(), **own}, beside).run()
 
 
 class _Arbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
-    """Ctrl-C is as patient as SIGTERM; a second one is not."""
+    """Ctrl-C is as patient as SIGTERM; a second one is not. One process goes beside the workers."""
+
+    def __init__(self, app: Any, beside: Callable[[], None]) -> None:
+        super().__init__(app)
+        self._beside = SideProcess(beside)
 
     def handle_int(self) -> None:
         self.handle_term()
 
+    def manage_workers(self) -> None:
+        super().manage_workers()
+        self._beside.keep_running(self.LISTENERS)
+
+    def stop(self, graceful: bool = True) -> None:  # noqa: FBT002  # as gunicorn has it
+        self._beside.tell_to_end()
+        super().stop(graceful)
+        self._beside.wait(_PATIENCE_AT_THE_END if graceful else 0)
+
 
 class _Application(BaseApplication):  # type: ignore[misc]
-    def __init__(self, options: dict[str, Any]) -> None:
+    def __init__(self, options: dict[str, Any], beside: Callable[[], None]) -> None:
         self._options = options
+        self._beside = beside
         super().__init__()
 
     def load_config(self) -> None:
@@ -85,7 +83,7 @@ class _Application(BaseApplication):  # type: ignore[misc]
         return import_string(settings.WSGI_APPLICATION)  # type: ignore[no-any-return]
 
     def run(self) -> None:
-        _Arbiter(self).run()
+        _Arbiter(self, self._beside).run()
 
 
 def _bind_trouble(address: BindAddress, error: OSError) -> str:

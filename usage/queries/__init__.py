@@ -43,6 +43,7 @@ from usage.queries.report import (
 )
 from usage.queries.sums import Dimensions
 from usage.queries.turns import Turn
+from usage.queries.waiting import TooManyWaiting
 from usage.rollups.aggregation import OTHER
 from usage.rollups.measures import Figures
 
@@ -72,6 +73,7 @@ __all__ = [
     "TooManyBuckets",
     "TooManyRowsOfOthers",
     "TooManyRowsToRead",
+    "TooManyWaiting",
     "Turn",
     "UsageReport",
     "distinct_values",

@@ -20,7 +20,6 @@ from usage.queries.reading import gathered
 from usage.queries.scope import FIRST, LAST
 from usage.queries.sums import Dimensions, SumsToRead
 from usage.queries.turns import Turn
-from usage.queries.waiting import add_waiting_rows
 from usage.rollups.bins import CHUNK
 from usage.rollups.declarations import KEY, MODEL, Grouping
 from usage.rollups.measures import Figures
@@ -46,7 +45,6 @@ def usage_counters(turn: Turn | None = None, *, with_keys: bool = True) -> Count
 
     NoPlaceFree when it is dear, and others are that take the `turn`.
     """
-    add_waiting_rows()
     with read_snapshot():
         sources = {each: _source(each) for each in ((MODEL, KEY) if with_keys else (MODEL,))}
         if turn is not None:

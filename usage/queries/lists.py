@@ -6,27 +6,29 @@ from django.db import connection
 from django.db.models import Max, Min, Sum
 
 from usage.asking.filters import UsageFilter
-from usage.database.joins import by_index
 from usage.models import UsageMetric, UsageMetricQuerySet, UsageRollup
 from usage.queries.buckets import SECOND
 from usage.queries.covering import rollups_of, smallest_grouping
 from usage.queries.naming import with_others
 from usage.queries.rows import unsummed_ends
 from usage.queries.scope import FIRST, LAST, moment_of
+from usage.queries.waiting import MOST_READ, waiting_rows
 from usage.rollups.aggregation import OTHER
 from usage.rollups.declarations import DAY, MODEL, TOTAL
 
 
 def model_names(limit: int = 500) -> list[str]:
-    """The models that the sums or rows have, those of purged rows too, in alphabetical order."""
+    """The models that the sums or rows have, those of purged rows too, in alphabetical order.
+
+    Of rows that the sums do not hold yet, some are looked at.
+    """
     widest = max(rollups_of(MODEL).items())[1]
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT usage_series.model FROM usage_series WHERE id IN"
             f" (SELECT series FROM usage_rollups WHERE rollup = %s) AND model <> '{OTHER}' UNION"
-            f" SELECT model FROM usage_metrics {by_index('idx_unsummed')}"
-            " WHERE is_summed IS NULL ORDER BY 1 LIMIT %s",
-            [widest, limit],
+            f" SELECT model FROM ({waiting_rows('model')} LIMIT %s) AS found ORDER BY 1 LIMIT %s",
+            [widest, MOST_READ, limit],
         )
         return [name for (name,) in cursor.fetchall()]
 

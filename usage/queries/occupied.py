@@ -7,10 +7,10 @@ from itertools import groupby
 from django.db import connection
 
 from usage.database import times
-from usage.database.joins import by_index
 from usage.queries.buckets import SECOND
 from usage.queries.covering import rollups_of
 from usage.queries.scope import Holdings, Scope, moment_of
+from usage.queries.waiting import near, waiting_rows
 from usage.rollups import keeping
 from usage.rollups.declarations import DAY, TOTAL
 
@@ -24,7 +24,7 @@ def occupied(scope: Scope, held: Holdings, width: int) -> Iterator[int]:
     """The begins of those buckets that hold a request, ascending; `width` is one of TOTAL's."""
     number, seconds = rollups_of(TOTAL)[width], width // SECOND
     sources = [_each(scope, seconds, lambda since: _summed(number, since))]
-    if held.has_unsummed:
+    if held.unsummed:
         sources.append(_each(scope, seconds, lambda since: _unsummed(scope, seconds, since)))
     return (moment * SECOND for moment, _ in groupby(merge(*sources)))
 
@@ -69,12 +69,13 @@ def _unsummed(scope: Scope, seconds: int, since: int) -> list[int]:
     if first >= scope.end:
         return []
     adapt = connection.ops.adapt_datetimefield_value
+    begin, end = moment_of(first), moment_of(scope.end)
+    is_near, ends = near(begin, end)
+    begins = f"DISTINCT ({moment} + {_EARLY}) / {seconds} * {seconds} - {_EARLY}"
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT DISTINCT ({moment} + {_EARLY}) / {seconds} * {seconds} - {_EARLY}"
-            f" FROM usage_metrics {by_index('idx_unsummed')} WHERE is_summed IS NULL"
-            f" AND {moment} IS NOT NULL AND {time} >= %s AND {time} < %s"
-            f" ORDER BY 1 LIMIT {_AT_ONCE}",
-            [adapt(moment_of(first)), adapt(moment_of(scope.end))],
+            f"{waiting_rows(begins)} AND {is_near} AND {moment} IS NOT NULL"
+            f" AND {time} >= %s AND {time} < %s ORDER BY 1 LIMIT {_AT_ONCE}",
+            [*ends, adapt(begin), adapt(end)],
         )
         return [bucket for (bucket,) in cursor.fetchall()]

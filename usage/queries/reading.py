@@ -28,6 +28,7 @@ from usage.queries.reach import MOST_ROWS, TooManyRowsToRead, index_for, index_f
 from usage.queries.rows import Rows
 from usage.queries.scope import Holdings, moment_of, scope_of
 from usage.queries.sums import Dimensions, Series, SumsToRead
+from usage.queries.waiting import MOST_READ, require_few
 from usage.rollups.declarations import OFFER, Grouping
 from usage.rollups.measures import Figures, Sums
 
@@ -60,7 +61,7 @@ class Reading:
 
     `dimensions` are the columns to group by. What there is to read is found out first: `cost` is
     in rows of sums, and too much is refused before any is read. TooManyRowsToRead where no sums
-    are as fine as the parts.
+    are as fine as the parts, TooManyWaiting where too many rows are in no sums yet.
     """
 
     def __init__(
@@ -85,6 +86,8 @@ class Reading:
             used += _HISTOGRAMS
         # Where rows were purged, all parts begin and end with buckets that each of them has.
         self.scope = scope_of(wanted.period, held, max(min(numbers) for numbers in used))
+        if held.unsummed > MOST_READ:
+            require_few(moment_of(self.scope.begin), moment_of(self.scope.end))
         self._whole = one_bucket(self.scope.begin, self.scope.end)
         self._others = self._reach_of_others()
         groupings = {*self._grouping_for.values()} or {self._for_all}
@@ -163,6 +166,7 @@ class Reading:
         source = sums.source_of(covered.sums, self._series_in(grouping))
         found = [*self._summed_rows(covered.rows), *self._rows_of_others(runs)]
         cost = source.cost + turns.ROW * sum(count for _, count in found)
+        cost += turns.ROW * min(MOST_READ, self._held.unsummed)
         return Covered(runs, source, [each for each, _ in found], cost)
 
     def _series_in(self, grouping: Grouping) -> Series:
@@ -226,7 +230,7 @@ class Reading:
 
     def _unsummed_rows(self, runs: Sequence[Run]) -> list[Rows]:
         """Those from the first run to the last."""
-        if not (self._held.has_unsummed and runs):
+        if not (self._held.unsummed and runs):
             return []
         scope = replace(self.scope, begin=runs[0].begin, end=runs[-1].end)
         return [rows.unsummed_rows(scope, self._wanted, rows.unit_of(runs))]

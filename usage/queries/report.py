@@ -12,7 +12,6 @@ from usage.queries.figures import Bucket, Others, Part, Percentiles, Summary, Us
 from usage.queries.reading import Reading
 from usage.queries.scope import Holdings, holdings
 from usage.queries.turns import Turn
-from usage.queries.waiting import add_waiting_rows
 from usage.rollups.declarations import OFFER
 from usage.rollups.measures import Figures
 
@@ -44,7 +43,6 @@ def usage_report(
     It refuses before it reads: TooManyBuckets; TooManyRowsToRead when the answer takes more raw
     rows than can be read meanwhile; NoPlaceFree when it costs much and others hold the `turn`.
     """
-    add_waiting_rows()
     with read_snapshot():
         held = holdings()
         reading = _reading(wanted, held, breakdown)
@@ -64,7 +62,6 @@ def report_in_portions(
 ) -> Iterator[tuple[Summary, Iterator[list[Bucket]]]]:
     """The same by hours of UTC, however many: its series is read while the block goes on."""
     turn.take_to_stream()
-    add_waiting_rows()
     with read_snapshot():
         reading = _reading(wanted, holdings(), HOURLY_WITH_PERCENTILES)
         yield _summary(reading, HOURLY_WITH_PERCENTILES)[0], reading.hours()
@@ -72,7 +69,6 @@ def report_in_portions(
 
 def usage_totals(wanted: UsageFilter) -> Figures:
     """The totals of a report alone, for less work."""
-    add_waiting_rows()
     with read_snapshot():
         return Reading(wanted, holdings()).totals()
 

@@ -13,8 +13,9 @@ from usage.database.joins import Sql, by_index, each_of, given_table
 from usage.models import UsageMetricQuerySet
 from usage.queries.buckets import SECOND, BucketFinder, Run
 from usage.queries.naming import Naming
-from usage.queries.scope import Scope, moment_of
+from usage.queries.scope import FIRST, LAST, Scope, moment_of
 from usage.queries.sums import Dimensions
+from usage.queries.waiting import near, require_few, waiting_rows
 from usage.rollups import keeping
 from usage.rollups.aggregation import COLUMNS
 from usage.rollups.declarations import QUARTER, quoted
@@ -85,25 +86,27 @@ def unsummed_rows(scope: Scope, wanted: UsageFilter, unit: int) -> Rows:
     """The rows of the scope that the sums do not hold yet, in buckets of `unit` seconds."""
     time, moment = times.comparable("timestamp"), times.unix_seconds("timestamp")
     conditions, values = _conditions_of(wanted.rows_of_any_time())
+    begin, end = moment_of(scope.begin), moment_of(scope.end)
+    is_near, outer_ends = near(begin, end)
     source = (
-        f"FROM usage_metrics {by_index('idx_unsummed')} WHERE is_summed IS NULL"
+        f"FROM usage_metrics {by_index('idx_unsummed')} WHERE is_summed IS NULL AND {is_near}"
         f" AND {keeping.counted_at()} IS NOT NULL AND {time} >= %s AND {time} < %s {conditions}"
     )
     adapt = connection.ops.adapt_datetimefield_value
-    ends = [adapt(moment_of(scope.begin)), adapt(moment_of(scope.end))]
+    ends = [*outer_ends, adapt(begin), adapt(end)]
     return Rows(source, [*ends, *values], f"({moment} + {_EARLY}) / {unit} * {unit} - {_EARLY}")
 
 
 def unsummed_ends(wanted: UsageFilter) -> list[int]:
-    """The first and the last second of the rows that the sums do not hold yet, if there are any."""
+    """The first and the last second of the rows that the sums do not hold yet, if there are any.
+
+    TooManyWaiting where they are too many to be looked at.
+    """
     moment = keeping.counted_at()
     conditions, values = _conditions_of(wanted.rows_of_any_time())
+    require_few(moment_of(FIRST), moment_of(LAST))
     with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT MIN({moment}), MAX({moment}) FROM usage_metrics {by_index('idx_unsummed')}"
-            f" WHERE is_summed IS NULL {conditions}",
-            values,
-        )
+        cursor.execute(f"{waiting_rows(f'MIN({moment}), MAX({moment})')} {conditions}", values)
         return [moment for moment in cursor.fetchone() if moment is not None]
 
 

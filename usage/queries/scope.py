@@ -7,10 +7,10 @@ from typing import Any
 from django.db import connection
 
 from usage.database import times
-from usage.database.joins import by_index
 from usage.periods import Period
 from usage.queries.buckets import SECOND
 from usage.queries.covering import rollups_of, widened
+from usage.queries.waiting import MOST_READ, waiting_rows
 from usage.rollups import keeping
 from usage.rollups.declarations import DAY, MONTH, SUMMED, TOTAL
 from usage.rollups.horizon import PURGED_BEFORE
@@ -31,7 +31,7 @@ class Holdings:
     begin: int
     end: int
     purged_until: int
-    has_unsummed: bool
+    unsummed: int  # raw rows that no sums hold yet, counted up to MOST_READ and one more
     newest: Any  # as the database compares times; None without raw rows
     renamed: frozenset[str]  # dimensions of which some names count as (other)
 
@@ -49,26 +49,23 @@ class Scope:
 def holdings() -> Holdings:
     """One statement; a second one only where plain SQL has just written."""
     days = rollups_of(TOTAL)[_DAY]
-    index = by_index("idx_unsummed")
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT (SELECT MIN(bucket) FROM usage_rollups WHERE rollup = %s),"
             " (SELECT MAX(bucket) FROM usage_rollups WHERE rollup = %s),"
             f" {PURGED_BEFORE},"
             " (SELECT MAX(timestamp) FROM usage_metrics),"
-            f" EXISTS (SELECT 1 FROM usage_metrics {index} WHERE is_summed IS NULL),"
+            f" (SELECT COUNT(*) FROM ({waiting_rows()} LIMIT %s) AS found),"
             f" {', '.join(map(_is_renamed, SUMMED))}",
-            [days, days],
+            [days, days, MOST_READ + 1],
         )
-        first, last, horizon, newest, has_unsummed, *renamed = cursor.fetchone()
+        first, last, horizon, newest, unsummed, *renamed = cursor.fetchone()
         moments = [] if first is None else [first, last + DAY]
-        if has_unsummed:
+        if unsummed > MOST_READ:  # nobody looks at all of them
+            moments += [FIRST // SECOND, LAST // SECOND]
+        elif unsummed:
             moment = keeping.counted_at()
-            cursor.execute(
-                f"SELECT MIN({moment}), MAX({moment}) + 1 FROM usage_metrics {index} "
-                "WHERE is_summed IS NULL",
-                [],
-            )
+            cursor.execute(waiting_rows(f"MIN({moment}), MAX({moment}) + 1"), [])
             moments += [moment for moment in cursor.fetchone() if moment is not None]
     begin, end = (min(moments), max(moments)) if moments else (0, 0)
     purged_before = times.read(horizon)
@@ -76,7 +73,7 @@ def holdings() -> Holdings:
         max(begin * SECOND, FIRST),
         min(end * SECOND, LAST),
         FIRST if purged_before is None else microseconds(purged_before),
-        bool(has_unsummed),
+        unsummed,
         newest,
         frozenset(name for name, is_so in zip(SUMMED, renamed, strict=True) if is_so),
     )

@@ -1,24 +1,46 @@
-"""Rows that plain SQL wrote wait for the sums to take them: readers see to it when they can."""
+"""Rows of plain SQL that no sums hold yet: questions read them as they are, up to a bound."""
 
-import logging
+import datetime as dt
 
-from usage.database.transactions import short_write_transaction
-from usage.database.trouble import DATABASE_TROUBLE, trouble_of
-from usage.models import UsageMetric
-from usage.rollups import keeping
+from django.db import connection
 
-logger = logging.getLogger(__name__)
+from usage.database.joins import Sql, by_index
 
-_MOST = 20_000  # about half a second
-_LONGEST_WAIT = 0.2  # seconds, for the lock of another writer
+MOST_READ = 50_000
+# Plain SQL may have written a time in other words than recording does, of the same day.
+_MARGIN = dt.timedelta(days=1)
 
 
-def add_waiting_rows() -> None:
-    """Add some to the sums if there are any. Answers are right without it, only slower."""
-    if not UsageMetric.objects.filter(is_summed=None).exists():
-        return  # a question does not write
-    try:
-        with short_write_transaction(_LONGEST_WAIT):
-            keeping.add_unsummed(_MOST)
-    except DATABASE_TROUBLE as error:
-        logger.debug("rows of plain SQL go on waiting for the sums: %s", trouble_of(error))
+class TooManyWaiting(Exception):
+    """The rows that wait in the period of a question are more than can be read meanwhile."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "more rows of plain SQL wait for the sums than can be read meanwhile: `manage.py serve`"
+            " adds them, and without it `manage.py work`; see that one of them runs, then try again"
+            " shortly"
+        )
+
+
+def waiting_rows(columns: str = "1") -> str:
+    """SELECT for them; more conditions may follow."""
+    index = by_index("idx_unsummed")
+    return f"SELECT {columns} FROM usage_metrics {index} WHERE is_summed IS NULL"
+
+
+def near(begin: dt.datetime, end: dt.datetime) -> Sql:
+    """A condition that all rows from `begin` to before `end` meet, and that their index serves."""
+    adapt = connection.ops.adapt_datetimefield_value
+    return "timestamp >= %s AND timestamp < %s", [adapt(begin - _MARGIN), adapt(end + _MARGIN)]
+
+
+def require_few(begin: dt.datetime, end: dt.datetime) -> None:
+    """TooManyWaiting where more than MOST_READ wait in about that period."""
+    condition, ends = near(begin, end)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT COUNT(*) FROM ({waiting_rows()} AND {condition} LIMIT %s) AS found",
+            [*ends, MOST_READ + 1],
+        )
+        if cursor.fetchone()[0] > MOST_READ:
+            raise TooManyWaiting

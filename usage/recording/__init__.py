@@ -4,7 +4,6 @@ from usage.identity import hash_api_key
 from usage.recording.buffer import BufferClosed, BufferFull, UsageBuffer
 from usage.recording.idempotency import KeyReused, Post
 from usage.recording.record import record_batch, record_checked, record_once, record_usage
-from usage.recording.unsummed import count_unsummed, sum_rows_up
 from usage.recording.writer import RecordingResult
 
 __all__ = [
@@ -14,11 +13,9 @@ __all__ = [
     "Post",
     "RecordingResult",
     "UsageBuffer",
-    "count_unsummed",
     "hash_api_key",
     "record_batch",
     "record_checked",
     "record_once",
     "record_usage",
-    "sum_rows_up",
 ]

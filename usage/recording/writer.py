@@ -12,11 +12,19 @@ from django.db import IntegrityError, transaction
 from usage.database import extensions
 from usage.database.compression import without_bound
 from usage.identity import made_up_identity
+from usage.recording import taken_along
 from usage.recording.cross_source import judge
 from usage.recording.insertion import insert_and_tell, insert_rows
 from usage.records import FieldError, InvalidRow, UsageRecord, record_from, record_without_keys
 from usage.rollups import names, tables
-from usage.rollups.aggregation import COLUMNS, Renaming, TimedRow, aggregate
+from usage.rollups.aggregation import (
+    COLUMNS,
+    Additions,
+    Renaming,
+    TimedRow,
+    added_up,
+    aggregate,
+)
 from usage.rollups.declarations import SUMMED
 
 # A transaction takes more rows in several steps, so that memory does not grow with them.
@@ -43,9 +51,11 @@ def store(records: Sequence[UsageRecord]) -> RecordingResult:
     # One order for all writers: two batches that share events cannot deadlock.
     in_order = sorted(records, key=lambda record: (record.timestamp, record.event_id or 0))
     renaming = _agree(in_order)
+    more = _taken_along()
     accepted = 0
     for start in range(0, len(in_order), _ROWS_A_STEP):
-        accepted += _store_step(in_order[start : start + _ROWS_A_STEP], renaming)
+        accepted += _store_step(in_order[start : start + _ROWS_A_STEP], renaming, more)
+        more = []
     return RecordingResult(accepted, len(records) - accepted)
 
 
@@ -82,7 +92,16 @@ def _agree(in_order: Sequence[UsageRecord]) -> Renaming | None:
     return names.agree(columns, int(counted[-1].timestamp.timestamp()))
 
 
-def _store_step(step: list[UsageRecord], renaming: Renaming | None) -> int:
+def _taken_along() -> list[Additions]:
+    """What rows of plain SQL add, if there are some."""
+    rows = taken_along.take()
+    return [aggregate(rows, names.agree_on(rows))] if rows else []
+
+
+def _store_step(
+    step: list[UsageRecord], renaming: Renaming | None, more: Sequence[Additions]
+) -> int:
+    """`more` is added to the sums as well, in one statement, since its keys are sorted."""
     judgement = judge(step)
     inserted = records = judgement.records
     try:
@@ -94,8 +113,9 @@ def _store_step(step: list[UsageRecord], renaming: Renaming | None) -> int:
             inserted = insert_and_tell(records)
     judgement.carry_out(inserted)
     counted = [record for record in inserted if record.excluded_as is None]
-    if counted:
-        tables.add(aggregate(_timed(counted), renaming))
+    additions = [aggregate(_timed(counted), renaming)] if counted else []
+    if additions or more:
+        tables.add(added_up([*additions, *more]) if more else additions[0])
     return len(inserted)
 
 

@@ -13,14 +13,13 @@ from usage.database.statements import most_parameters
 from usage.models import IdempotentPost, UsageMetric
 from usage.recording.idempotency import KEPT_FOR
 from usage.retention import chunks
-from usage.rollups import keeping
+from usage.rollups import keeping, unsummed
 from usage.rollups.horizon import move_purge_horizon
 
 SHORTEST_AGE = dt.timedelta(minutes=1)
 LONGEST_AGE = dt.timedelta(days=36_500)
 _FIRST_BATCH = 500
 _LARGEST_BATCH = 5_000
-_LARGEST_BATCH_OF_SUMS = 2_000
 
 _Batch = list[tuple[Any, dt.datetime]]  # primary keys and times
 
@@ -60,11 +59,8 @@ def expired_rows(cutoff: dt.datetime) -> Expired:
 
 def add_waiting_rows_to_sums() -> None:
     """Those of plain SQL, which the sums must hold before the rows may go."""
-    pace = Pace(first=_FIRST_BATCH, most=_LARGEST_BATCH_OF_SUMS)
-    added = 1
-    while added:
-        with pace.step():
-            added = keeping.add_unsummed(pace.size)
+    for _ in unsummed.add_waiting_rows():
+        pass
 
 
 def remove_expired_rows(cutoff: dt.datetime) -> Iterator[Expired]:

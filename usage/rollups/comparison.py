@@ -37,11 +37,11 @@ class Difference:
 
 
 def compare_day(day: int) -> list[Difference]:
-    """Where the sums of a UTC day, in Unix seconds, differ from its raw rows."""
+    """Where the sums of a UTC day, in Unix seconds, differ from those raw rows that they hold."""
     expected_rollups: _Table = {}
     expected_histograms: _Table = {}
     with read_snapshot():
-        for rows in raw_rows(day):
+        for rows in raw_rows(day, "AND is_summed IS NOT NULL"):
             additions = aggregate(rows, names.as_decided(rows))
             _add_all(expected_rollups, expected_histograms, additions)
         stored_rollups = _stored("usage_rollups", day)

@@ -43,22 +43,6 @@ def is_counted() -> str:
     return f"excluded_as IS NULL AND {times.is_in_calendar('timestamp')}"
 
 
-def add_unsummed(most: int) -> int:
-    """Add rows that came in plain SQL or through the ORM to the sums; how many there were.
-
-    Two that do it at once take different rows.
-    """
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT id FROM usage_metrics WHERE is_summed IS NULL"
-            f" ORDER BY timestamp LIMIT %s {locks.for_update(skip_locked=True)}",
-            [most],
-        )
-        ids = [number for (number,) in cursor.fetchall()]
-    add_rows(ids)
-    return len(ids)
-
-
 def add_rows(ids: Sequence[int], place: Place | None = None) -> None:
     """Add those of the rows that are not in the sums yet."""
     add_portions([(ids, place)])
@@ -70,9 +54,8 @@ def take_out_rows(ids: Sequence[int], place: Place | None = None) -> None:
 
 
 def add_portions(portions: Sequence[Portion]) -> None:
-    # False where no figure counts the row: it is in no sum, and need not be looked at again.
     names.hold()
-    found = list(timed(_take(portions, "is_summed IS NULL", is_counted())))
+    found = list(timed(take_waiting(portions)))
     if found:
         tables.add(aggregate(found, names.agree_on(found)))
 
@@ -84,6 +67,12 @@ def take_out_portions(portions: Sequence[Portion]) -> None:
     found = list(timed(_take(portions, "is_summed IS NOT NULL", "NULL")))
     if found:
         tables.subtract(aggregate(found, names.agree_on(found)))
+
+
+def take_waiting(portions: Sequence[Portion]) -> list[tuple[Any, ...]]:
+    """Those of the rows that are in no sum yet, locked and marked: they must be added now."""
+    # False where no figure counts the row: it is in no sum, and need not be looked at again.
+    return _take(portions, "is_summed IS NULL", is_counted())
 
 
 def _take(portions: Sequence[Portion], condition: str, mark: str) -> list[tuple[Any, ...]]:
@@ -115,7 +104,7 @@ def _marked(which: str, parameters: Sequence[Any], mark: str) -> list[tuple[Any,
             parameters,
         )
         found = list(cursor.fetchall())
-        times.make_comparable(which, parameters)
+        times.make_comparable(which, parameters, mark)
         cursor.execute(update, parameters)
     return found
 

@@ -154,6 +154,13 @@ def as_decided(
     return renaming(found)
 
 
+def are_decided(rows: Sequence[TimedRow]) -> bool:
+    """Whether there is nothing new to decide on in these rows."""
+    wanted = {d: [name for name in some if name] for d, some in names_of(rows).items()}
+    found = find(wanted)
+    return all(len(found[dimension]) == len(some) for dimension, some in wanted.items())
+
+
 def renaming(found: _Entries) -> Renaming | None:
     """None where every name counts under itself."""
     later = {
@@ -222,10 +229,15 @@ def count_others(most: int) -> int:
 def hold() -> None:
     """Keep what was decided as it is until the end of the transaction; new names may come."""
     locks.share(locks.NAMES, _CHANGES)
+    # A statement of its own: it sees what was committed while the lock was waited for.
+    _remembered.be_of(version())
+
+
+def version() -> int:
+    """Of what was decided, as the database has it: another one after names were moved."""
     with connection.cursor() as cursor:
-        # A statement of its own: it sees what was committed while the lock was waited for.
         cursor.execute("SELECT MAX(number) FROM usage_namesversion")
-        _remembered.be_of(cursor.fetchone()[0] or 0)
+        return cursor.fetchone()[0] or 0
 
 
 def hold_alone() -> None:

@@ -57,12 +57,12 @@ def rebuild_day(day: int) -> int:
     return count
 
 
-def raw_rows(day: int) -> Iterator[list[TimedRow]]:
+def raw_rows(day: int, condition: str = "") -> Iterator[list[TimedRow]]:
     """The raw rows of a UTC day as `aggregate` takes them, 50,000 at a time."""
     with connection.chunked_cursor() as cursor:
         cursor.execute(
             f"SELECT {keeping.columns()} FROM usage_metrics "
-            "WHERE timestamp >= %s AND timestamp < %s",
+            f"WHERE timestamp >= %s AND timestamp < %s {condition}",
             ends_of_day(day),
         )
         while rows := cursor.fetchmany(_ROWS_AT_ONCE):
@@ -124,7 +124,7 @@ def _delete_sums(day: int) -> None:
 
 def _mark_summed(day: int) -> None:
     unsummed = "is_summed IS NULL AND timestamp >= %s AND timestamp < %s"
-    times.make_comparable(unsummed, ends_of_day(day))
+    times.make_comparable(unsummed, ends_of_day(day), keeping.is_counted())
     with without_bound(), connection.cursor() as cursor:
         cursor.execute(
             f"UPDATE usage_metrics SET is_summed = {keeping.is_counted()} WHERE {unsummed}",

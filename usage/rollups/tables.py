@@ -1,7 +1,7 @@
 """Adds sums to the tables: one statement a table, keys sorted, so that no two writers deadlock."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import connection
 
@@ -19,16 +19,27 @@ _ROLLUP_KEY = ("rollup", "bucket", "series")
 _HISTOGRAM_KEY = ("histogram", "bucket", "series", "chunk")
 
 
+class SumRows(NamedTuple):
+    """What is to be added, as rows of the two tables, sorted by their keys."""
+
+    rollups: list[tuple[Any, ...]]
+    histograms: list[tuple[Any, ...]]
+
+
 def add(additions: Additions) -> None:
     """Add to every rollup and histogram, in the caller's transaction."""
-    rollups, histograms = _rows(additions)
-    _add_to("usage_rollups", _ROLLUP_KEY, MEASURE_COLUMNS, rollups)
-    _add_to("usage_histograms", _HISTOGRAM_KEY, BINS, histograms)
+    add_rows(rows_of(additions))
+
+
+def add_rows(rows: SumRows) -> None:
+    """The same of rows that were made before. Their series must be there still."""
+    _add_to("usage_rollups", _ROLLUP_KEY, MEASURE_COLUMNS, rows.rollups)
+    _add_to("usage_histograms", _HISTOGRAM_KEY, BINS, rows.histograms)
 
 
 def subtract(additions: Additions) -> None:
     """Take away what was added before, and the rows in which nothing is left."""
-    rollups, histograms = _rows(additions)
+    rollups, histograms = rows_of(additions)
     _add_to("usage_rollups", _ROLLUP_KEY, MEASURE_COLUMNS, _negated(rollups, 3))
     _add_to("usage_histograms", _HISTOGRAM_KEY, BINS, _negated(histograms, 4))
     _drop_empty("usage_rollups", _ROLLUP_KEY, _LEFT, rollups)
@@ -40,8 +51,8 @@ def keep_writers_out() -> None:
     locks.hold_tables("usage_rollups", "usage_histograms")
 
 
-def _rows(additions: Additions) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
-    """As the tables hold them, sorted by their keys."""
+def rows_of(additions: Additions) -> SumRows:
+    """As the tables hold them, of series that are made where they are new."""
     rollups = []
     for rollup, token_shift, groups in additions.rollups:
         ids = series.ids_of(rollup.grouping, token_shift, groups)
@@ -60,7 +71,7 @@ def _rows(additions: Additions) -> tuple[list[tuple[Any, ...]], list[tuple[Any, 
         ]
     rollups.sort()
     histograms.sort()
-    return rollups, histograms
+    return SumRows(rollups, histograms)
 
 
 def _negated(rows: Iterable[tuple[Any, ...]], key_length: int) -> list[tuple[Any, ...]]:

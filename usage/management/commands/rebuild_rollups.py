@@ -12,6 +12,7 @@ from usage.management.portal_command import PortalCommand, breaks_off
 from usage.management.progress_bar import progress_bar
 from usage.periods import rfc3339
 from usage.rollups import comparison, horizon, rebuild
+from usage.rollups.unsummed import add_waiting_rows
 
 _MOST_SHOWN = 20
 
@@ -60,6 +61,8 @@ class Command(PortalCommand):
                 self._done += 1
                 bar.update()
                 bar.set_postfix_str(f"{rows:,} rows")
+            for _ in add_waiting_rows():  # of days that a purge has reached
+                pass
 
     def _check(self, days: list[int], first: int | None) -> None:
         found: list[comparison.Difference] = []

@@ -2,6 +2,7 @@
 
 import socket
 from argparse import ArgumentParser
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -12,17 +13,14 @@ from qsmetrics import __version__
 from qsmetrics.setting_types import BindAddress
 from usage import demo
 from usage.access import first_admin
-from usage.collecting import Collectors
 from usage.database import locks, storage
 from usage.database.trouble import DATABASE_TROUBLE, trouble_of
 from usage.management import web_server
 from usage.management.portal_command import PortalCommand
 from usage.management.progress_bar import progress_bar
+from usage.management.running_jobs import run_jobs
 from usage.models import IngestToken
 from usage.queries import records_persisted
-from usage.recording import count_unsummed, sum_rows_up
-
-_ROWS_AT_ONCE = 10_000
 
 
 class Command(PortalCommand):
@@ -49,14 +47,10 @@ class Command(PortalCommand):
                 raise CommandError(f"{database}: {trouble_of(error)}") from None
             except OSError as error:
                 raise CommandError(f"{database}: {error.strerror}: {error.filename}") from None
-            web_server.run(
-                listener,
-                beside=Collectors(settings.METRICS_CLIPROXY) if settings.METRICS_CLIPROXY else None,
-            )
+            web_server.run(listener, beside=partial(run_jobs, "serve", with_parent=True))
 
     def _prepare(self, *, with_demo: bool) -> None:
         call_command("migrate", verbosity=0, interactive=False)
-        self._add_up()
         _require_locks_beyond_loopback()
         admin = first_admin.make_first_admin()
         if admin:
@@ -67,16 +61,6 @@ class Command(PortalCommand):
             )
         if with_demo:
             self._fill_with_demo()
-
-    def _add_up(self) -> None:
-        """What plain SQL or an older version stored, so that the first page need not."""
-        total = count_unsummed()
-        if not total:
-            return
-        self.stdout.write(f"Adding {total:,} rows to the sums, once …")
-        with progress_bar(self, "rows", lambda: total) as bar:
-            while added := sum_rows_up(_ROWS_AT_ONCE):
-                bar.update(added)
 
     def _fill_with_demo(self) -> None:
         if demo.has_usage():

@@ -1,0 +1,21 @@
+"""Which jobs there are."""
+
+from django.conf import settings
+
+from usage.collecting import Collectors
+from usage.jobs.job import Job
+from usage.rollups.unsummed import add_waiting_rows
+
+JOBS = (
+    Job(
+        "waiting rows",
+        "adds rows of plain SQL, and of older versions, to the sums",
+        1.0,
+        add_waiting_rows,
+    ),
+)
+
+
+def streams() -> Collectors | None:
+    """What goes on all the time: collecting, one program for each proxy; None without proxies."""
+    return Collectors(settings.METRICS_CLIPROXY) if settings.METRICS_CLIPROXY else None
