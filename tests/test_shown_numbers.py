@@ -60,6 +60,13 @@ def test_dollars(value, text):
     assert numbers.dollars(value).text.replace("\u202f", " ") == text
 
 
+@pytest.mark.parametrize(
+    ("number", "text"), [(0, "0 rows"), (1, "1 row"), (1_234_567, "1,234,567 rows")]
+)
+def test_a_sentence_counts_exactly(number, text):
+    assert numbers.counted(number, "row") == text
+
+
 def test_a_shortened_count_keeps_its_exact_value():
     assert numbers.count(1_234_567).exact == "1,234,567"
 

@@ -23,6 +23,11 @@ class Number:
         return self.text
 
 
+def counted(number: int, one: str) -> str:
+    """`1 row`, `1,234 rows`: in sentences, which say it exactly."""
+    return f"1 {one}" if number == 1 else f"{number:,} {one}s"
+
+
 def count(number: int | None) -> Number:
     """12,345; 1.2 M with 1,234,567 as its exact value."""
     if number is None:

@@ -28,7 +28,7 @@ from usage.identity import bare_key, hash_api_key
 from usage.live_keys import begins_as_key
 from usage.models import UsageMetric, UsageMetricQuerySet
 from usage.pricing import GENAI_PRICES, OVERRIDE, REPORTED
-from usage.shown_numbers import ABSENT
+from usage.shown_numbers import ABSENT, counted
 
 _FILTERS = (StatusFilter, ExclusionFilter, ModelFilter)  # models may be many
 
@@ -148,7 +148,7 @@ class UsageMetricAdmin(PortalModelAdmin):
         if request.POST.get("post"):
             self.log_deletions(request, chosen)
             deleted, _ = chosen.delete()
-            rows = "1 row" if deleted == 1 else f"{deleted:,} rows"
+            rows = counted(deleted, "row")
             messages.success(request, f"{rows} deleted.")
             return None
         context = {

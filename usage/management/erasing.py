@@ -8,6 +8,7 @@ from usage import audit_trail, retention
 from usage.live_keys import without_keys
 from usage.management.portal_command import breaks_off
 from usage.management.progress_bar import progress_bar
+from usage.shown_numbers import counted
 
 
 class Erasing:
@@ -21,7 +22,7 @@ class Erasing:
     def would_do(self) -> None:
         count = retention.rows_of_user(self._user).count()
         if count:
-            self._say(f"Would take the name out of {_rows(count)}, which go on counting.")
+            self._say(f"Would take the name out of {counted(count, 'row')}, which go on counting.")
         else:
             self._say_nobody()
 
@@ -33,7 +34,7 @@ class Erasing:
         if self._rows:
             seconds = time.monotonic() - began
             self._say(
-                f"Took the name out of {_rows(self._rows)} in {seconds:.1f} s; they go on "
+                f"Took the name out of {counted(self._rows, 'row')} in {seconds:.1f} s; they go on "
                 "counting. Backups, exports and the files beside the database are yours to see "
                 "to: docs/people.md says which."
             )
@@ -47,7 +48,7 @@ class Erasing:
                 "purge --user",
                 audit_trail.ERASED,
                 f"{name}.",
-                lambda: f"{name}, from {_rows(self._rows)}." if self._rows else "",
+                lambda: f"{name}, from {counted(self._rows, 'row')}." if self._rows else "",
             ),
             progress_bar(self._command, "rows", retention.rows_of_user(self._user).count) as bar,
         ):
@@ -58,7 +59,7 @@ class Erasing:
     def _so_far(self) -> str:
         if not self._rows:
             return "Nothing was erased."
-        return f"{_rows(self._rows)} had been done; run this again for the rest."
+        return f"{counted(self._rows, 'row')} had been done; run this again for the rest."
 
     def _say_nobody(self) -> None:
         self._say("No row has exactly that name in its field `user`: nothing was to be done.")
@@ -77,7 +78,3 @@ def _checked(user: str) -> str:
     if "\0" in user or any(0xD800 <= ord(character) < 0xE000 for character in user):
         raise CommandError("--user holds characters that no row has: write the name in UTF-8.")
     return without_keys(user)  # as rows keep it
-
-
-def _rows(count: int) -> str:
-    return "1 row" if count == 1 else f"{count:,} rows"

@@ -15,6 +15,7 @@ from usage.rollups import renaming
 from usage.rollups.aggregation import OTHER
 from usage.rollups.declarations import SUMMED
 from usage.rollups.renaming import NoRoom, Rare
+from usage.shown_numbers import counted
 
 _NAME = "fold_names"
 
@@ -120,4 +121,4 @@ def _said(rare: Rare) -> str:
 
 
 def _names(dimension: str, count: int) -> str:
-    return f"1 name of {dimension}" if count == 1 else f"{count:,} names of {dimension}"
+    return f"{counted(count, 'name')} of {dimension}"

@@ -18,6 +18,7 @@ from usage.management.progress_bar import progress_bar
 from usage.periods import rfc3339
 from usage.retention import Expired
 from usage.rollups import renaming
+from usage.shown_numbers import counted
 
 
 class Command(PortalCommand):
@@ -141,7 +142,7 @@ class Command(PortalCommand):
     def _noted(self, cutoff: dt.datetime) -> str:
         if not self._removed.rows:
             return ""
-        return f"{_rows(self._removed.rows)} from before {rfc3339(cutoff)}."
+        return f"{counted(self._removed.rows, 'row')} from before {rfc3339(cutoff)}."
 
     def _shrink(self) -> None:
         before = space.file_bytes()
@@ -161,7 +162,7 @@ class Command(PortalCommand):
             self.stdout.write(f"Nothing to remove: no {what} is from before {rfc3339(cutoff)}.")
             return
         self.stdout.write(
-            f"{verb} {_rows(expired.rows)} from {rfc3339(expired.oldest)} "
+            f"{verb} {counted(expired.rows, 'row')} from {rfc3339(expired.oldest)} "
             f"to {rfc3339(expired.newest)} in {self._seconds()}."
         )
         if not self._is_whole:
@@ -179,14 +180,12 @@ class Command(PortalCommand):
     def _so_far(self) -> str:
         if not self._removed.rows:
             return "Nothing was removed."
-        return f"{_rows(self._removed.rows)} had been removed; run this again for the rest."
+        return (
+            f"{counted(self._removed.rows, 'row')} had been removed; run this again for the rest."
+        )
 
     def _seconds(self) -> str:
         return f"{time.monotonic() - self._began:.1f} s"
-
-
-def _rows(count: int) -> str:
-    return "1 row" if count == 1 else f"{count:,} rows"
 
 
 def _size(count: int) -> str:

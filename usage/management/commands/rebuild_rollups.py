@@ -13,6 +13,7 @@ from usage.management.progress_bar import progress_bar
 from usage.periods import rfc3339
 from usage.rollups import comparison, horizon, rebuild
 from usage.rollups.unsummed import add_waiting_rows
+from usage.shown_numbers import counted
 
 _MOST_SHOWN = 20
 
@@ -38,7 +39,9 @@ class Command(PortalCommand):
                 self._rebuild(days)
         verb = "agree with" if options["check"] else "were made anew from"
         seconds = time.monotonic() - began
-        self.stdout.write(f"The sums of {_days(len(days))} {verb} the raw rows ({seconds:.1f} s).")
+        self.stdout.write(
+            f"The sums of {counted(len(days), 'day')} {verb} the raw rows ({seconds:.1f} s)."
+        )
         if purged_before is not None:
             self.stdout.write(
                 f"Raw rows before {rfc3339(purged_before)} were purged: sums of days that begin "
@@ -51,8 +54,8 @@ class Command(PortalCommand):
             audit_trail.note_work(
                 "rebuild_rollups",
                 audit_trail.REBUILT,
-                f"the sums of {_days(len(days))}.",
-                lambda: f"The sums of {_days(self._done)}.",
+                f"the sums of {counted(len(days), 'day')}.",
+                lambda: f"The sums of {counted(self._done, 'day')}.",
             ),
             progress_bar(self, "days", lambda: len(days)) as bar,
         ):
@@ -81,11 +84,8 @@ class Command(PortalCommand):
         )
 
     def _so_far(self) -> str:
-        return f"{_days(self._done)} had been done; each day is whole in itself, so run it again."
-
-
-def _days(count: int) -> str:
-    return "1 day" if count == 1 else f"{count:,} days"
+        done = counted(self._done, "day")
+        return f"{done} had been done; each day is whole in itself, so run it again."
 
 
 def _shown(difference: comparison.Difference) -> str:

@@ -13,6 +13,7 @@ from usage import audit_trail, retention
 from usage.database.overwriting import overwriting
 from usage.management.portal_command import PortalCommand, breaks_off
 from usage.management.progress_bar import progress_bar
+from usage.shown_numbers import counted
 
 
 class Command(PortalCommand):
@@ -71,15 +72,15 @@ class Command(PortalCommand):
 
     def _found(self) -> str:
         columns = ", ".join(f"{name} {count:,}" for name, count in sorted(self._columns.items()))
-        parts = [f"{_counted(self._rows, 'row')}{f' ({columns})' if columns else ''}"]
+        parts = [f"{counted(self._rows, 'row')}{f' ({columns})' if columns else ''}"]
         # Rows take their sums along, so that it can be told before only how many there are.
-        kind = "combination of names of the sums" if self._is_dry else "combination without rows"
-        parts.append(_counted(self._sums, kind))
-        parts += [f"{_counted(count, name)}" for name, count in sorted(self._texts.items())]
+        which = "of names of the sums" if self._is_dry else "without rows"
+        parts.append(f"{counted(self._sums, 'combination')} {which}")
+        parts += [f"{counted(count, name)}" for name, count in sorted(self._texts.items())]
         return ", ".join(parts)
 
     def _tell(self, seconds: float) -> None:
-        looked = f"Looked at {_counted(self._looked_at, 'row')} in {seconds:.1f} s"
+        looked = f"Looked at {counted(self._looked_at, 'row')} in {seconds:.1f} s"
         if not (self._rows or self._sums or self._texts):
             self.stdout.write(f"{looked}: no key in clear is stored.")
         else:
@@ -91,12 +92,4 @@ class Command(PortalCommand):
     def _so_far(self) -> str:
         if self._is_dry or not self._rows:
             return "Nothing was changed."
-        return f"{_counted(self._rows, 'row')} had been done; run this again for the rest."
-
-
-def _counted(count: int, what: str) -> str:
-    if count == 1:
-        return f"1 {what}"
-    first, *rest = what.split(" ", 1)
-    plural = " ".join([f"{first}s", *rest]) if first == "combination" else f"{what}s"
-    return f"{count:,} {plural}"
+        return f"{counted(self._rows, 'row')} had been done; run this again for the rest."

@@ -17,6 +17,7 @@ from usage.management.portal_command import PortalCommand, breaks_off
 from usage.management.progress_bar import progress_bar
 from usage.periods import parse_moment, rfc3339
 from usage.rollups.horizon import purged_before
+from usage.shown_numbers import counted
 
 _MOST_SHOWN = 30
 
@@ -126,5 +127,5 @@ def _since(text: str | None) -> dt.datetime | None:
 
 
 def _said(tally: _Tally) -> str:
-    rows = "1 row" if tally.rows == 1 else f"{tally.rows:,} rows"
+    rows = counted(tally.rows, "row")
     return f"{rows}, ${tally.before_usd:,.6f} before, ${tally.after_usd:,.6f} now"
