@@ -15,7 +15,7 @@ from usage.importing.usage_files.tool_tables import ToolTables, tables_of
 
 
 @contextmanager
-def opened(path: Path, context: Context) -> Iterator[Source | sqlite3.Connection]:
+def opened_source(path: Path, context: Context) -> Iterator[Source | sqlite3.Connection]:
     """A connection is a portal's own file. CannotRead says what is wrong with the path."""
     if _is_database(path):
         with metrics_db.connected(path) as connection:

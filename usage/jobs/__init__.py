@@ -5,8 +5,8 @@ a step that leaves more to do at once it yields, and the others have their turn.
 the time and have locks of their own, so that whoever runs jobs runs them too.
 """
 
-from usage.jobs.declarations import JOBS, streams
 from usage.jobs.job import Job
+from usage.jobs.job_list import JOBS, streams
 from usage.jobs.runner import LOOKS_EVERY, Runner
 
 __all__ = ["JOBS", "LOOKS_EVERY", "Job", "Runner", "streams"]

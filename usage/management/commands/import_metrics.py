@@ -14,7 +14,7 @@ from django.core.management.base import CommandError
 from qsmetrics.setting_types import time_zone
 from usage import audit_trail
 from usage.database import storage
-from usage.importing.opening import opened
+from usage.importing.opening import opened_source
 from usage.importing.rejects import RejectFile
 from usage.importing.run import ImportTally, import_rows
 from usage.importing.source import CannotRead, Context, Source
@@ -58,7 +58,7 @@ class Command(PortalCommand):
         try:
             with (
                 breaks_off(self._so_far),
-                opened(path, context) as found,
+                opened_source(path, context) as found,
                 rejects,
                 without_daily_bound(),  # a history has more names than a day brings
             ):
