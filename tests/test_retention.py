@@ -12,7 +12,7 @@ from tests.factory import NOON, store
 from usage import retention
 from usage.database import space
 from usage.database.pace import HELD_SECONDS, Pace
-from usage.models import IdempotentPost, UsageMetric
+from usage.models import IdempotentPost, TracedPost, UsageMetric
 from usage.retention import Expired
 
 MINUTE = dt.timedelta(minutes=1)
@@ -93,6 +93,17 @@ def test_idempotency_keys_are_forgotten_after_48_hours():
 
     assert retention.forget_old_posts(now) == 1
     assert list(IdempotentPost.objects.values_list("key", flat=True)) == ["young"]
+
+
+@pytest.mark.django_db
+def test_what_posts_told_of_traces_is_forgotten_after_an_hour():
+    now = timezone.now()
+    for trace, minutes in ((1, 61), (2, 59)):
+        TracedPost.objects.create(
+            trace=trace, content=b"", spans=1, created_at=now - dt.timedelta(minutes=minutes)
+        )
+    assert retention.forget_old_traces(now) == 1
+    assert TracedPost.objects.get().trace == 2
 
 
 @pytest.mark.parametrize(

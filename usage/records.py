@@ -18,7 +18,7 @@ MOST_TOKENS = 2**53
 MOST_MS = 2**53
 MOST_USD = 1_000_000_000
 COST_REPORTED = "reported"  # as `cost_source`; the others are in usage.pricing
-WARM_UP, DUPLICATE = "warm_up", "duplicate"  # as `excluded_as`
+WARM_UP, DUPLICATE, WRAPPER = "warm_up", "duplicate", "wrapper"  # as `excluded_as`
 _LONGEST_STATUS = 32
 EARLIEST = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
 MOST_AHEAD = dt.timedelta(hours=24)

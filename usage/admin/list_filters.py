@@ -60,6 +60,7 @@ class ExclusionFilter(ChosenValue):
             (COUNTED, "Counted rows"),
             (UsageMetric.Exclusion.WARM_UP, "Warm-ups"),
             (UsageMetric.Exclusion.DUPLICATE, "Suppressed duplicates"),
+            (UsageMetric.Exclusion.WRAPPER, "Wrappers of calls"),
         ]
 
 

@@ -41,6 +41,7 @@ _EXCLUSIONS: dict[str | None, str] = {
     None: "yes",
     UsageMetric.Exclusion.WARM_UP: "no: a warm-up of the proxy's own",
     UsageMetric.Exclusion.DUPLICATE: "no: another source's report of the call is",
+    UsageMetric.Exclusion.WRAPPER: "no: another span of its trace tells the call",
 }
 
 

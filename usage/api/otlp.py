@@ -30,7 +30,7 @@ def _take_traces(delivery: Delivery) -> HttpResponse:
         return calls.records_of(encoding.spans(b"".join(pieces)), now)
 
     rows = parse_with(parsed, delivery.request, delivery.share)
-    record_checked(rows.records, sender=delivery.sender)
+    record_checked(rows.records, sender=delivery.sender, traces=rows.traces)
     return HttpResponse(encoding.answer(rows.bad_rows, _first_fault(rows)), encoding.MEDIA_TYPE)
 
 

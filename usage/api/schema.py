@@ -157,7 +157,7 @@ _stored = inline_serializer(
             help_text="reported (null too, beside a cost), override or genai-prices.",
         ),
         "excluded_as": _text(
-            allow_null=True, help_text="Why no figure counts it: warm_up or duplicate."
+            allow_null=True, help_text="Why no figure counts it: warm_up, duplicate, wrapper."
         ),
     },
 )

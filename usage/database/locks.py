@@ -20,6 +20,7 @@ from usage.database import extensions, storage
 # Classes of a transaction's locks. Older versions that are still running take the same.
 CHUNKS = 0x71_73_63  # by hash of its name: who decompresses it
 CALLS = 0x71_73_6D  # by hash of its id: who judges which source's report of a call counts
+TRACES = 0x71_73_74  # by hash of its id: who judges which spans of a trace are calls
 NAMES = 0x71_73_6E  # 0: what was decided on names; 1: who decides on new ones
 
 

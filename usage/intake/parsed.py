@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from usage.records import InvalidRow, UsageRecord
+from usage.traced import Traces
 
 # Naming every one of many bad rows helps nobody and costs memory; the rest are only counted.
 MOST_ERRORS = 1000
@@ -36,6 +37,7 @@ class ParsedRows:
     records: list[UsageRecord] = field(default_factory=list)
     errors: list[RowFault] = field(default_factory=list)
     bad_rows: int = 0
+    traces: Traces = field(default_factory=dict)  # where the rows are spans
 
     def refuse(self, index: int, error: InvalidRow) -> None:
         self.bad_rows += 1

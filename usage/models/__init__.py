@@ -10,6 +10,7 @@ from usage.models.one_time_password import OneTimePassword
 from usage.models.price_override import PriceOverride
 from usage.models.rollup import PurgeHorizon, UsageHistogram, UsageRollup, UsageSeries
 from usage.models.suppressed_pair import SuppressedPair
+from usage.models.traced_post import TracedPost
 from usage.models.usage_metric import UsageMetric
 from usage.models.usage_name import NamesVersion, UsageName
 from usage.models.usage_rows import FAILED, UsageMetricQuerySet, dimension_condition
@@ -28,6 +29,7 @@ __all__ = [
     "ProvenAddress",
     "PurgeHorizon",
     "SuppressedPair",
+    "TracedPost",
     "UsageHistogram",
     "UsageMetric",
     "UsageMetricQuerySet",

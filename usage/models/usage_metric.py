@@ -20,6 +20,7 @@ class UsageMetric(models.Model):
     class Exclusion(models.TextChoices):
         WARM_UP = records.WARM_UP  # the proxy's own, and nobody's request
         DUPLICATE = records.DUPLICATE  # another source's report of the call counts
+        WRAPPER = records.WRAPPER  # another span of its trace tells the call
 
     timestamp = UtcDateTimeField(help_text="When the request completed.")
     model = models.CharField(max_length=255)

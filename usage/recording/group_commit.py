@@ -15,6 +15,7 @@ from usage.recording import idempotency
 from usage.recording.idempotency import Post
 from usage.recording.writer import RecordingResult, store
 from usage.records import UsageRecord
+from usage.traced import Traces, merged
 
 _MOST_ROWS = 2_000  # in a shared transaction, so that nobody waits long for others' rows
 _LONGEST_WAIT = 10.0  # seconds; then the client is told that the database is busy
@@ -42,6 +43,7 @@ class Submission:
     post: Post | None = None
     answer: Callable[[RecordingResult], dict[str, Any]] = _no_answer
     sender: str = ""  # whose turn it takes
+    traces: Traces = field(default_factory=dict)  # of its records that are spans
 
     result: RecordingResult | None = None
     first_answer: dict[str, Any] | None = None
@@ -188,21 +190,22 @@ def _store_together(submissions: list[Submission]) -> None:
         each.first_answer = each.answer(RecordingResult(len(each.records), 0))
         if not idempotency.claim(post, each.first_answer):
             raise _NotAllNew
-    if store([record for each in submissions for record in each.records]).duplicates:
+    records = [record for each in submissions for record in each.records]
+    if store(records, merged(each.traces for each in submissions)).duplicates:
         raise _NotAllNew
 
 
 def _store(submission: Submission) -> None:
     post = submission.post
     if post is None:
-        submission.result = store(submission.records)
+        submission.result = store(submission.records, submission.traces)
         return
     idempotency.forget_some_old_keys()
     submission.is_repetition = not idempotency.claim(post, None)
     if submission.is_repetition:
         submission.first_answer = idempotency.first_answer(post)
         return
-    result = store(submission.records)
+    result = store(submission.records, submission.traces)
     submission.first_answer = submission.answer(result)
     idempotency.keep_answer(post, submission.first_answer)
     submission.result = result

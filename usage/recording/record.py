@@ -9,6 +9,7 @@ from usage.recording.group_commit import Submission, commit
 from usage.recording.idempotency import Post
 from usage.recording.writer import RecordingResult, as_records
 from usage.records import UsageRecord, record_from
+from usage.traced import Traces
 
 
 def record_batch(
@@ -24,11 +25,17 @@ def record_batch(
     return record_checked(as_records(rows), sender=sender)
 
 
-def record_checked(records: Sequence[UsageRecord], *, sender: str = "") -> RecordingResult:
-    """The same for records that intake has made, which hold no key."""
-    if not records:
+def record_checked(
+    records: Sequence[UsageRecord], *, sender: str = "", traces: Traces | None = None
+) -> RecordingResult:
+    """The same for records that intake has made, which hold no key.
+
+    `traces` are of records that are spans, and of what lies between them.
+    """
+    if not (records or traces):
         return RecordingResult(0, 0)
-    result = commit(Submission(priced(records), sender=sender)).result
+    submission = Submission(priced(records), sender=sender, traces=traces or {})
+    result = commit(submission).result
     assert result is not None
     return result
 

@@ -15,6 +15,7 @@ from usage.identity import made_up_identity
 from usage.recording import taken_along
 from usage.recording.cross_source import judge
 from usage.recording.insertion import insert_and_tell, insert_rows
+from usage.recording.span_trees import judge_spans
 from usage.records import FieldError, InvalidRow, UsageRecord, record_from, record_without_keys
 from usage.rollups import names, tables
 from usage.rollups.aggregation import (
@@ -26,6 +27,7 @@ from usage.rollups.aggregation import (
     aggregate,
 )
 from usage.rollups.declarations import SUMMED
+from usage.traced import Traces
 
 # A transaction takes more rows in several steps, so that memory does not grow with them.
 _ROWS_A_STEP = 5_000
@@ -44,18 +46,24 @@ class RecordingResult:
     duplicates: int
 
 
-def store(records: Sequence[UsageRecord]) -> RecordingResult:
-    """Insert records and add them to the sums, within the caller's transaction."""
+def store(records: Sequence[UsageRecord], traces: Traces) -> RecordingResult:
+    """Insert records and add them to the sums, within the caller's transaction.
+
+    `traces` tell how those records that are spans belong together.
+    """
+    verdict = judge_spans(traces)
+    records = verdict.applied(records)
     if extensions.is_distributed():
         records = list(map(_with_identity, records))
     # One order for all writers: two batches that share events cannot deadlock.
     in_order = sorted(records, key=lambda record: (record.timestamp, record.event_id or 0))
     renaming = _agree(in_order)
-    more = _taken_along()
+    more = _taken_along() if in_order else []
     accepted = 0
     for start in range(0, len(in_order), _ROWS_A_STEP):
         accepted += _store_step(in_order[start : start + _ROWS_A_STEP], renaming, more)
         more = []
+    verdict.carry_out()
     return RecordingResult(accepted, len(records) - accepted)
 
 

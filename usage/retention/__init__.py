@@ -9,6 +9,7 @@ from usage.retention.expiry import (
     cutoff_for,
     expired_rows,
     forget_old_posts,
+    forget_old_traces,
     reachable,
     remove_expired_rows,
 )
@@ -34,6 +35,7 @@ __all__ = [
     "fingerprint_of",
     "first_day_kept",
     "forget_old_posts",
+    "forget_old_traces",
     "reachable",
     "redact_rows",
     "redact_sums",

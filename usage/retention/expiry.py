@@ -10,8 +10,9 @@ from django.db.models import Count, Max, Min, QuerySet
 from usage.database import extensions, storage
 from usage.database.pace import Pace
 from usage.database.statements import most_parameters
-from usage.models import IdempotentPost, UsageMetric
+from usage.models import IdempotentPost, TracedPost, UsageMetric
 from usage.recording.idempotency import KEPT_FOR
+from usage.recording.span_trees import KEPT_FOR as TRACES_KEPT_FOR
 from usage.retention import chunks
 from usage.rollups import keeping, unsummed
 from usage.rollups.horizon import move_purge_horizon
@@ -86,6 +87,14 @@ def forget_old_posts(now: dt.datetime) -> int:
     """Drop Idempotency-Keys past their 48 hours; how many there were."""
     posts = IdempotentPost.objects.all()
     batches = _remove(posts, "created_at", now - KEPT_FOR, lambda some: some.delete()[0])
+    return sum(batch.rows for batch in batches)
+
+
+def forget_old_traces(now: dt.datetime) -> int:
+    """Drop what posts told of traces an hour ago; how many posts there were."""
+    batches = _remove(
+        TracedPost.objects.all(), "created_at", now - TRACES_KEPT_FOR, lambda some: some.delete()[0]
+    )
     return sum(batch.rows for batch in batches)
 
 

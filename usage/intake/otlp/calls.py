@@ -2,7 +2,6 @@
 
 import datetime as dt
 from collections.abc import Iterable, Mapping
-from functools import partial
 from typing import Any
 
 import msgspec
@@ -13,8 +12,10 @@ from usage.intake.error_types import http_status_of
 from usage.intake.otlp import conventions as names
 from usage.intake.otlp import kinds
 from usage.intake.otlp.span import Attributes, Span
-from usage.intake.parsed import ParsedRows, collect
+from usage.intake.parsed import ParsedRows
+from usage.live_keys import KeyInText, clean_name
 from usage.records import InvalidRow, UsageRecord, record_from
+from usage.traced import TracedCall, TracePart, Traces, hash_of_trace, id_of_span, microseconds
 
 SOURCE = "otel"
 _NS_A_SECOND = 1_000_000_000
@@ -32,7 +33,44 @@ _object = msgspec.json.Decoder(dict[str, Any])
 
 def records_of(spans: Iterable[Span], now: dt.datetime) -> ParsedRows:
     """Those of the calls among the spans, and the faults of calls that cannot be stored."""
-    return collect(filter(is_call, spans), partial(record_of, now=now), ParsedRows())
+    parsed = ParsedRows()
+    for index, span in enumerate(spans):
+        record = None
+        if is_call(span):
+            try:
+                record = record_of(span, now)
+            except InvalidRow as error:
+                parsed.refuse(index, error)
+            else:
+                parsed.records.append(record)
+        _trace(span, record, parsed.traces)
+    return parsed
+
+
+def _trace(span: Span, record: UsageRecord | None, traces: Traces) -> None:
+    """Spans that are no calls tell what lies between calls, and above them."""
+    model = _model_for_calls_below(span) if record is None else None
+    if not (span.trace_id and span.span_id and (record or span.parent_id or model)):
+        return
+    own = id_of_span(span.span_id)
+    parent = id_of_span(span.parent_id) if span.parent_id else None
+    call = None
+    if record is not None and record.event_id is not None:
+        lacks_model = record.model == lenient.UNKNOWN_MODEL
+        at_us = microseconds(record.timestamp)
+        call = TracedCall(own, at_us, record.event_id, record.total_tokens, lacks_model)
+    part = traces.setdefault(hash_of_trace(span.trace_id), TracePart())
+    part.add(own, parent, call, model)
+
+
+def _model_for_calls_below(span: Span) -> str | None:
+    model = span.attributes.get(names.MODEL_ABOVE)
+    if not isinstance(model, str) or not model.strip() or not model.isprintable():
+        return None
+    try:
+        return clean_name(model[:255])
+    except KeyInText:
+        return None
 
 
 def is_call(span: Span) -> bool:

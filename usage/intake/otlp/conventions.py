@@ -13,6 +13,8 @@ RESPONSE_MODEL = (
     "langfuse.observation.model.name",
 )
 REQUEST_MODEL = ("gen_ai.request.model", "llm.request.model", "ai.model.id")
+# Of a span above the call, where the call itself has none: Codex's turn.
+MODEL_ABOVE = "model"
 # A JSON object of the call's settings, in which some name the model and nothing else does.
 INVOCATION_PARAMETERS = "llm.invocation_parameters"
 
@@ -147,6 +149,7 @@ KNOWN_ATTRIBUTES = frozenset(
     (
         *RESPONSE_MODEL,
         *REQUEST_MODEL,
+        MODEL_ABOVE,
         INVOCATION_PARAMETERS,
         *PROVIDER,
         *(name for names in TOKENS.values() for name in names),

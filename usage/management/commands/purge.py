@@ -137,6 +137,7 @@ class Command(PortalCommand):
                 self._removed += batch
                 bar.update(batch.rows)
         retention.forget_old_posts(timezone.now())
+        retention.forget_old_traces(timezone.now())
         renaming.forget_purged(int(reach.timestamp()))
 
     def _noted(self, cutoff: dt.datetime) -> str:

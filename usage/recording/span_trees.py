@@ -1,0 +1,199 @@
+"""Spans of one trace that come in several posts: which calls count is a matter of all of them."""
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+from django.db import connection
+from django.db.models import Q
+from django.utils import timezone
+
+from usage.database import locks, storage
+from usage.database.statements import execute_for_each, slices
+from usage.models import TracedPost, UsageMetric, UsageMetricQuerySet
+from usage.pricing import priced
+from usage.recording.wrappers import (
+    CallTree,
+    call_tree,
+    larger_wrappers,
+    nearest_model,
+    not_counted,
+)
+from usage.records import COST_REPORTED, WRAPPER, UsageRecord
+from usage.traced import Row, TracedCall, TracePart, Traces, microseconds, moment_of
+
+KEPT_FOR = dt.timedelta(hours=1)
+# Of a trace. Calls of what comes beyond count each for itself, as if of other traces.
+MOST_SPANS = 10_000
+_MOST_POSTS = 16  # of a trace, until they become one
+_FORGOTTEN_AT_ONCE = 200
+_LOCKS = 64
+_INSERT = "INSERT INTO usage_tracedpost (trace, content, spans, created_at) VALUES (%s, %s, %s, %s)"
+
+
+@dataclass
+class SpanVerdict:
+    """What follows for the records of the posts, and for rows that are stored."""
+
+    hidden: set[Row] = field(default_factory=set)
+    models: dict[Row, str] = field(default_factory=dict)
+    hidden_now: list[Row] = field(default_factory=list)
+    shown_again: list[Row] = field(default_factory=list)
+    models_now: dict[Row, str] = field(default_factory=dict)
+    wrappers: int = 0  # how many more there are than before
+    larger_wrappers: int = 0  # of them, those that used more than their calls
+
+    def applied(self, records: Sequence[UsageRecord]) -> Sequence[UsageRecord]:
+        if not (self.hidden or self.models):
+            return records
+        return [self._applied(record) for record in records]
+
+    def _applied(self, record: UsageRecord) -> UsageRecord:
+        row = microseconds(record.timestamp), record.event_id or 0
+        if row in self.models:
+            record = _with_model(record, self.models[row])
+        if row in self.hidden and record.excluded_as is None:
+            record = msgspec.structs.replace(record, excluded_as=WRAPPER)
+        return record
+
+    def carry_out(self) -> None:
+        for some in slices(self.hidden_now, each=2):
+            _stored(some).counted().update(excluded_as=WRAPPER)
+        for some in slices(self.shown_again, each=2):
+            _stored(some).filter(excluded_as=WRAPPER).update(excluded_as=None)
+        for row, model in self.models_now.items():
+            _name_model(row, model)
+
+
+def judge_spans(traces: Traces) -> SpanVerdict:
+    """Before the records are stored, in the same transaction; keeps what the posts tell."""
+    verdict = SpanVerdict()
+    if not traces:
+        return verdict
+    for lock in sorted({trace % _LOCKS for trace in traces}):  # in everyone's order
+        locks.hold(locks.TRACES, lock)
+    stored = _stored_posts(traces)
+    new: list[tuple[int, TracePart]] = []
+    for trace, part in traces.items():
+        posts = stored.get(trace, [])
+        known = TracePart()
+        for post in posts:
+            known.add_all(TracePart.from_bytes(bytes(post.content)))
+        if part.calls or known.calls:
+            _judge(known, part, verdict)
+        unknown = _unknown(known, part)
+        if len(posts) >= _MOST_POSTS and unknown.size:
+            TracedPost.objects.filter(pk__in=[post.pk for post in posts]).delete()
+            known.add_all(unknown)
+            unknown = known
+        if unknown.size:
+            new.append((trace, unknown))
+    _keep(new)
+    _forget_some(max(_FORGOTTEN_AT_ONCE, 2 * len(new)))
+    return verdict
+
+
+def _judge(known: TracePart, part: TracePart, verdict: SpanVerdict) -> None:
+    old_parents = known.parents
+    parents = part.parents | old_parents
+    models = part.models | known.models
+    before, after = _Told.of(known.calls, old_parents), _Told.of(known.calls + part.calls, parents)
+    verdict.hidden |= after.hidden
+    verdict.hidden_now += (after.hidden - before.hidden) & before.rows
+    verdict.shown_again += before.hidden - after.hidden
+    verdict.wrappers += len(after.hidden) - len(before.hidden)
+    verdict.larger_wrappers += after.larger - before.larger
+    old = {call.row for call in known.calls}
+    for call in (*known.calls, *part.calls):
+        if call.lacks_model and (model := nearest_model(call.span, parents, models)):
+            if call.row not in old:
+                verdict.models[call.row] = model
+            elif nearest_model(call.span, old_parents, known.models) is None:
+                verdict.models_now[call.row] = model
+
+
+@dataclass(frozen=True)
+class _Told:
+    """All rows of a trace, and those that another row tells. A row may be of several spans."""
+
+    rows: set[Row]
+    hidden: set[Row]
+    larger: int
+
+    @classmethod
+    def of(cls, calls: Iterable[TracedCall], parents: Mapping[bytes, bytes]) -> "_Told":
+        tree: CallTree = call_tree(calls, parents)
+        spans = not_counted(tree)
+        rows = {call.row for call in tree.calls.values()}
+        shown = {call.row for span, call in tree.calls.items() if span not in spans}
+        return cls(rows, rows - shown, len(larger_wrappers(tree, spans)))
+
+
+def _unknown(known: TracePart, part: TracePart) -> TracePart:
+    """What the part adds to a trace, as far as there is room: calls before all else."""
+    room = MOST_SPANS - known.size
+    spans, parents = {call.span for call in known.calls}, known.parents
+    unknown = TracePart()
+    calls = {call.span: call for call in part.calls if call.span not in spans}
+    edges = {span: parent for span, parent in part.parents.items() if span not in parents}
+    for span in (*calls, *(span for span in edges if span not in calls)):
+        if unknown.size < room:
+            unknown.add(span, edges.get(span), calls.get(span), None)
+    for span, model in part.models.items():
+        if span not in known.models and unknown.size < room:
+            unknown.add(span, None, None, model)
+    return unknown
+
+
+def _stored_posts(traces: Iterable[int]) -> dict[int, list[TracedPost]]:
+    found = defaultdict(list)
+    since = timezone.now() - KEPT_FOR
+    for some in slices(sorted(traces)):
+        for post in TracedPost.objects.filter(trace__in=some, created_at__gte=since):
+            found[post.trace].append(post)
+    return found
+
+
+def _keep(parts: Sequence[tuple[int, TracePart]]) -> None:
+    now = connection.ops.adapt_datetimefield_value(timezone.now())
+    rows = [(trace, part.to_bytes(), part.size, now) for trace, part in parts]
+    if rows:
+        execute_for_each(_INSERT, rows)
+
+
+def _forget_some(most: int) -> None:
+    """A few at a time, since a client waits, and none that another writer forgets just now."""
+    skipping = "" if storage.has_one_writer() else "FOR UPDATE SKIP LOCKED"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM usage_tracedpost WHERE id IN (SELECT id FROM usage_tracedpost "
+            f"WHERE created_at < %s ORDER BY created_at LIMIT %s {skipping})",
+            [connection.ops.adapt_datetimefield_value(timezone.now() - KEPT_FOR), most],
+        )
+
+
+def _stored(rows: Iterable[Row]) -> UsageMetricQuerySet:
+    wanted = Q()
+    for at_us, event_id in rows:
+        wanted |= Q(timestamp=moment_of(at_us), event_id=event_id)
+    return UsageMetric.objects.filter(wanted)
+
+
+def _with_model(record: UsageRecord, model: str) -> UsageRecord:
+    """Its price was that of no model, unless its sender told it."""
+    if record.cost_source == COST_REPORTED:
+        return msgspec.structs.replace(record, model=model)
+    return priced([msgspec.structs.replace(record, model=model, cost_usd=None, cost_source=None)])[
+        0
+    ]
+
+
+def _name_model(row: Row, model: str) -> None:
+    for found in _stored([row]):
+        known = {name: getattr(found, name) for name in UsageRecord.__struct_fields__}
+        record = _with_model(UsageRecord(**known), model)
+        _stored([row]).filter(pk=found.pk).update(
+            model=record.model, cost_usd=record.cost_usd, cost_source=record.cost_source
+        )
