@@ -138,10 +138,10 @@ def test_two_copies_of_a_post_in_one_crowd_are_stored_once():
 def test_a_batch_that_the_database_refuses_does_not_take_others_along(monkeypatch):
     real = group_commit.store
 
-    def store(records: list[UsageRecord]) -> RecordingResult:
+    def store(records: list[UsageRecord], traces: Any) -> RecordingResult:
         if any(record.model == "bad" for record in records):
             raise DataError("refused")
-        return real(records)
+        return real(records, traces)
 
     monkeypatch.setattr(group_commit, "store", store)
     with Crowd() as crowd:
@@ -153,7 +153,7 @@ def test_a_batch_that_the_database_refuses_does_not_take_others_along(monkeypatc
 
 
 def test_trouble_of_the_database_is_told_to_all_who_waited(monkeypatch):
-    def store(records: list[UsageRecord]) -> RecordingResult:
+    def store(records: list[UsageRecord], traces: Any) -> RecordingResult:
         raise OperationalError("disk I/O error")
 
     monkeypatch.setattr(group_commit, "store", store)
@@ -179,9 +179,9 @@ def test_a_sender_with_many_batches_waiting_does_not_hold_up_another(monkeypatch
     stored: list[str] = []
     real = group_commit.store
 
-    def store(records: Any) -> RecordingResult:
+    def store(records: Any, traces: Any) -> RecordingResult:
         stored.append(records[0].model)
-        return real(records)
+        return real(records, traces)
 
     monkeypatch.setattr(group_commit, "store", store)
     with Crowd() as crowd:

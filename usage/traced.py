@@ -19,12 +19,12 @@ _A_MICROSECOND = dt.timedelta(microseconds=1)
 _MOST_MODELS = 100  # that spans above calls name, in one part
 
 
-def microseconds(moment: dt.datetime) -> int:
+def unix_us(moment: dt.datetime) -> int:
     """Since 1970."""
     return (moment - _EPOCH) // _A_MICROSECOND
 
 
-def moment_of(at_us: int) -> dt.datetime:
+def moment_at_us(at_us: int) -> dt.datetime:
     return _EPOCH + at_us * _A_MICROSECOND
 
 

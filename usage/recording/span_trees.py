@@ -22,7 +22,7 @@ from usage.recording.wrappers import (
     not_counted,
 )
 from usage.records import COST_REPORTED, WRAPPER, UsageRecord
-from usage.traced import Row, TracedCall, TracePart, Traces, microseconds, moment_of
+from usage.traced import Row, TracedCall, TracePart, Traces, moment_at_us, unix_us
 
 KEPT_FOR = dt.timedelta(hours=1)
 # Of a trace. Calls of what comes beyond count each for itself, as if of other traces.
@@ -51,7 +51,7 @@ class SpanVerdict:
         return [self._applied(record) for record in records]
 
     def _applied(self, record: UsageRecord) -> UsageRecord:
-        row = microseconds(record.timestamp), record.event_id or 0
+        row = unix_us(record.timestamp), record.event_id or 0
         if row in self.models:
             record = _with_model(record, self.models[row])
         if row in self.hidden and record.excluded_as is None:
@@ -177,7 +177,7 @@ def _forget_some(most: int) -> None:
 def _stored(rows: Iterable[Row]) -> UsageMetricQuerySet:
     wanted = Q()
     for at_us, event_id in rows:
-        wanted |= Q(timestamp=moment_of(at_us), event_id=event_id)
+        wanted |= Q(timestamp=moment_at_us(at_us), event_id=event_id)
     return UsageMetric.objects.filter(wanted)
 
 

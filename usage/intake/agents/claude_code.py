@@ -6,6 +6,7 @@ https://code.claude.com/docs/en/monitoring-usage, and 2.1.332 as it was seen to 
 from typing import Any
 
 from usage.intake.agents.event import AgentEvent
+from usage.intake.token_arithmetic import CACHE_BESIDE, Counted, row_tokens
 
 SOURCE = "claude-code"
 SCOPE = "com.anthropic.claude_code.events"
@@ -32,15 +33,18 @@ ATTRIBUTES = frozenset(
 def values_of(event: AgentEvent, name: str) -> dict[str, Any]:
     has_failed = name == _ERROR
     # Anthropic's input is what was neither read from a cache nor written to one.
-    cached, written = event.count("cache_read_tokens"), event.count("cache_creation_tokens")
+    counted = Counted(
+        event.count("input_tokens"),
+        event.count("output_tokens"),
+        None,
+        event.count("cache_read_tokens"),
+        event.count("cache_creation_tokens"),
+    )
     request = event.text("request_id")
     return {
         "provider": _PROVIDERS.get(event.text("anthropic.provider") or "", "anthropic"),
         "model": event.text("model"),
-        "prompt_tokens": (event.count("input_tokens") or 0) + (cached or 0) + (written or 0),
-        "completion_tokens": event.count("output_tokens"),
-        "cached_tokens": cached or 0,
-        "cache_write_tokens": written or 0,
+        **row_tokens(counted, CACHE_BESIDE),
         "status": (event.count("status_code") or 500) if has_failed else 200,
         "latency_ms": event.number("duration_ms"),
         "ttft_ms": event.number("ttft_ms"),

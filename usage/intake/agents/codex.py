@@ -6,6 +6,7 @@ codex-rs/otel/src/events/session_telemetry.rs of openai/codex, and 0.171.0 as it
 from typing import Any
 
 from usage.intake.agents.event import AgentEvent
+from usage.intake.token_arithmetic import AS_TOLD, Counted, row_tokens
 
 SOURCE = "codex"
 SCOPE = "codex_otel.log_only"
@@ -47,12 +48,16 @@ def _has_figures(event: AgentEvent) -> bool:
 
 def _completed(event: AgentEvent) -> dict[str, Any]:
     """`tool_token_count` is none: it is the sum of all."""
+    counted = Counted(
+        event.count(_INPUT),
+        event.count(_OUTPUT),
+        None,
+        event.count("cached_token_count"),
+        event.count("cache_write_token_count"),
+        event.count("reasoning_token_count"),
+    )
     return {
-        "prompt_tokens": event.count(_INPUT),
-        "completion_tokens": event.count(_OUTPUT),
-        "cached_tokens": event.count("cached_token_count") or 0,
-        "cache_write_tokens": event.count("cache_write_token_count") or 0,
-        "reasoning_tokens": event.count("reasoning_token_count") or 0,
+        **row_tokens(counted, AS_TOLD),
         "ttft_ms": event.number("ttft_ms"),
         "status": 200,
     }

@@ -4,6 +4,7 @@ from typing import Any
 
 from usage.intake.agents import gemini_cli
 from usage.intake.agents.event import AgentEvent
+from usage.intake.token_arithmetic import WITHIN
 
 EVENTS = gemini_cli.EVENTS
 ATTRIBUTES = gemini_cli.ATTRIBUTES
@@ -17,4 +18,4 @@ def values_of(event: AgentEvent, name: str) -> dict[str, Any] | None:
         return None
     if not event.says(("prompt_id", "response_id", "auth_type")):
         return None
-    return gemini_cli.told(event, name, thoughts_are_beside=False)
+    return gemini_cli.told(event, name, WITHIN)

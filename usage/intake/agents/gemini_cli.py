@@ -7,6 +7,7 @@ from typing import Any
 
 from usage.intake.agents.event import AgentEvent
 from usage.intake.error_types import http_status_of
+from usage.intake.token_arithmetic import REASONING_BESIDE, Convention, Counted, row_tokens
 
 SOURCE = "gemini-cli"
 SCOPE = "gemini-cli"
@@ -18,7 +19,7 @@ ATTRIBUTES = frozenset(
     (
         *("model", "model_name", "duration_ms", "ttft_ms", "status_code", "http.status_code"),
         *("input_token_count", "output_token_count", "cached_content_token_count"),
-        *("thoughts_token_count", "tool_token_count", "total_token_count"),
+        *("thoughts_token_count", "total_token_count"),
         *("error.type", "error_type", "prompt_id", "response_id", "auth_type", "role"),
     )
 )
@@ -26,27 +27,23 @@ ATTRIBUTES = frozenset(
 
 def values_of(event: AgentEvent, name: str) -> dict[str, Any]:
     """Google counts thoughts beside the output."""
-    return {"provider": "google", **told(event, name, thoughts_are_beside=True)}
+    return {"provider": "google", **told(event, name, REASONING_BESIDE)}
 
 
-def told(event: AgentEvent, name: str, *, thoughts_are_beside: bool) -> dict[str, Any]:
-    """What all forks tell; the total, where it fits one reading only, tells how thoughts count."""
-    prompt, output = event.count("input_token_count") or 0, event.count("output_token_count") or 0
-    thoughts, total = event.count("thoughts_token_count") or 0, event.count("total_token_count")
-    tools = event.count("tool_token_count") or 0
-    if thoughts > output or total in (
-        prompt + output + thoughts,
-        prompt + output + thoughts + tools,
-    ):
-        thoughts_are_beside = True
-    elif total == prompt + output:
-        thoughts_are_beside = False
+def told(event: AgentEvent, name: str, convention: Convention) -> dict[str, Any]:
+    """What all forks tell. The total, with what tools put into the prompt, is no row's."""
+    counted = Counted(
+        event.count("input_token_count"),
+        event.count("output_token_count"),
+        event.count("total_token_count"),
+        event.count("cached_content_token_count"),
+        None,
+        event.count("thoughts_token_count"),
+    )
     return {
+        **row_tokens(counted, convention),
+        "total_tokens": None,
         "model": event.text("model", "model_name"),
-        "prompt_tokens": prompt,
-        "completion_tokens": output + thoughts if thoughts_are_beside else output,
-        "cached_tokens": event.count("cached_content_token_count") or 0,
-        "reasoning_tokens": thoughts,
         "status": _status(event, has_failed=name == ERROR),
         "latency_ms": event.number("duration_ms"),
         "ttft_ms": event.number("ttft_ms"),

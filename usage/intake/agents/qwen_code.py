@@ -7,6 +7,7 @@ from typing import Any
 
 from usage.intake.agents import gemini_cli
 from usage.intake.agents.event import AgentEvent
+from usage.intake.token_arithmetic import WITHIN
 
 SOURCE = "qwen-code"
 SCOPE = "qwen-code"
@@ -27,4 +28,4 @@ _PROVIDERS = {
 def values_of(event: AgentEvent, name: str) -> dict[str, Any]:
     """Thoughts are within the output, as OpenAI counts them."""
     provider = _PROVIDERS.get(event.text("auth_type") or "")
-    return {"provider": provider, **gemini_cli.told(event, name, thoughts_are_beside=False)}
+    return {"provider": provider, **gemini_cli.told(event, name, WITHIN)}

@@ -86,6 +86,6 @@ def _record(event: AgentEvent | InvalidRow, now: dt.datetime) -> UsageRecord | N
 
 def _identity(values: dict[str, Any]) -> str:
     """The same for each copy of an event, whether or not the agent gives its calls ids."""
-    counts = [each for name, each in sorted(values.items()) if name.endswith("_tokens")]
+    counts = (values.get("prompt_tokens"), values.get("completion_tokens"))
     parts = (values["session"], values["model"], values["status"], *values["event_id"], *counts)
     return blake2b("\0".join(map(str, parts)).encode(errors="replace"), digest_size=16).hexdigest()

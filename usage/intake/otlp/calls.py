@@ -15,7 +15,7 @@ from usage.intake.otlp.span import Attributes, Span
 from usage.intake.parsed import ParsedRows
 from usage.live_keys import KeyInText, clean_name
 from usage.records import InvalidRow, UsageRecord, record_from
-from usage.traced import TracedCall, TracePart, Traces, hash_of_trace, id_of_span, microseconds
+from usage.traced import TracedCall, TracePart, Traces, hash_of_trace, id_of_span, unix_us
 
 SOURCE = "otel"
 _NS_A_SECOND = 1_000_000_000
@@ -57,7 +57,7 @@ def _trace(span: Span, record: UsageRecord | None, traces: Traces) -> None:
     call = None
     if record is not None and record.event_id is not None:
         lacks_model = record.model == lenient.UNKNOWN_MODEL
-        at_us = microseconds(record.timestamp)
+        at_us = unix_us(record.timestamp)
         call = TracedCall(own, at_us, record.event_id, record.total_tokens, lacks_model)
     part = traces.setdefault(hash_of_trace(span.trace_id), TracePart())
     part.add(own, parent, call, model)
