@@ -18,7 +18,7 @@ demo: $(VENV)/.ready
 	METRICS_STORAGE_PATH=./data/demo.db $(BIN)/python manage.py serve --demo
 
 test: $(VENV)/.ready
-	$(BIN)/python -m pytest -q -n auto --dist loadfile
+	$(BIN)/python -m pytest -q -n auto
 
 check: $(VENV)/.ready-dev
 	$(BIN)/ruff format --check --quiet $(SOURCES)
@@ -27,7 +27,7 @@ check: $(VENV)/.ready-dev
 	$(BIN)/mypy .
 	$(BIN)/lint-imports --no-logo
 	SECRET_KEY=only-for-this-check-0123456789abcdef $(BIN)/python manage.py makemigrations --check --dry-run
-	$(BIN)/python -m pytest -q -n auto --dist loadfile
+	$(BIN)/python -m pytest -q -n auto
 	@echo "Left out here, and run by .ci/run: the suite on PostgreSQL, tests/engines on TimescaleDB and Citus, and make live."
 
 fix: $(VENV)/.ready-dev
@@ -39,7 +39,7 @@ bench: $(VENV)/.ready-bench
 	$(BIN)/python -m benchmarks
 
 live: $(VENV)/.ready $(LIVE)/.ready
-	QSMETRICS_LIVE_MUST_RUN=1 $(BIN)/python -m pytest -q -n 3 --dist loadfile tests/live
+	QSMETRICS_LIVE_MUST_RUN=1 $(BIN)/python -m pytest -q -n 3 tests/live
 
 requirements: $(COMPILER)/bin/uv
 	.ci/compile_requirements $< $(UPGRADE)

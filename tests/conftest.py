@@ -1,5 +1,6 @@
 """What tests share: a database of their own, and rows and files to start from."""
 
+import os
 import shutil
 import uuid
 from collections.abc import Callable, Generator
@@ -31,6 +32,24 @@ hypothesis_settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 hypothesis_settings.load_profile("claims")
+
+# What waits for peers and clocks, or takes long with few tests, is not left for the end.
+_FIRST = (
+    *("test_slow_peers", "test_killed_portals", "test_dashboard_in_browser", "test_go_client"),
+    *("test_endurance", "test_collecting", "test_exactness", "test_backup", "test_database_files"),
+    *("test_policies_in_browser", "test_admin_look_ups", "test_fold_names", "test_durability"),
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    places = {name: place for place, name in enumerate(_FIRST)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(_FIRST)))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """`-n auto`: some tests wait most of their time, so that two cores take four of them."""
+    return len(os.sched_getaffinity(0)) + 2
 
 
 @pytest.fixture(scope="session")
