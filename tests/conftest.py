@@ -17,6 +17,7 @@ from psycopg import sql
 from tests import portal_file, server_engine
 from tests.factory import four_rows
 from tests.old_files import old_database
+from tests.once import made_once
 from tests.thorough import IS_THOROUGH, examples
 from usage import pricing
 from usage.access.attempts import counting
@@ -115,10 +116,9 @@ def old_file(tmp_path: Path) -> Callable[..., Path]:
 
 
 @pytest.fixture(scope="session")
-def _made_portal(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("portal") / "portal.db"
-    portal_file.make(path)
-    return path
+def _made_portal() -> Path:
+    make = lambda folder: portal_file.make(folder / "portal.db")  # noqa: E731
+    return made_once("portal", make) / "portal.db"
 
 
 @pytest.fixture

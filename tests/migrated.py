@@ -1,12 +1,11 @@
 """A migrated SQLite file, made once in a run of the tests and copied from there on."""
 
-import fcntl
-import os
 import shutil
 from functools import cache
 from pathlib import Path
 
 from tests import serving
+from tests.once import made_once
 
 _NAME = "metrics.db"
 
@@ -19,15 +18,10 @@ def migrated(folder: Path) -> Path:
 
 @cache
 def _made() -> Path:
-    """By the first of pytest-xdist's processes that asks; the others wait for it."""
-    folder = Path(os.environ["QSMETRICS_TESTS_FOLDER"]) / "migrated"
-    folder.mkdir(exist_ok=True)
-    path = folder / "whole.db"
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not path.exists():
-            made = serving.manage(folder, "migrate", "--verbosity", "0")
-            assert made.returncode == 0, made.stderr
-            assert [each.name for each in folder.glob(f"{_NAME}*")] == [_NAME]
-            (folder / _NAME).rename(path)
-    return path
+    return made_once("migrated", _make) / _NAME
+
+
+def _make(folder: Path) -> None:
+    made = serving.manage(folder, "migrate", "--verbosity", "0")
+    assert made.returncode == 0, made.stderr
+    assert [each.name for each in folder.glob(f"{_NAME}*")] == [_NAME]

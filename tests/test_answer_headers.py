@@ -1,15 +1,13 @@
 """What every answer carries: policies, whether it may be kept, and TLS's own headers."""
 
 import re
-import subprocess
-import sys
 
 import pytest
 from django.test import Client
 
 from qsmetrics import answers
 from tests.migrated import migrated
-from tests.serving import PROJECT, environment, serving
+from tests.serving import manage, serving
 from usage.access.first_admin import make_first_admin
 from usage.api.health import HealthView
 
@@ -134,11 +132,7 @@ DEPLOYED = [
 
 @pytest.mark.parametrize(("given", "warnings"), DEPLOYED)
 def test_what_a_deployment_is_told(tmp_path, given, warnings):
-    env = environment(tmp_path, **given)
-    command = [sys.executable, "manage.py", "check", "--deploy"]
-    done = subprocess.run(
-        command, env=env, cwd=PROJECT, capture_output=True, text=True, check=False
-    )
+    done = manage(tmp_path, "check", "--deploy", **given)
     assert done.returncode == 0
     assert re.findall(r"\((\w+\.W\d+)\)", done.stderr) == warnings
 

@@ -2,13 +2,11 @@
 
 import os
 import stat
-import subprocess
-import sys
 from pathlib import Path
 
 from qsmetrics import private_files
 from tests.old_files import old_database
-from tests.serving import PROJECT, environment, manage, serving
+from tests.serving import manage, run_script, serving
 
 
 def modes(folder: Path) -> dict[str, str]:
@@ -68,9 +66,8 @@ def test_a_start_mends_it(tmp_path: Path):
     (folder / "secret_key").write_text("x" * 50)
     for name in ("metrics.db", "metrics.db-wal", "metrics.db-shm"):
         (folder / name).unlink()
-    program = "import django; django.setup()"
-    settings = {**environment(folder), "DJANGO_SETTINGS_MODULE": "qsmetrics.settings"}
-    subprocess.run([sys.executable, "-c", program], cwd=PROJECT, env=settings, check=True)
+    started = run_script(folder, "import django; django.setup()")
+    assert started.returncode == 0, started.stderr
     assert open_to_all(folder) == []
 
 
