@@ -42,14 +42,10 @@ from usage.queries import (
     usage_report,
     without_gaps,
 )
+from usage.rollups.declarations import DIMENSIONS, SUMMED
 
 # What `group_by` may be, and the column that it means.
-_GROUPS = {
-    "model": "model",
-    "api_key": "api_key_hash",
-    "provider": "provider",
-    "status": "status",
-}
+_GROUPS = {DIMENSIONS[name].group: name for name in SUMMED}
 _MILLION, _BILLION = 10**6, 10**9
 _OWN_PARAMETERS = ("interval", "tz", "group_by", "compare", "fill", "limit")
 _LISTS = {column: f"by_{group}" for group, column in _GROUPS.items()}

@@ -19,32 +19,16 @@ from usage.models import CollectorState, SuppressedPair
 from usage.openmetrics import counter, gauge, histogram_samples, labels
 from usage.queries import OTHER, Bins, Counters, Dimensions, Figures, Turn, usage_counters
 from usage.rollups.bins import GROWTH, SMALLEST
+from usage.rollups.declarations import KEY, MODEL
+from usage.rollups.measures import MEASURES, Kind, Measure
 from usage.statuses import is_failure
 
-# Attributes of Figures, but for the cost: name, unit, what it is.
-_MEASURES = (
-    ("requests", "", "Requests."),
-    ("tokens", "", "Tokens in all."),
-    ("prompt_tokens", "", "Prompt tokens, cached ones too."),
-    ("completion_tokens", "", "Completion tokens, reasoning too."),
-    ("cached_tokens", "", "Prompt tokens that were read from a cache."),
-    ("cache_write_tokens", "", "Prompt tokens that were written to a cache."),
-    ("reasoning_tokens", "", "Completion tokens of reasoning."),
-    ("cost_usd", "usd", "Cost of the priced requests in US dollars."),
-    ("unpriced_requests", "", "Requests of which nobody knows the cost."),
-)
-_MEASURES_OF_KEYS = (
-    ("requests", "", "Requests of a key; its own families, since keys times models are many."),
-    ("failed_requests", "", "Requests of a key that failed."),
-    ("tokens", "", "Tokens of a key."),
-    ("cost_usd", "usd", "Cost of a key's priced requests in US dollars."),
-)
 # Of a family. The first that came stay, so that no counter ever goes back; no ranking could
 # promise that. Those that came later are added up under (other), beside what the sums have so.
 MOST_LABEL_SETS = 1_000
 # Every seventh bound of the logarithmic bins, which count exactly: 3 ms to 16 minutes.
 _BOUNDS = range(84, 224, 7)
-_CLASS = ("model", "provider", "status_class")
+_CLASS = tuple("status_class" if name == "status" else name for name in MODEL.dimensions)
 
 _Sum = TypeVar("_Sum", bound=Any)
 
@@ -67,14 +51,14 @@ def _pieces(*, with_keys: bool) -> Generator[bytes]:
 def _families(counters: Counters) -> Iterator[list[str]]:
     info = [f'qsmetrics_build_info{{version="{__version__}"}} 1']
     yield openmetrics.family("info", "qsmetrics_build", "", "The portal's version.", info)
-    by_class = _bounded(_by_class(counters.by_model), 3)
-    for name, unit, text in _MEASURES:
-        yield counter(f"qsmetrics_{name}", text, _measured(by_class, _CLASS, name), unit)
-    by_key = _bounded(counters.by_key, 1)
-    for name, unit, text in _MEASURES_OF_KEYS:
-        yield counter(
-            f"qsmetrics_key_{name}", text, _measured(by_key, ("api_key_hash",), name), unit
-        )
+    by_class = _bounded(_by_class(counters.by_model), len(_CLASS))
+    by_key = _bounded(counters.by_key, len(KEY.dimensions))
+    for measure in MEASURES:
+        if text := measure.adds.counter:
+            yield _counter("qsmetrics", measure, text, _CLASS, by_class)
+    for measure in MEASURES:
+        if text := measure.adds.key_counter:
+            yield _counter("qsmetrics_key", measure, text, KEY.dimensions, by_key)
     offers = _by_offer(counters.by_model)
     seconds = {offer: figures.latency_ms_sum / 1000 for offer, figures in offers.items()}
     yield _histogram("request_duration_seconds", "Whole requests.", counters.latencies, seconds)
@@ -120,11 +104,22 @@ def _class_of(status: str) -> str:
     return "ok" if status else "none"
 
 
-def _measured(
-    figures: Mapping[Dimensions, Figures], names: Sequence[str], measure: str
-) -> dict[str, float]:
-    attribute = "cost_usd_sum" if measure == "cost_usd" else measure
-    return {labels(names, values): getattr(each, attribute) for values, each in figures.items()}
+def _counter(
+    prefix: str,
+    measure: Measure,
+    text: str,
+    names: Sequence[str],
+    figures: Mapping[Dimensions, Figures],
+) -> list[str]:
+    """A family; one of fractions is named like the column of rows, which ends with its unit."""
+    is_fraction = measure.kind is Kind.NUMBERS
+    name, unit = measure.figure, ""
+    if is_fraction:
+        name, unit = measure.of, measure.of.rpartition("_")[2]
+    samples = {
+        labels(names, values): getattr(each, measure.figure) for values, each in figures.items()
+    }
+    return counter(f"{prefix}_{name}", text, samples, unit)
 
 
 def _histogram(
