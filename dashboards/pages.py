@@ -1,7 +1,6 @@
 """What the dashboard's templates are given, for each state the page can be in."""
 
 import datetime as dt
-from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -24,13 +23,11 @@ from usage.periods import rfc3339
 from usage.queries import (
     HOURLY,
     Breakdown,
-    Figures,
     Turn,
     ends_of,
     model_names,
     oldest_and_newest,
     usage_report,
-    usage_totals,
 )
 
 MOST_MODEL_NAMES = 500
@@ -48,13 +45,19 @@ def figures_context(request: HttpRequest, selection: Selection, now: dt.datetime
         return context | _without_figures(request, selection)
     step = charts.step_for(found, selection.wanted.period, now)
     with Turn() as turn:
-        breakdown = Breakdown(step.interval, charts.zone(), limit=cards_and_tables.MOST_MODELS)
+        is_last_day = selection.preset == LAST_DAY
+        breakdown = Breakdown(
+            step.interval,
+            charts.zone(),
+            limit=cards_and_tables.MOST_MODELS,
+            beside=None if is_last_day else reaching_back(LAST_DAY, now),
+        )
         report = usage_report(selection.wanted, breakdown, turn)
     if not report.totals.requests:
         return context | _without_figures(request, selection)
     columns = charts.chart_columns(step, report.timeseries, selection.wanted.period, now)
     busy = [column for column in columns if column.figures.requests]
-    last_day = report.totals if selection.preset == LAST_DAY else _last_day(selection, now)
+    last_day = report.totals_beside or report.totals
     return context | {
         "state": "figures",
         "cards": cards_and_tables.cards(report, last_day),
@@ -123,11 +126,6 @@ def _without_figures(request: HttpRequest, selection: Selection) -> dict[str, An
         "all_time_url": selection.url(time=[("range", "all")]),
         "all_models_url": selection.url(models=[]),
     }
-
-
-def _last_day(selection: Selection, now: dt.datetime) -> Figures:
-    period = reaching_back(LAST_DAY, now)
-    return usage_totals(replace(selection.wanted, period=period))
 
 
 def _api_url(selection: Selection, step: charts.Step) -> str:

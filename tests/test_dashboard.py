@@ -243,7 +243,7 @@ class TestQueries:
         add_usage()
         # What there is, the series and their sums; a report has both by model and by hour.
         # Before it, the page asks for the first and the last day, for those in no sum as well.
-        report, last_day, names = 2 + 6, 4, 1
+        report, last_day, names = 7, 1, 1
         assert self.count(client, "/?range=7d") == report + last_day + names
         assert self.count(client, "/?range=24h") == report + names
         assert self.count(client, "/?range=7d", **REFRESH) == report + last_day

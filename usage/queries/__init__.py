@@ -8,6 +8,8 @@ Words used here; all times are microseconds since 1970, and ranges do not contai
 - *run*: a range with buckets of one length (*step*) in it; the first may begin before the range.
 - *stretch*: whole buckets of one rollup or histogram, to be read from the sums.
 - *cover*: some runs, divided into stretches and into runs that only raw rows can answer.
+- *use*: something that raw rows are read for: parts, buckets, or how long requests took.
+- *piece*: a stretch of time that no end of any use's runs cuts, so that its rows are read once.
 - *series*: the combinations of names in a grouping that match a filter; also, by time, an answer's.
 - *reach*: the index by which raw rows are found, and how many it leads to at most.
 - *offer*: model and provider together: the grouping that has histograms.

@@ -15,6 +15,7 @@ from usage.models import UsageSeries
 from usage.queries import sums
 from usage.queries.covering import Stretch, histograms_of, rollups_of
 from usage.queries.figures import added
+from usage.queries.matching import SeriesLookup
 from usage.queries.percentiles import BIN_SUMS
 from usage.queries.reading import gathered
 from usage.queries.scope import FIRST, LAST
@@ -46,7 +47,9 @@ def usage_counters(turn: Turn | None = None, *, with_keys: bool = True) -> Count
     NoPlaceFree when it is dear, and others are that take the `turn`.
     """
     with read_snapshot():
-        sources = {each: _source(each) for each in ((MODEL, KEY) if with_keys else (MODEL,))}
+        lookup, groupings = SeriesLookup(), ((MODEL, KEY) if with_keys else (MODEL,))
+        lookup.look_up(groupings, UsageFilter())
+        sources = {each: _source(each, lookup) for each in groupings}
         if turn is not None:
             turn.take_for(sum(source.cost for source in sources.values()))
         return Counters(
@@ -57,10 +60,10 @@ def usage_counters(turn: Turn | None = None, *, with_keys: bool = True) -> Count
         )
 
 
-def _source(grouping: Grouping) -> SumsToRead:
+def _source(grouping: Grouping, lookup: SeriesLookup) -> SumsToRead:
     widest = next(iter(rollups_of(grouping).values()))
     always = Stretch(widest, FIRST, LAST, FIRST, LAST - FIRST)
-    return sums.source_of([always], sums.series_of(grouping, UsageFilter()))
+    return sums.source_of([always], lookup.of(grouping, UsageFilter()))
 
 
 def _figures(source: SumsToRead, grouping: Grouping) -> dict[Dimensions, Figures]:

@@ -68,6 +68,7 @@ class UsageReport(Summary):
     timeseries: list[Bucket] = field(default_factory=list)
     by_group: list[Part] = field(default_factory=list)
     previous: Summary | None = None
+    totals_beside: Figures | None = None
 
 
 def added(sums: Iterable[Sums]) -> Figures:

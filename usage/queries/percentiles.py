@@ -2,26 +2,22 @@
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import accumulate
 from typing import Any
 
 from django.db import connection
 
-from usage.database import times
-from usage.database.joins import Sql, each_of, given_table
-from usage.database.numbers import LARGEST
+from usage.database.joins import each_of, given_table
 from usage.queries.buckets import SECOND
 from usage.queries.covering import Stretch
 from usage.queries.figures import Percentiles
-from usage.queries.naming import Naming
-from usage.queries.rows import Rows
-from usage.queries.sums import Dimensions, Series
-from usage.rollups.bins import CHUNK, bin_sql, middle_of
-from usage.rollups.declarations import HISTOGRAMS, OFFER
+from usage.queries.matching import Series
+from usage.queries.sums import Dimensions
+from usage.rollups.bins import CHUNK, middle_of
+from usage.rollups.declarations import HISTOGRAM_COLUMNS, HISTOGRAMS, OFFER
 
-COLUMNS = tuple(dict.fromkeys(histogram.column for histogram in HISTOGRAMS))
 _SHARES = (0.5, 0.95, 0.99)
 BIN_SUMS = ", ".join(f"CAST(SUM(bin_{number}) AS BIGINT)" for number in range(CHUNK))
 _GIVEN = dict.fromkeys(("number", "since", "until", "place", "times"), "bigint")
@@ -29,7 +25,6 @@ _WHOLE_BUCKETS = (
     "usage_histograms.histogram = given.number"
     " AND usage_histograms.bucket >= given.since AND usage_histograms.bucket < given.until"
 )
-_ROWS_AT_ONCE = 2_000
 _WIDTHS = {histogram.number: histogram.width for histogram in HISTOGRAMS}
 _CHUNKS = 4  # that a bucket has where requests vary by a thousand times
 
@@ -41,7 +36,7 @@ class Distributions:
 
     def __init__(self) -> None:
         self._counts: defaultdict[Dimensions, list[Counts]] = defaultdict(
-            lambda: [defaultdict(int) for _ in COLUMNS]
+            lambda: [defaultdict(int) for _ in HISTOGRAM_COLUMNS]
         )
 
     def of_all(self) -> Percentiles:
@@ -83,25 +78,12 @@ class Distributions:
                     if count:
                         column[_middle_of(bin_number)] += times * count
 
-    def add_rows(
-        self, rows: Rows, naming: Naming, times: int = 1, *, exactly: bool = False
-    ) -> None:
-        """What raw rows have, each value for itself or in the histograms' bins."""
-        found: defaultdict[Dimensions, list[defaultdict[Any, int]]] = defaultdict(
-            lambda: [defaultdict(int) for _ in COLUMNS]
-        )
-        with connection.chunked_cursor() as cursor:
-            cursor.execute(*_selected(rows, naming, exactly=exactly))
-            while some := cursor.fetchmany(_ROWS_AT_ONCE):
-                for model, provider, latency, ttft in some:
-                    latencies, ttfts = found[model or "", provider or ""]
-                    latencies[latency] += 1
-                    ttfts[ttft] += 1
-        for offer, columns in found.items():
-            for column, counts in zip(self._counts[offer], columns, strict=True):
-                for value, count in counts.items():
-                    if value is not None:
-                        column[value if exactly else _middle_of(value)] += times * count
+    def add_values(self, found: Iterable[tuple[Dimensions, Any]]) -> None:
+        """What raw rows have: by offer the values of the columns, and how often."""
+        for offer, (values, times) in found:
+            for column, value in zip(self._counts[offer], values, strict=True):
+                if value is not None:
+                    column[value] += times
 
 
 def rows_at_most(stretches: Sequence[Stretch]) -> int:
@@ -112,28 +94,6 @@ def rows_at_most(stretches: Sequence[Stretch]) -> int:
 
 
 _middle_of = lru_cache(maxsize=10_000)(middle_of)
-
-
-def _selected(rows: Rows, naming: Naming, *, exactly: bool) -> Sql:
-    """What the rows count as, and their values."""
-    shown = [naming.shown(name) for name in OFFER.dimensions]
-    offer = ", ".join(OFFER.dimensions)
-    moment, values = times.unix_seconds("timestamp"), _values(exactly=exactly)
-    found = f"SELECT {moment}, {offer}, {values} {rows.source}"
-    select = (
-        f"WITH found(moment, {offer}, latency, ttft) AS ({found})"
-        f" SELECT {', '.join(sql for sql, _ in shown)}, latency, ttft"
-        f" FROM found {naming.joins(OFFER.dimensions)}"
-    )
-    return select, [*rows.parameters, *(value for _, values in shown for value in values)]
-
-
-def _values(*, exactly: bool) -> str:
-    # Plain SQL may have stored what is no number: it is greater than all numbers.
-    return ", ".join(
-        f"CASE WHEN {name} < {LARGEST} THEN {name if exactly else bin_sql(name)} END"
-        for name in COLUMNS
-    )
 
 
 def _percentiles(parts: Sequence[Sequence[Counts]]) -> Percentiles:

@@ -1,13 +1,14 @@
 """How many raw rows a question would read, as the sums tell beforehand, and by which index."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from usage.asking.filters import UsageFilter
-from usage.queries.buckets import SECOND, Run, one_bucket
+from usage.queries.buckets import SECOND, one_bucket
 from usage.queries.covering import cover, rollups_of, smallest_grouping, widened
+from usage.queries.matching import SeriesLookup
 from usage.queries.naming import MOST_ROWS_OF_OTHERS, Naming
-from usage.queries.rows import count_rows, summed_rows
-from usage.queries.sums import count_requests, series_of
+from usage.queries.rows import Piece, count_rows, summed_rows
+from usage.queries.sums import count_requests
 from usage.rollups.aggregation import OTHER
 from usage.rollups.declarations import QUARTER, TOTAL, Grouping
 
@@ -15,6 +16,7 @@ MOST_ROWS = 500_000  # one or two seconds
 # So much is always read, however busy the portal: the two ends of a range.
 _ALWAYS = 2 * QUARTER * SECOND
 _INDEXES = {"api_key_hash": "idx_api_key", "model": "idx_model"}
+Range = tuple[int, int]
 _NEVER_PURGED = -(2**62)
 
 
@@ -33,38 +35,62 @@ class TooManyRowsOfOthers(ValueError):
         )
 
 
-def index_for(runs: Sequence[Run], wanted: UsageFilter, most: int = MOST_ROWS) -> tuple[str, int]:
-    """The index that finds the raw rows of the runs, and how many rows it leads to at most.
+class Reach:
+    """What one question's raw rows cost, told by sums of which it looks each up once."""
 
-    TooManyRowsToRead where those exceed `most`.
-    """
-    ways = _ways(wanted)
-    if sum(run.end - run.begin for run in runs) <= _ALWAYS:
-        return ways[0][0], 0
-    count, index = min((_count(runs, grouping, part), index) for index, grouping, part in ways)
-    if count > most:
-        raise TooManyRowsToRead(count)
-    return index, count
+    def __init__(self, wanted: UsageFilter, lookup: SeriesLookup) -> None:
+        self._wanted = wanted
+        self._lookup = lookup
+        self._known: dict[tuple[Range, ...], tuple[str, int]] = {}
 
+    def index_for(self, pieces: Sequence[Piece], most: int = MOST_ROWS) -> tuple[str, int]:
+        """The index that finds the raw rows of the pieces, and how many it leads to at most.
 
-def index_for_others(runs: Sequence[Run], naming: Naming) -> tuple[str, int]:
-    """The same for those rows that count as (other) where the question names them.
+        TooManyRowsToRead where those exceed `most`.
+        """
+        ranges = tuple(_joined((piece.begin, piece.end) for piece in pieces))
+        if ranges not in self._known:
+            self._known[ranges] = self._index_and_count(ranges)
+        index, count = self._known[ranges]
+        if count > most:
+            raise TooManyRowsToRead(count)
+        return index, count
 
-    TooManyRowsOfOthers where those exceed MOST_ROWS_OF_OTHERS.
-    """
-    wanted = naming.wanted_of_others
-    index, grouping, part = _ways(wanted)[0]
-    # The sums do not tell the names that it is about, so its rows are counted.
-    if grouping is TOTAL:
-        reached = _count(runs, grouping, part)
-    else:
-        reached = count_rows(summed_rows(runs, part, index), MOST_ROWS)
-    if reached > MOST_ROWS:
-        raise TooManyRowsOfOthers
-    others = summed_rows(runs, wanted, index, f"AND {naming.is_other}")
-    if (found := count_rows(others, MOST_ROWS_OF_OTHERS)) > MOST_ROWS_OF_OTHERS:
-        raise TooManyRowsOfOthers
-    return index, found
+    def index_for_others(self, pieces: Sequence[Piece], naming: Naming) -> tuple[str, int]:
+        """The same for those rows that count as (other) where the question names them.
+
+        TooManyRowsOfOthers where those exceed MOST_ROWS_OF_OTHERS.
+        """
+        wanted = naming.wanted_of_others
+        index, grouping, part = _ways(wanted)[0]
+        # The sums do not tell the names that it is about, so its rows are counted.
+        if grouping is TOTAL:
+            reached = self._count([(piece.begin, piece.end) for piece in pieces], grouping, part)
+        else:
+            reached = count_rows(summed_rows(pieces, part, index), MOST_ROWS)
+        if reached > MOST_ROWS:
+            raise TooManyRowsOfOthers
+        others = summed_rows(pieces, wanted, index, f"AND {naming.is_other}")
+        if (found := count_rows(others, MOST_ROWS_OF_OTHERS)) > MOST_ROWS_OF_OTHERS:
+            raise TooManyRowsOfOthers
+        return index, found
+
+    def _index_and_count(self, ranges: Sequence[Range]) -> tuple[str, int]:
+        ways = _ways(self._wanted)
+        if sum(end - begin for begin, end in ranges) <= _ALWAYS:
+            return ways[0][0], 0
+        count, index = min(
+            (self._count(ranges, grouping, part), index) for index, grouping, part in ways
+        )
+        return index, count
+
+    def _count(self, ranges: Sequence[Range], grouping: Grouping, wanted: UsageFilter) -> int:
+        """Not fewer than there are: a bucket that a range cuts counts whole."""
+        numbers = rollups_of(grouping)
+        whole = _joined(widened(*each, min(numbers)) for each in ranges)
+        runs = [run for begin, end in whole for run in one_bucket(begin, end)]
+        series = self._lookup.of(grouping, wanted)
+        return count_requests(cover(runs, numbers, _NEVER_PURGED).sums, series)
 
 
 def _ways(wanted: UsageFilter) -> list[tuple[str, Grouping, UsageFilter]]:
@@ -77,10 +103,12 @@ def _ways(wanted: UsageFilter) -> list[tuple[str, Grouping, UsageFilter]]:
     return ways or [("idx_timestamp", TOTAL, UsageFilter())]
 
 
-def _count(runs: Sequence[Run], grouping: Grouping, wanted: UsageFilter) -> int:
-    """Not fewer than there are: a bucket that a run cuts counts whole."""
-    numbers = rollups_of(grouping)
-    whole = [
-        bucket for run in runs for bucket in one_bucket(*widened(run.begin, run.end, min(numbers)))
-    ]
-    return count_requests(cover(whole, numbers, _NEVER_PURGED).sums, series_of(grouping, wanted))
+def _joined(ranges: Iterable[Range]) -> list[Range]:
+    """Ascending ranges, those together that touch: what each of them cuts counts once."""
+    found: list[Range] = []
+    for begin, end in ranges:
+        if found and begin <= found[-1][1]:
+            found[-1] = (found[-1][0], max(end, found[-1][1]))
+        else:
+            found.append((begin, end))
+    return found

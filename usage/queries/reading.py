@@ -1,15 +1,15 @@
 """Reads one period: sums where they cover it, raw rows where they do not."""
 
 from collections import defaultdict
-from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Hashable, Iterable, Iterator
+from functools import cached_property
 from itertools import chain
 from typing import NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 from usage.asking.filters import UsageFilter
 from usage.periods import UTC
-from usage.queries import percentiles, rows, sums, turns
+from usage.queries import percentiles, sums, turns
 from usage.queries.bound import MOST_BUCKETS, bounded_ranges, portions
 from usage.queries.buckets import Run, buckets, one_bucket
 from usage.queries.covering import (
@@ -21,47 +21,49 @@ from usage.queries.covering import (
     smallest_grouping,
 )
 from usage.queries.figures import Bucket, Part, added
+from usage.queries.matching import SeriesLookup
 from usage.queries.naming import naming_of
 from usage.queries.occupied import Range
 from usage.queries.percentiles import Distributions
-from usage.queries.reach import MOST_ROWS, TooManyRowsToRead, index_for, index_for_others
-from usage.queries.rows import Rows
+from usage.queries.reach import Reach, TooManyRowsToRead
+from usage.queries.row_plan import RowPlan
+from usage.queries.row_reading import Found
+from usage.queries.rows import Made, Use, all_pieces
 from usage.queries.scope import Holdings, moment_of, scope_of
-from usage.queries.sums import Dimensions, Series, SumsToRead
+from usage.queries.sums import Dimensions, SumsToRead
 from usage.queries.waiting import MOST_READ, require_few
-from usage.rollups.declarations import OFFER, Grouping
+from usage.rollups.declarations import HISTOGRAM_COLUMNS, OFFER, Grouping
 from usage.rollups.measures import Figures, Sums
 
 MOST_ROWS_FOR_PERCENTILES = 5_000
-_HISTOGRAMS = [histograms_of(column) for column in percentiles.COLUMNS]
+_HISTOGRAMS = [histograms_of(column) for column in HISTOGRAM_COLUMNS]
 
 Key = TypeVar("Key", bound=Hashable)
 
 
-class Binned(NamedTuple):
-    """Ranges to be counted `times` over (-1 takes away): in histograms, and in raw rows."""
-
-    times: int
-    stretches: list[tuple[Stretch, int, int]]  # with the column's place, and the times again
-    rows: list[Run]
-    cost: int
-
-
 class Covered(NamedTuple):
-    """Where some runs are read from, and what that costs in rows of sums."""
+    """What some runs are made of: sums, and a use of raw rows."""
 
-    runs: list[Run]
     sums: SumsToRead
-    rows: list[Rows]
+    use: Use
+
+
+class Binned(NamedTuple):
+    """What percentiles are made of: stretches of histograms, each with its column's place and how
+    often it counts, and a use of raw rows. `cost` is in rows of sums."""
+
+    stretches: list[tuple[Stretch, int, int]]
+    use: Use
     cost: int
 
 
 class Reading:
     """The parts of one period, all of which count the same rows.
 
-    `dimensions` are the columns to group by. What there is to read is found out first: `cost` is
-    in rows of sums, and too much is refused before any is read. TooManyRowsToRead where no sums
-    are as fine as the parts, TooManyWaiting where too many rows are in no sums yet.
+    `dimensions` are the columns to group by, `series_by` an interval and the zone of its buckets.
+    What there is to read is found out first: `cost` is in rows of sums, and too much is refused
+    before any is read. TooManyRowsToRead where no sums are as fine as the parts, TooManyBuckets,
+    TooManyWaiting where too many rows are in no sums yet.
     """
 
     def __init__(
@@ -70,170 +72,163 @@ class Reading:
         held: Holdings,
         dimensions: Collection[str] = (),
         *,
+        series_by: tuple[str, ZoneInfo] | None = None,
         with_percentiles: bool = False,
+        lookup: SeriesLookup | None = None,
     ) -> None:
         self._wanted = wanted
         self._held = held
-        self._series: dict[Grouping, Series] = {}
         self._naming = naming_of(wanted, held.renamed)
         self._for_all = smallest_grouping(wanted.dimensions)
         self._grouping_for = {
             name: smallest_grouping({name, *wanted.dimensions}) for name in dimensions
         }
-        self._has_histograms = wanted.dimensions <= set(OFFER.dimensions)
-        used = [rollups_of(each) for each in (self._for_all, *self._grouping_for.values())]
-        if with_percentiles and self._has_histograms:
-            used += _HISTOGRAMS
+        has_histograms = with_percentiles and wanted.dimensions <= set(OFFER.dimensions)
+        groupings = dict.fromkeys(self._grouping_for.values()) or {self._for_all: None}
+        used = [rollups_of(each) for each in (self._for_all, *groupings)]
+        used += _HISTOGRAMS if has_histograms else []
         # Where rows were purged, all parts begin and end with buckets that each of them has.
         self.scope = scope_of(wanted.period, held, max(min(numbers) for numbers in used))
         if held.unsummed > MOST_READ:
             require_few(moment_of(self.scope.begin), moment_of(self.scope.end))
         self._whole = one_bucket(self.scope.begin, self.scope.end)
+
+        self._lookup = lookup or SeriesLookup()
+        also = [OFFER] if has_histograms else []
+        self._lookup.look_up([*groupings, self._for_all, *also], wanted)
+        self._reach = Reach(wanted, self._lookup)
         self._others = self._reach_of_others()
-        groupings = {*self._grouping_for.values()} or {self._for_all}
-        self._parts = {each: self._covered(self._whole, each) for each in groupings}
-        self._histograms = self._binned() if with_percentiles and self._has_histograms else []
-        self.cost = sum(part.cost for part in self._parts.values())
-        self.cost += sum(part.cost for part in self._histograms)
+        self._parts = {each: self._part(each) for each in groupings}
+        self._buckets = self._series(*series_by) if series_by else None
+        self._binned = self._histograms() if has_histograms else None
+        self._values = self._exact_values() if with_percentiles and not has_histograms else None
+        self._plan = self._row_plan([use for use in self._uses() if use is not None])
+        self.cost = self._cost()
 
     def totals(self) -> Figures:
-        return added(chain.from_iterable(self._by_dimensions(self._for_all, ()).values()))
+        """Of a reading without dimensions."""
+        return added(chain.from_iterable(self._by_dimensions(self._for_all).values()))
 
     def by(self) -> dict[str, list[Part]]:
         """The parts by each of the dimensions."""
         found: dict[str, list[Part]] = {}
         for grouping in self._parts:
-            names = [name for name, each in self._grouping_for.items() if each is grouping]
-            sums_of = self._by_dimensions(grouping, names)
+            sums_of = self._by_dimensions(grouping)
+            names = self._names(grouping)
             found |= {name: _parts(sums_of, place) for place, name in enumerate(names)}
         return found
 
-    def expected_series(self, interval: str, zone: ZoneInfo) -> Covered:
-        """What `series` is to read. TooManyBuckets, TooManyRowsToRead where no sums are as fine."""
-        grain = min(rollups_of(self._for_all))
-        ranges = bounded_ranges(self.scope, self._held, interval, zone, grain)
-        expected = self._covered(_runs(ranges, interval, zone), self._for_all)
-        buckets = min(MOST_BUCKETS, sum(len(run.starts) for run in expected.runs))
-        return expected._replace(cost=expected.cost + turns.BUCKET * buckets)
-
-    def series(self, expected: Covered) -> list[Bucket]:
+    def series(self) -> list[Bucket]:
         """Those buckets that have requests, ascending."""
-        found = [sums.by_bucket(expected.sums)]
-        found += [rows.by_bucket(each) for each in expected.rows]
-        found += [
-            rows.in_buckets(rows.by_bucket(each), expected.runs)
-            for each in self._unsummed_rows(expected.runs)
-        ]
-        by_begin = gathered(chain.from_iterable(found))
-        series = ((begin, added(by_begin[begin])) for begin in sorted(by_begin))
-        return [Bucket(moment_of(begin), figures) for begin, figures in series if figures.requests]
+        return _series(self._buckets, self._rows) if self._buckets else []
 
     def hours(self) -> Iterator[list[Bucket]]:
         """All hours of UTC that have requests, ascending, read some thousand at a time."""
         for ranges in portions(self.scope, self._held):
-            yield self.series(self._covered(_runs(ranges, "hour", UTC), self._for_all))
+            covered = self._covered(_runs(ranges, "hour", UTC), self._for_all, Made.BUCKETS)
+            plan = self._row_plan([covered.use])
+            yield _series(covered, plan.read(with_unsummed=bool(self._held.unsummed)))
 
     def distributions(self) -> Distributions:
         """Empty where only rows could tell, and they were purged or are too many."""
         found = Distributions()
-        try:
-            if self._has_histograms:
-                self._read_histograms(found)
-            elif max(self.scope.begin, self._held.begin) >= self._held.purged_until:
-                others = self._rows_of_others(self._whole)
-                most = MOST_ROWS_FOR_PERCENTILES - sum(count for _, count in others)
-                for each, _ in [*self._summed_rows(self._whole, most), *others]:
-                    found.add_rows(each, self._naming, exactly=True)
-                for each in self._unsummed_rows(self._whole):
-                    found.add_rows(each, self._naming)
-        except TooManyRowsToRead:
-            return Distributions()
+        if self._binned is not None:
+            found.add_values(self._rows[self._binned.use])
+            series = self._lookup.of(OFFER, self._wanted)
+            found.add_histograms(self._binned.stretches, series)
+        elif self._values is not None:
+            found.add_values(self._rows[self._values])
         return found
 
-    def _by_dimensions(
-        self, grouping: Grouping, names: Sequence[str]
-    ) -> dict[Dimensions, list[Sums]]:
+    @cached_property
+    def _rows(self) -> dict[Use, Found]:
+        """What all parts are made of that no sums cover, read at once."""
+        return self._plan.read(with_unsummed=bool(self._held.unsummed))
+
+    def _by_dimensions(self, grouping: Grouping) -> dict[Dimensions, list[Sums]]:
         covered = self._parts[grouping]
-        found = [sums.by_dimensions(covered.sums, names)]
-        found += [
-            rows.by_dimensions(each, names, self._naming)
-            for each in [*covered.rows, *self._unsummed_rows(self._whole)]
-        ]
-        return gathered(chain.from_iterable(found))
+        found = sums.by_dimensions(covered.sums, self._names(grouping))
+        return gathered(chain(found, self._rows[covered.use]))
 
-    def _covered(self, runs: list[Run], grouping: Grouping) -> Covered:
+    def _names(self, grouping: Grouping) -> tuple[str, ...]:
+        """The dimensions whose parts come from the sums of a grouping."""
+        return tuple(name for name, each in self._grouping_for.items() if each is grouping)
+
+    def _part(self, grouping: Grouping) -> Covered:
+        return self._covered(self._whole, grouping, Made.PARTS, self._names(grouping))
+
+    def _series(self, interval: str, zone: ZoneInfo) -> Covered:
+        grain = min(rollups_of(self._for_all))
+        ranges = bounded_ranges(self.scope, self._held, interval, zone, grain)
+        return self._covered(_runs(ranges, interval, zone), self._for_all, Made.BUCKETS)
+
+    def _covered(
+        self, runs: list[Run], grouping: Grouping, made: Made, names: tuple[str, ...] = ()
+    ) -> Covered:
         covered = cover(runs, rollups_of(grouping), self._held.purged_until)
-        source = sums.source_of(covered.sums, self._series_in(grouping))
-        found = [*self._summed_rows(covered.rows), *self._rows_of_others(runs)]
-        cost = source.cost + turns.ROW * sum(count for _, count in found)
-        cost += turns.ROW * min(MOST_READ, self._held.unsummed)
-        return Covered(runs, source, [each for each, _ in found], cost)
+        series = self._lookup.of(grouping, self._wanted)
+        left = [(run, 1) for run in covered.rows]
+        return Covered(sums.source_of(covered.sums, series), Use(made, runs, left, names))
 
-    def _series_in(self, grouping: Grouping) -> Series:
-        if grouping not in self._series:
-            self._series[grouping] = sums.series_of(grouping, self._wanted)
-        return self._series[grouping]
-
-    def _read_histograms(self, found: Distributions) -> None:
-        for part in self._histograms:
-            for rows_there, _ in self._summed_rows(part.rows):
-                found.add_rows(rows_there, self._naming, part.times)
-        for rows_there, _ in self._rows_of_others(self._whole):
-            found.add_rows(rows_there, self._naming)
-        given = [stretch for part in self._histograms for stretch in part.stretches]
-        found.add_histograms(given, self._series_in(OFFER))
-        for rows_there in self._unsummed_rows(self._whole):
-            found.add_rows(rows_there, self._naming)
-
-    def _binned(self) -> list[Binned]:
+    def _histograms(self) -> Binned:
         purged_until = self._held.purged_until
-        runs: defaultdict[int, list[Run]] = defaultdict(list)
         ends = (self.scope.begin, self.scope.end)
+        stretches: list[tuple[Stretch, int, int]] = []
+        left: list[tuple[Run, int]] = []
         for times, *range_ in signed_ranges(*ends, _HISTOGRAMS[0], purged_until):
-            runs[times] += one_bucket(*range_)
-        found = []
-        for times, some in runs.items():
+            covers = [cover(one_bucket(*range_), numbers, purged_until) for numbers in _HISTOGRAMS]
             # Histograms of the two columns have the same widths, so they leave the same rows.
-            covers = [cover(some, numbers, purged_until) for numbers in _HISTOGRAMS]
-            stretches = [
-                (each, place, times) for place, part in enumerate(covers) for each in part.sums
+            left += [(run, times) for run in covers[0].rows]
+            stretches += [
+                (each, place, times) for place, some in enumerate(covers) for each in some.sums
             ]
-            cost = percentiles.rows_at_most([each for each, _, _ in stretches])
-            cost *= self._series_in(OFFER).number
-            found.append(Binned(times, stretches, covers[0].rows, cost))
-        return found
+        cost = percentiles.rows_at_most([each for each, _, _ in stretches])
+        cost *= self._lookup.of(OFFER, self._wanted).number
+        return Binned(stretches, Use(Made.BINS, self._whole, left, OFFER.dimensions), cost)
 
-    def _summed_rows(self, runs: Sequence[Run], most: int = MOST_ROWS) -> list[tuple[Rows, int]]:
-        """The raw rows of the runs that the sums hold, and the most that there can be of them.
+    def _exact_values(self) -> Use | None:
+        """None where only rows could tell, and they were purged or are too many."""
+        if max(self.scope.begin, self._held.begin) < self._held.purged_until or not self._whole:
+            return None
+        left = [(run, 1) for run in self._whole]
+        use = Use(Made.VALUES, self._whole, left, OFFER.dimensions)
+        most = MOST_ROWS_FOR_PERCENTILES - (self._others[1] if self._others else 0)
+        try:
+            self._reach.index_for(all_pieces([use]), most)
+        except TooManyRowsToRead:
+            return None
+        return use
 
-        That is 0 for a range so short that it is always read.
-        """
-        if not runs:
-            return []
-        index, count = index_for(runs, self._wanted, most)
-        condition = f"AND NOT {self._naming.is_other}" if self._others else ""
-        return [(rows.summed_rows(runs, self._wanted, index, condition), count)]
+    def _uses(self) -> Iterator[Use | None]:
+        """What raw rows are read for."""
+        yield from (part.use for part in self._parts.values())
+        yield self._buckets.use if self._buckets else None
+        yield self._binned.use if self._binned else None
+        yield self._values
+
+    def _row_plan(self, uses: list[Use]) -> RowPlan:
+        return RowPlan(uses, self._wanted, self._naming, self._reach, self._others)
+
+    def _cost(self) -> int:
+        cost = sum(part.sums.cost for part in self._parts.values()) + turns.ROW * self._plan.count
+        if self._buckets:
+            starts = sum(len(run.starts) for run in self._buckets.use.runs)
+            cost += self._buckets.sums.cost + turns.BUCKET * min(MOST_BUCKETS, starts)
+        cost += turns.ROW * min(MOST_READ, self._held.unsummed)
+        return cost + (self._binned.cost if self._binned else 0)
 
     def _reach_of_others(self) -> tuple[str, int] | None:
         """The index that leads to rows which count as (other) where the question names them."""
         if not (self._naming.apart and self._whole):
             return None
-        return index_for_others(self._whole, self._naming)
+        pieces = all_pieces([Use(Made.PARTS, self._whole, [])])
+        return self._reach.index_for_others(pieces, self._naming)
 
-    def _rows_of_others(self, runs: Sequence[Run]) -> list[tuple[Rows, int]]:
-        """And how many there are."""
-        if not (self._others and runs):
-            return []
-        index, count = self._others
-        condition = f"AND {self._naming.is_other}"
-        return [(rows.summed_rows(runs, self._naming.wanted_of_others, index, condition), count)]
 
-    def _unsummed_rows(self, runs: Sequence[Run]) -> list[Rows]:
-        """Those from the first run to the last."""
-        if not (self._held.unsummed and runs):
-            return []
-        scope = replace(self.scope, begin=runs[0].begin, end=runs[-1].end)
-        return [rows.unsummed_rows(scope, self._wanted, rows.unit_of(runs))]
+def _series(covered: Covered, rows: dict[Use, Found]) -> list[Bucket]:
+    by_begin = gathered(chain(sums.by_bucket(covered.sums), rows[covered.use]))
+    series = ((begin, added(by_begin[begin])) for begin in sorted(by_begin))
+    return [Bucket(moment_of(begin), figures) for begin, figures in series if figures.requests]
 
 
 def _runs(ranges: Iterable[Range], interval: str, zone: ZoneInfo) -> list[Run]:

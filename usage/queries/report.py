@@ -7,8 +7,9 @@ from zoneinfo import ZoneInfo
 
 from usage.asking.filters import UsageFilter
 from usage.database.snapshots import read_snapshot
-from usage.periods import UTC
+from usage.periods import UTC, Period
 from usage.queries.figures import Bucket, Others, Part, Percentiles, Summary, UsageReport
+from usage.queries.matching import SeriesLookup
 from usage.queries.reading import Reading
 from usage.queries.scope import Holdings, holdings
 from usage.queries.turns import Turn
@@ -21,7 +22,7 @@ PARTS_LISTED = 1_000
 @dataclass(frozen=True)
 class Breakdown:
     """What an answer tells apart: `interval` is one of INTERVALS, `group_by` a column, and `limit`
-    how many parts each list has."""
+    how many parts each list has. `beside` is a period of which the totals alone are told."""
 
     interval: str = "hour"
     zone: ZoneInfo = UTC
@@ -29,6 +30,7 @@ class Breakdown:
     with_percentiles: bool = False
     with_previous: bool = False
     limit: int = PARTS_LISTED
+    beside: Period | None = None
 
 
 HOURLY = Breakdown()
@@ -45,15 +47,32 @@ def usage_report(
     """
     with read_snapshot():
         held = holdings()
-        reading = _reading(wanted, held, breakdown)
-        expected = reading.expected_series(breakdown.interval, breakdown.zone)
-        earlier = _earlier(wanted, held, breakdown) if breakdown.with_previous else None
+        lookup = SeriesLookup()
+        reading = Reading(
+            wanted,
+            held,
+            dict.fromkeys(["model", breakdown.group_by]),
+            series_by=(breakdown.interval, breakdown.zone),
+            with_percentiles=breakdown.with_percentiles,
+            lookup=lookup,
+        )
+        earlier = _earlier(wanted, held, breakdown, lookup) if breakdown.with_previous else None
         if turn is not None:
-            turn.take_for(reading.cost + expected.cost + (earlier.cost if earlier else 0))
+            turn.take_for(reading.cost + (earlier.cost if earlier else 0))
         summary, by_group = _summary(reading, breakdown)
-        series = reading.series(expected)
+        series = reading.series()
         previous = _summary(earlier, _by_model(breakdown))[0] if earlier else None
-    return UsageReport(**vars(summary), timeseries=series, by_group=by_group, previous=previous)
+        beside = None
+        if breakdown.beside is not None:
+            other = replace(wanted, period=breakdown.beside)
+            beside = Reading(other, held, lookup=lookup).totals()
+    return UsageReport(
+        **vars(summary),
+        timeseries=series,
+        by_group=by_group,
+        previous=previous,
+        totals_beside=beside,
+    )
 
 
 @contextmanager
@@ -63,7 +82,7 @@ def report_in_portions(
     """The same by hours of UTC, however many: its series is read while the block goes on."""
     turn.take_to_stream()
     with read_snapshot():
-        reading = _reading(wanted, holdings(), HOURLY_WITH_PERCENTILES)
+        reading = Reading(wanted, holdings(), ["model"], with_percentiles=True)
         yield _summary(reading, HOURLY_WITH_PERCENTILES)[0], reading.hours()
 
 
@@ -73,18 +92,16 @@ def usage_totals(wanted: UsageFilter) -> Figures:
         return Reading(wanted, holdings()).totals()
 
 
-def _earlier(wanted: UsageFilter, held: Holdings, breakdown: Breakdown) -> Reading:
+def _earlier(
+    wanted: UsageFilter, held: Holdings, breakdown: Breakdown, lookup: SeriesLookup
+) -> Reading:
     earlier = replace(wanted, period=wanted.period.preceding())
-    return _reading(earlier, held, _by_model(breakdown))
+    with_percentiles = breakdown.with_percentiles
+    return Reading(earlier, held, ["model"], with_percentiles=with_percentiles, lookup=lookup)
 
 
 def _by_model(breakdown: Breakdown) -> Breakdown:
     return replace(breakdown, group_by="model")
-
-
-def _reading(wanted: UsageFilter, held: Holdings, breakdown: Breakdown) -> Reading:
-    dimensions = {"model", breakdown.group_by}
-    return Reading(wanted, held, dimensions, with_percentiles=breakdown.with_percentiles)
 
 
 def _summary(reading: Reading, breakdown: Breakdown) -> tuple[Summary, list[Part]]:

@@ -1,100 +1,128 @@
-"""Reads raw rows: what no sums cover, and what plain SQL wrote and no sums hold yet."""
+"""Which raw rows a question needs: what no sums cover, and what no sums hold yet."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
 from math import gcd
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from django.db import connection
 
 from usage.asking.filters import UsageFilter
-from usage.database import times
 from usage.database.joins import Sql, by_index, each_of, given_table
+from usage.database.times import comparable, unix_seconds
 from usage.models import UsageMetricQuerySet
-from usage.queries.buckets import SECOND, BucketFinder, Run
-from usage.queries.naming import Naming
-from usage.queries.scope import FIRST, LAST, Scope, moment_of
-from usage.queries.sums import Dimensions
+from usage.queries.buckets import SECOND, Run
+from usage.queries.scope import FIRST, LAST, moment_of
 from usage.queries.waiting import near, require_few, waiting_rows
 from usage.rollups import keeping
-from usage.rollups.aggregation import COLUMNS
-from usage.rollups.declarations import QUARTER, quoted
-from usage.rollups.measures import HALF, HALF_BITS, MEASURES, Kind, Measure, Sums
-from usage.statuses import is_failure
+from usage.rollups.declarations import QUARTER
 
-_GIVEN = {"since": "timestamptz", "until": "timestamptz", "first": "bigint", "step": "bigint"}
 _EARLY = 10**9 * QUARTER  # seconds to be positive by, since SQL divides to zero
-_LOWER = HALF - 1
+_NO_BUCKET = (0, SECOND)
 
 
-class _Adder(NamedTuple):
-    """How a measure is read from raw rows: SQL that sums columns, and a function of these sums."""
+class Made(Enum):
+    """What is made of rows."""
 
-    sql: tuple[str, ...]  # of columns, of which `whole` gets the values behind the status
-    whole: Callable[..., Any]
-
-
-def _adder(measure: Measure) -> _Adder:
-    column = measure.of and quoted(measure.of)
-    match measure.kind:
-        case Kind.ROWS:
-            return _Adder(("COUNT(*)",), lambda _, count: count)
-        case Kind.FAILED:  # the status is one of the columns that rows are grouped by
-            return _Adder(("COUNT(*)",), lambda status, count: count if is_failure(status) else 0)
-        case Kind.TOKENS:  # in halves, of which no sum overflows
-            halves = (f"{column} >> {HALF_BITS}", f"{column} & {_LOWER}")
-            sums = tuple(f"CAST(SUM({half}) AS BIGINT)" for half in halves)
-            return _Adder(sums, lambda _, high, low: (high << HALF_BITS) + low)
-        case Kind.NUMBERS:
-            return _Adder((f"SUM({column})",), lambda _, total: total or 0.0)
-        case Kind.PRESENT:
-            return _Adder((f"COUNT({column})",), lambda _, count: count)
-        case Kind.ABSENT:
-            return _Adder((f"COUNT(*) - COUNT({column})",), lambda _, count: count)
+    PARTS = auto()  # sums by dimensions
+    BUCKETS = auto()  # sums by bucket
+    VALUES = auto()  # how long each request took
+    BINS = auto()  # the same, as exactly as the histograms
 
 
-_ADDERS = [_adder(measure) for measure in MEASURES]
-_SUMS = ", ".join(sql for adder in _ADDERS for sql in adder.sql)
+@dataclass(frozen=True, eq=False)
+class Use:
+    """One thing that is made of the raw rows of some runs.
+
+    `left` are those that no sums cover, with how often each counts; `runs` are all of them.
+    """
+
+    made: Made
+    runs: Sequence[Run]
+    left: Sequence[tuple[Run, int]]
+    dimensions: tuple[str, ...] = ()
+
+
+class Piece(NamedTuple):
+    """A stretch of time that no end of a run cuts, and how often its rows count in each use.
+
+    Microseconds since 1970; `first` and `step` as in `Run`, for the use that has buckets.
+    """
+
+    begin: int
+    end: int
+    first: int
+    step: int
+    times: tuple[int, ...]
 
 
 class Rows(NamedTuple):
-    """Some raw rows as SQL: a FROM clause that finds them, and the begin of each one's bucket."""
+    """Some rows as SQL: where they are, where the buckets begin that they fall into, and how
+    often each counts in each of the uses that they are read for."""
 
     source: str  # from FROM on
     parameters: list[Any]
     bucket: str  # in Unix seconds
+    times: list[str]
 
 
-def summed_rows(runs: Sequence[Run], wanted: UsageFilter, index: str, condition: str = "") -> Rows:
-    """The rows of the runs that the sums hold and the filter and the condition match."""
+def pieces_left(uses: Sequence[Use]) -> list[Piece]:
+    """What sums leave to rows, each moment once however many uses it has."""
+    return _pieces(uses, [use.left for use in uses])
+
+
+def all_pieces(uses: Sequence[Use]) -> list[Piece]:
+    """The runs of the uses, each moment once."""
+    return _pieces(uses, [[(run, 1) for run in use.runs] for use in uses])
+
+
+def summed_rows(
+    pieces: Sequence[Piece], wanted: UsageFilter, index: str, condition: str = ""
+) -> Rows:
+    """The rows of the pieces, as far as the sums hold them too, and the condition on them does."""
     adapt = connection.ops.adapt_datetimefield_value
-    ends = ((adapt(moment_of(run.begin)), adapt(moment_of(run.end))) for run in runs)
-    buckets = ((run.first // SECOND, run.step // SECOND) for run in runs)
+    times = [f"times_{place}" for place in range(len(pieces[0].times))]
+    columns = dict.fromkeys(("since", "until"), "timestamptz")
+    columns |= dict.fromkeys(("first", "step", *times), "bigint")
     given, parameters = given_table(
-        _GIVEN, [(*end, *bucket) for end, bucket in zip(ends, buckets, strict=True)]
+        columns,
+        [
+            (
+                adapt(moment_of(piece.begin)),
+                adapt(moment_of(piece.end)),
+                piece.first // SECOND,
+                piece.step // SECOND,
+                *piece.times,
+            )
+            for piece in pieces
+        ],
     )
     conditions, values = _conditions_of(wanted.rows_of_any_time())
     within = f"timestamp >= since AND timestamp < until AND is_summed {conditions} {condition}"
     source = each_of(given, "usage_metrics", within, index)
     bucket = "first"
-    if not all(run.is_one_bucket for run in runs):
-        bucket = f"first + ({times.unix_seconds('timestamp')} - first) / step * step"
-    return Rows(source, [*parameters, *values], bucket)
+    if any(piece.end > piece.first + piece.step for piece in pieces if _has_bucket(piece)):
+        bucket = f"first + ({unix_seconds('timestamp')} - first) / step * step"
+    return Rows(source, [*parameters, *values], bucket, times)
 
 
-def unsummed_rows(scope: Scope, wanted: UsageFilter, unit: int) -> Rows:
-    """The rows of the scope that the sums do not hold yet, in buckets of `unit` seconds."""
-    time, moment = times.comparable("timestamp"), times.unix_seconds("timestamp")
+def unsummed_rows(begin: int, end: int, wanted: UsageFilter, unit: int, uses: int) -> Rows:
+    """The rows of [begin, end) that the sums do not hold yet, in buckets of `unit` seconds, for so
+    many uses."""
+    time, moment = comparable("timestamp"), unix_seconds("timestamp")
     conditions, values = _conditions_of(wanted.rows_of_any_time())
-    begin, end = moment_of(scope.begin), moment_of(scope.end)
-    is_near, outer_ends = near(begin, end)
+    first, last = moment_of(begin), moment_of(end)
+    is_near, outer_ends = near(first, last)
     source = (
         f"FROM usage_metrics {by_index('idx_unsummed')} WHERE is_summed IS NULL AND {is_near}"
         f" AND {keeping.counted_at()} IS NOT NULL AND {time} >= %s AND {time} < %s {conditions}"
     )
     adapt = connection.ops.adapt_datetimefield_value
-    ends = [*outer_ends, adapt(begin), adapt(end)]
-    return Rows(source, [*ends, *values], f"({moment} + {_EARLY}) / {unit} * {unit} - {_EARLY}")
+    ends = [*outer_ends, adapt(first), adapt(last)]
+    bucket = f"({moment} + {_EARLY}) / {unit} * {unit} - {_EARLY}"
+    return Rows(source, [*ends, *values], bucket, ["1"] * uses)
 
 
 def unsummed_ends(wanted: UsageFilter) -> list[int]:
@@ -115,21 +143,6 @@ def unit_of(runs: Sequence[Run]) -> int:
     return gcd(QUARTER, *(moment // SECOND for run in runs for moment in (run.first, run.step)))
 
 
-def by_dimensions(
-    rows: Rows, dimensions: Sequence[str], naming: Naming
-) -> Iterator[tuple[Dimensions, Sums]]:
-    """Of each combination of the dimensions; add what comes twice."""
-    shown = [naming.shown(name) for name in dimensions]
-    for values, sums in _read(rows, shown, naming.joins(dimensions)):
-        yield tuple(value or "" for value in values), sums
-
-
-def by_bucket(rows: Rows) -> Iterator[tuple[int, Sums]]:
-    """By begin of the bucket in microseconds; add what comes twice."""
-    for (begin,), sums in _read(rows, [("bucket", [])]):
-        yield begin * SECOND, sums
-
-
 def count_rows(rows: Rows, most: int) -> int:
     """How many there are, up to `most` and one more."""
     with connection.cursor() as cursor:
@@ -140,37 +153,32 @@ def count_rows(rows: Rows, most: int) -> int:
         return int(cursor.fetchone()[0])
 
 
-def in_buckets(
-    by_unit: Iterable[tuple[int, Sums]], runs: Sequence[Run]
-) -> Iterator[tuple[int, Sums]]:
-    """Sums that were read by unit of time, now by the bucket of the runs that each falls into."""
-    places = BucketFinder(runs)
-    return ((places.begin_of_bucket(begin), sums) for begin, sums in by_unit)
+def _pieces(uses: Sequence[Use], runs: Sequence[Sequence[tuple[Run, int]]]) -> list[Piece]:
+    found = []
+    begin, bucket, times = 0, _NO_BUCKET, [0] * len(uses)
+    for moment, place, change, run in sorted(_ends(runs), key=itemgetter(0)):
+        if moment > begin and any(times):
+            found.append(Piece(begin, moment, *bucket, tuple(times)))
+        begin = moment
+        times[place] += change
+        if uses[place].made is Made.BUCKETS:
+            bucket = (run.first, run.step) if run is not None else _NO_BUCKET
+    return found
 
 
-def _read(
-    rows: Rows, columns: Sequence[Sql], joins: str = ""
-) -> Iterator[tuple[tuple[Any, ...], Sums]]:
-    """For each combination of the columns its values and sums.
-
-    SQL groups by the status as well, which tells failures apart; so a combination may come twice.
-    """
-    keys = [*columns, ("status", [])]
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"WITH found(moment, {', '.join(map(quoted, COLUMNS))}, bucket) AS"
-            f" (SELECT {keeping.columns()}, {rows.bucket} {rows.source})"
-            f" SELECT {', '.join(sql for sql, _ in keys)}, {_SUMS} FROM found {joins}"
-            f" GROUP BY {', '.join(str(place + 1) for place in range(len(keys)))}",
-            [*rows.parameters, *(value for _, values in keys for value in values)],
-        )
-        for row in cursor.fetchall():
-            yield row[: len(columns)], _as_sums(*row[len(columns) :])
+def _ends(
+    runs: Sequence[Sequence[tuple[Run, int]]],
+) -> Iterator[tuple[int, int, int, Run | None]]:
+    """When a run of which use begins to count how often more, and when it ends."""
+    for place, some in enumerate(runs):
+        for run, times in some:
+            if run.begin < run.end:
+                yield run.begin, place, times, run
+                yield run.end, place, -times, None
 
 
-def _as_sums(status: str | None, *values: Any) -> Sums:
-    left = iter(values)
-    return tuple(adder.whole(status, *islice(left, len(adder.sql))) for adder in _ADDERS)
+def _has_bucket(piece: Piece) -> bool:
+    return (piece.first, piece.step) != _NO_BUCKET
 
 
 def _conditions_of(rows: UsageMetricQuerySet) -> Sql:

@@ -1,17 +1,17 @@
 """Reads the rollups: by series, or by bucket of a time series."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from django.db import connection
-from django.db.models import Count, QuerySet, Sum
+from django.db.models import Sum
 
-from usage.asking.filters import UsageFilter
-from usage.database.joins import Sql, among, each_of, given_table, in_steps, look_up_cost
-from usage.models import UsageRollup, UsageSeries
+from usage.database.joins import Sql, each_of, given_table, in_steps, look_up_cost
+from usage.models import UsageRollup
 from usage.queries.buckets import SECOND
 from usage.queries.covering import Stretch, rollups_of
-from usage.rollups.declarations import DAY, ROLLUPS, TOTAL, Grouping, quoted
+from usage.queries.matching import Series
+from usage.rollups.declarations import DAY, ROLLUPS, TOTAL, quoted
 from usage.rollups.measures import MEASURE_COLUMNS, MEASURES, Sums, unshifted
 
 Dimensions = tuple[str, ...]  # the values of some dimensions
@@ -28,33 +28,6 @@ _NAMED_SUMS = ", ".join(f"{measure.sum_sql} AS {measure.column}" for measure in 
 _LITTLE = 10_000  # rows, from which on it is worth a statement to know better
 
 
-class Series(NamedTuple):
-    """The series of a grouping that match a filter. They may be too many to be held here."""
-
-    matching: QuerySet[UsageSeries]
-    counts: Mapping[int, int]  # by token shift
-    are_all: bool
-    of: int  # so many series has the grouping
-
-    @property
-    def number(self) -> int:
-        return sum(self.counts.values())
-
-    def with_shift(self, shift: int) -> "Series":
-        counts = {shift: self.counts.get(shift, 0)}
-        if counts == self.counts:
-            return self
-        return Series(self.matching.filter(token_shift=shift), counts, False, self.of)
-
-    def ids(self) -> list[int]:
-        return list(self.matching.values_list("id", flat=True))
-
-    def among(self, column: str) -> Sql:
-        """Whether a column names one of them."""
-        sql, parameters = self.matching.order_by().values("id").query.sql_with_params()
-        return among(column, (sql, list(parameters)))
-
-
 class SumsToRead(NamedTuple):
     """The sums of some series in some stretches; `cost` is how many rows are read, about."""
 
@@ -62,16 +35,6 @@ class SumsToRead(NamedTuple):
     series: Series
     looks_up: bool
     cost: int
-
-
-def series_of(grouping: Grouping, wanted: UsageFilter) -> Series:
-    matching = wanted.series().filter(grouping=grouping.name)
-    by_shift = matching.order_by().values_list("token_shift").annotate(Count("id"))
-    counts = dict(by_shift)
-    total = sum(counts.values())
-    if wanted.dimensions:
-        total = UsageSeries.objects.filter(grouping=grouping.name).count()
-    return Series(matching, counts, are_all=not wanted.dimensions, of=total)
 
 
 def source_of(stretches: Sequence[Stretch], series: Series) -> SumsToRead:
@@ -140,7 +103,7 @@ def _source(columns: str, source: SumsToRead, group: str) -> Sql:
         return "", []
     given = given_table(_GIVEN, [_in_seconds(each) for each in stretches])
     if source.looks_up:
-        found, parameters = _named(given, series.ids())
+        found, parameters = _named(given, list(series.ids))
     else:
         found, parameters = _scanned(given, series)
     return f"SELECT {columns} {found} {group}", parameters

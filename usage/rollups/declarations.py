@@ -104,6 +104,7 @@ HISTOGRAMS = (
     Histogram(5, OFFER, DAY, "ttft_ms"),
     Histogram(6, OFFER, MONTH, "ttft_ms"),
 )
+HISTOGRAM_COLUMNS = tuple(dict.fromkeys(histogram.column for histogram in HISTOGRAMS))
 
 
 def quoted(name: str) -> str:

@@ -1,0 +1,160 @@
+"""Reads raw rows: their sums by parts and by bucket at once, and how long each took."""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+from itertools import islice
+from typing import Any, NamedTuple
+
+from django.db import connection
+
+from usage.database.joins import Sql
+from usage.queries.buckets import SECOND
+from usage.queries.naming import Naming
+from usage.queries.rows import Made, Rows, Use
+from usage.rollups import keeping
+from usage.rollups.aggregation import COLUMNS
+from usage.rollups.bins import bin_sql, middle_of
+from usage.rollups.declarations import HISTOGRAM_COLUMNS, quoted
+from usage.rollups.measures import HALF, HALF_BITS, MEASURES, Kind, Measure
+from usage.statuses import is_failure
+
+Found = list[tuple[Any, Any]]  # of a use: see `read`
+
+_AT_ONCE = 2_000
+_TIMES = (Made.VALUES, Made.BINS)
+
+
+class _Adder(NamedTuple):
+    """How a measure is read from raw rows: SQL that sums columns, and a function of these sums."""
+
+    sql: tuple[str, ...]
+    whole: Callable[..., Any]  # of the status, and of the sums
+
+
+def _adder(measure: Measure) -> _Adder:
+    column = measure.of and quoted(measure.of)
+    match measure.kind:
+        case Kind.ROWS:
+            return _Adder(("COUNT(*)",), lambda _, count: count)
+        case Kind.FAILED:  # the status is one of the columns that rows are grouped by
+            return _Adder(("COUNT(*)",), lambda status, count: count if is_failure(status) else 0)
+        case Kind.TOKENS:  # in halves, of which no sum overflows
+            halves = (f"{column} >> {HALF_BITS}", f"{column} & {HALF - 1}")
+            sums = tuple(f"CAST(SUM({half}) AS BIGINT)" for half in halves)
+            return _Adder(sums, lambda _, high, low: (high << HALF_BITS) + low)
+        case Kind.NUMBERS:
+            return _Adder((f"SUM({column})",), lambda _, total: total or 0.0)
+        case Kind.PRESENT:
+            return _Adder((f"COUNT({column})",), lambda _, count: count)
+        case Kind.ABSENT:
+            return _Adder((f"COUNT(*) - COUNT({column})",), lambda _, count: count)
+
+
+_ADDERS = [_adder(measure) for measure in MEASURES]
+_SUMS = ", ".join(sql for adder in _ADDERS for sql in adder.sql)
+_middle_of = lru_cache(maxsize=10_000)(middle_of)
+
+
+def read(rows: Rows, uses: Sequence[Use], naming: Naming) -> list[Found]:
+    """For each use what is made of the rows; add what comes twice.
+
+    Sums by values of the dimensions, or by begin of the bucket in microseconds; or by offer a
+    row's times in milliseconds and how often it counts. Buckets are read with the first parts:
+    with others as well nearly each row would be a group of its own.
+    """
+    found: list[Found] = [[] for _ in uses]
+    for together in _together(uses):
+        if uses[together[0]].made in _TIMES:
+            (place,) = together
+            found[place] += _read_times(rows, place, uses[place], naming)
+        else:
+            _read_sums(rows, [(place, uses[place]) for place in together], naming, found)
+    return found
+
+
+def _together(uses: Sequence[Use]) -> list[list[int]]:
+    """The places of uses that are read by the same statement."""
+    groups = [[place] for place, use in enumerate(uses) if use.made is not Made.BUCKETS]
+    buckets = [place for place, use in enumerate(uses) if use.made is Made.BUCKETS]
+    if groups and uses[groups[0][0]].made is Made.PARTS:
+        groups[0] += buckets
+        return groups
+    return [*groups, *([place] for place in buckets)]
+
+
+def _read_sums(
+    rows: Rows, uses: Sequence[tuple[int, Use]], naming: Naming, found: Sequence[Found]
+) -> None:
+    """By all that the uses tell apart, each where it takes the rows."""
+    keys: list[Sql] = [("status", [])]
+    for place, use in uses:
+        keys.append((f"times_{place}", []))
+        for sql, given in _told_apart(use, naming):
+            keys.append((f"CASE WHEN times_{place} <> 0 THEN {sql} END", given))
+    joins = naming.joins([name for _, use in uses for name in use.dimensions])
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"{_found(rows)} SELECT {', '.join(sql for sql, _ in keys)}, {_SUMS} FROM found {joins}"
+            f" GROUP BY {', '.join(str(place + 1) for place in range(len(keys)))}",
+            [*rows.parameters, *(value for _, given in keys for value in given)],
+        )
+        for row in cursor.fetchall():
+            status, *key = row[: len(keys)]
+            values = iter(row[len(keys) :])
+            sums = tuple(adder.whole(status, *islice(values, len(adder.sql))) for adder in _ADDERS)
+            left = iter(key)
+            for place, use in uses:
+                is_taken = next(left)
+                names = list(islice(left, _width(use)))
+                if is_taken:
+                    found[place].append((_named(use, names), sums))
+
+
+def _read_times(rows: Rows, place: int, use: Use, naming: Naming) -> Iterator[tuple[Any, Any]]:
+    """How long requests took, each for itself, since there are as many values as rows."""
+    shown = [naming.shown(name) for name in use.dimensions]
+    columns = [sql for sql, _ in shown]
+    for name in map(quoted, HISTOGRAM_COLUMNS):
+        is_binned = use.made is Made.BINS
+        columns.append(
+            f"CASE WHEN {name} IS NOT NULL THEN {bin_sql(name)} END" if is_binned else name
+        )
+    with connection.chunked_cursor() as cursor:
+        cursor.execute(
+            f"{_found(rows)} SELECT times_{place}, {', '.join(columns)} FROM found"
+            f" {naming.joins(use.dimensions)} WHERE times_{place} <> 0",
+            [*rows.parameters, *(value for _, given in shown for value in given)],
+        )
+        width = 1 + len(use.dimensions)
+        while some := cursor.fetchmany(_AT_ONCE):
+            for times, *row in some:
+                values = row[width - 1 :]
+                if use.made is Made.BINS:
+                    values = [None if each is None else _middle_of(each) for each in values]
+                yield _named(use, row[: width - 1]), (values, times)
+
+
+def _found(rows: Rows) -> str:
+    """The rows as `found`. What is not used of its columns costs nothing."""
+    times = [f"times_{place}" for place in range(len(rows.times))]
+    names = ["moment", *map(quoted, COLUMNS), "bucket", *times]
+    return (
+        f"WITH found({', '.join(names)}) AS"
+        f" (SELECT {keeping.columns()}, {', '.join([rows.bucket, *rows.times])} {rows.source})"
+    )
+
+
+def _told_apart(use: Use, naming: Naming) -> list[Sql]:
+    if use.made is Made.BUCKETS:
+        return [("bucket", [])]
+    return [naming.shown(name) for name in use.dimensions]
+
+
+def _width(use: Use) -> int:
+    return 1 if use.made is Made.BUCKETS else len(use.dimensions)
+
+
+def _named(use: Use, names: Sequence[Any]) -> Any:
+    if use.made is Made.BUCKETS:
+        return names[0] * SECOND
+    return tuple(name or "" for name in names)
