@@ -8,7 +8,7 @@ from django.template.loader import render_to_string
 
 from qsmetrics.answers import may_be_page
 from usage.api import errors
-from usage.refusals import REFUSED, Refusal, refusal_of
+from usage.exception_gate import REFUSED, Refusal, refusal_of
 
 
 def refused(request: HttpRequest, exception: Exception) -> HttpResponse:

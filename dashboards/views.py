@@ -17,8 +17,8 @@ from dashboards.errors import respond
 from dashboards.ranges import selection_from
 from usage.access.rules import AccessDenied, require_reader
 from usage.asking.refusal import ApiError
+from usage.exception_gate import refusal_of, wrong_method
 from usage.queries import TooManyRowsOfOthers
-from usage.refusals import refusal_of, wrong_method
 
 
 @csrf_exempt  # it changes nothing, and a POST deserves its 405

@@ -12,7 +12,7 @@ from django.utils.cache import patch_vary_headers
 from whitenoise.middleware import WhiteNoiseFileResponse
 
 from qsmetrics.front_door import is_for_programs
-from usage.refusals import SENTENCES
+from usage.exception_gate import SENTENCES
 
 _CLOSED = "base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
 OURS = f"default-src 'self'; {_CLOSED}"

@@ -36,7 +36,7 @@ def test_trouble_of_the_database_leaves_one(client, caplog, path):
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE usage_rollups RENAME TO elsewhere")
     answer = client.get(path)
-    assert (answer.status_code, lines(caplog)) == (503, [("usage.refusals", "ERROR")])
+    assert (answer.status_code, lines(caplog)) == (503, [("usage.exception_gate", "ERROR")])
 
 
 def told(*seen):
@@ -53,7 +53,7 @@ def told(*seen):
 
 def test_trouble_that_lasts_is_told_every_ten_seconds_with_how_often_it_came():
     locked, other = trouble_of(busy("x")), trouble_of(OperationalError("disk: no space left"))
-    page = "usage.refusals", "%s: %s"
+    page = "usage.exception_gate", "%s: %s"
     assert told(
         (0, *page, "/a", locked),
         (1, *page, "/b", locked),

@@ -9,7 +9,7 @@ from types import TracebackType
 from usage.database.trouble import DATABASE_TROUBLE, said_by
 from usage.live_keys import without_keys
 
-_ASKED_BY_ANYBODY = {"usage.api.health", "usage.refusals"}
+_ASKED_BY_ANYBODY = {"usage.api.health", "usage.exception_gate"}
 _SECONDS_BETWEEN = 10.0
 _ExceptionInfo = (
     tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]

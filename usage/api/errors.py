@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 from django.http import HttpRequest, HttpResponse
 
-from usage.refusals import FORESEEN, Refusal, refusal_of
+from usage.exception_gate import FORESEEN, Refusal, refusal_of
 
 
 def handle(exception: Exception, context: dict[str, Any]) -> HttpResponse | None:

@@ -12,12 +12,12 @@ from usage.api.parsers import parse_with
 from usage.api.posts import Delivery, PostView, Way
 from usage.api.schema import DROP_TELEMETRY, STORE_LOGS, STORE_TRACES
 from usage.asking.refusal import ApiError
+from usage.exception_gate import Refusal
 from usage.intake.agents import readers
 from usage.intake.otlp import calls, json, json_logs, protobuf, protobuf_logs
 from usage.intake.parsed import ParsedRows
 from usage.recording import record_checked
 from usage.records import FieldError, InvalidRow
-from usage.refusals import Refusal
 
 _ENCODINGS: dict[str, ModuleType] = {each.MEDIA_TYPE: each for each in (protobuf, json)}
 _LOGS: dict[ModuleType, ModuleType] = {protobuf: protobuf_logs, json: json_logs}

@@ -12,8 +12,8 @@ from rest_framework.views import APIView
 from usage.access.rules import require_writer, sender_of
 from usage.api import errors
 from usage.api.parsers import require_enabled, room
+from usage.exception_gate import REFUSED, Refusal, refusal_of
 from usage.intake.room import PostShare
-from usage.refusals import REFUSED, Refusal, refusal_of
 
 
 @dataclass(frozen=True)
