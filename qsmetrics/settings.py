@@ -181,6 +181,13 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SERVE_PERMISSIONS": ["usage.api.permissions.MayRead"],
+    "POSTPROCESSING_HOOKS": [],  # what is one of some words says so where it stands
+    "APPEND_COMPONENTS": {
+        "securitySchemes": {
+            "pair": {"type": "http", "scheme": "basic"},  # METRICS_BASIC_AUTH_USER and _PASS
+            "token": {"type": "http", "scheme": "bearer"},  # an ingest token
+        }
+    },
 }
 # The dashboard's blue in unfold's shades: lightness in percent, and chroma.
 _BLUE = {

@@ -4,20 +4,18 @@ import csv
 import datetime as dt
 import io
 import itertools
-import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+import msgspec
 from django.http import StreamingHttpResponse
 
 from usage import spreadsheets
+from usage.answered_row import COLUMNS, UsageRow
 from usage.long_requests import WhileSent, places
-from usage.models import UsageMetric, UsageMetricQuerySet
+from usage.models import UsageMetricQuerySet
 from usage.periods import rfc3339
 
-COLUMNS = tuple(
-    field.name for field in UsageMetric._meta.concrete_fields if field.name != "event_id"
-)
 Row = tuple[Any, ...]
 _CHUNK = 2000
 
@@ -46,13 +44,6 @@ def download(rows: Iterable[Row], wanted: str, name: str = "usage") -> Streaming
     return StreamingHttpResponse(sent, content_type=media_type, headers=headers)
 
 
-def json_row(values: Row) -> dict[str, Any]:
-    return {
-        name: rfc3339(value) if isinstance(value, dt.datetime) else value
-        for name, value in zip(COLUMNS, values, strict=True)
-    }
-
-
 def newest_first(rows: UsageMetricQuerySet) -> Iterator[Row]:
     """In constant memory."""
     for page in rows.pages(COLUMNS, _CHUNK):
@@ -61,7 +52,7 @@ def newest_first(rows: UsageMetricQuerySet) -> Iterator[Row]:
 
 def ndjson(rows: Iterable[Row]) -> Iterator[str]:
     for values in rows:
-        yield json.dumps(json_row(values), ensure_ascii=False, separators=(",", ":")) + "\n"
+        yield msgspec.json.encode(UsageRow(*values)).decode() + "\n"
 
 
 def csv_lines(rows: Iterable[Row]) -> Iterator[str]:

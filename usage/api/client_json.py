@@ -8,6 +8,7 @@ from django.http import HttpResponse
 from usage.api import errors
 from usage.api.parsers import parse_with, require_length
 from usage.api.posts import Delivery, Way
+from usage.api.shapes.outcomes import stored_of
 from usage.asking.refusal import ApiError
 from usage.intake.parsed import ParsedRows
 from usage.recording import record_checked
@@ -36,10 +37,9 @@ def _stored(rows: ParsedRows, sender: str) -> HttpResponse:
         raise ApiError(
             400,
             "no record can be stored: `errors` says why",
-            errors=rows.named_faults(),
+            errors=rows.errors,
             bad_rows=rows.bad_rows,
         )
     result = record_checked(rows.records, sender=sender)
-    answer = {"accepted": result.accepted, "duplicates": result.duplicates}
-    rejected = {"rejected": rows.bad_rows, "errors": rows.named_faults()}
-    return errors.json_answer(answer | (rejected if rows.bad_rows else {}), 201)
+    stored = stored_of(rows, result, with_faults=bool(rows.bad_rows))
+    return errors.json_answer(stored, 201)

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 from django.http import HttpRequest, HttpResponse
 
+from usage.api.shapes.outcomes import Error
 from usage.exception_gate import FORESEEN, Refusal, refusal_of
 
 
@@ -20,8 +21,8 @@ def handle(exception: Exception, context: dict[str, Any]) -> HttpResponse | None
     return as_json(request, refusal_of(exception, request, context["view"]))
 
 
-def as_json(request: HttpRequest, refusal: Refusal, **more: Any) -> HttpResponse:
-    body = {"error": refusal.sentence, **refusal.details, **more}
+def as_json(request: HttpRequest, refusal: Refusal) -> HttpResponse:
+    body = Error(refusal.sentence, **refusal.details)
     return json_answer(body, refusal.status, refusal.headers)
 
 

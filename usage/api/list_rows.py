@@ -3,21 +3,22 @@
 import base64
 import binascii
 
+from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from usage import export
+from usage.answered_row import COLUMNS, UsageRow
+from usage.api.errors import json_answer
 from usage.api.negotiation import RefusesOtherData
+from usage.api.questions import CURSOR, FORMAT, ROWS, ROWS_QUESTION, WITH_EXCLUDED
+from usage.api.shapes.listing import UsagePage
 from usage.asking import parameters
+from usage.asking.declared import names_of
 from usage.asking.refusal import ApiError
 from usage.periods import parse_moment, rfc3339
 from usage.queries import NewestRows, Position
 
-DEFAULT_LIMIT = 100
-MOST_ROWS = 1000
-_OTHERS = ("limit", "cursor", "format", "with_excluded")
-_FORMATS = ("json", "csv", "ndjson")
 _MEDIA_TYPES = {"text/csv": "csv", "application/x-ndjson": "ndjson"}
 
 
@@ -30,20 +31,15 @@ class RowsNegotiation(RefusesOtherData):
 
 def list_or_export(request: Request) -> HttpResponseBase:
     query = request.query_params
-    parameters.refuse_unknown(query, [*parameters.ROW_FILTERS, *_OTHERS])
+    parameters.refuse_unknown(query, names_of(ROWS_QUESTION))
     wanted = parameters.usage_filter(query, parameters.ROW_FILTERS)
-    with_excluded = parameters.flag(query, "with_excluded")
-    rows = NewestRows(wanted, export.COLUMNS, with_excluded=with_excluded)
-    form = parameters.single(query, "format") or _accepted_export(request) or "json"
-    if form not in _FORMATS:
-        raise ApiError(400, f"`format` must be {', '.join(_FORMATS)}", parameter="format")
-    if form != "json":
+    rows = NewestRows(wanted, COLUMNS, with_excluded=WITH_EXCLUDED.of(query))
+    form = parameters.single(query, FORMAT.name) or _accepted_export(request) or FORMAT.default
+    if form not in FORMAT.choices:
+        raise ApiError(400, f"`format` must be {', '.join(FORMAT.choices)}", parameter=FORMAT.name)
+    if form != FORMAT.default:
         return export.download(rows.all(), form)
-    return _page(
-        rows,
-        parameters.whole_number(query, "limit", MOST_ROWS, DEFAULT_LIMIT),
-        parameters.single(query, "cursor"),
-    )
+    return _page(rows, ROWS.of(query), CURSOR.of(query))
 
 
 def _accepted_export(request: Request) -> str | None:
@@ -54,14 +50,10 @@ def _accepted_export(request: Request) -> str | None:
     return next((name for media, name in _MEDIA_TYPES.items() if media in accepted), None)
 
 
-def _page(rows: NewestRows, limit: int, cursor: str) -> Response:
+def _page(rows: NewestRows, limit: int, cursor: str) -> HttpResponse:
     found = rows.page(limit, _position(cursor) if cursor else None)
-    return Response(
-        {
-            "usage": [export.json_row(values) for values in found.rows],
-            "next_cursor": _cursor(found.next) if found.next else None,
-        }
-    )
+    page = [UsageRow(*values) for values in found.rows]
+    return json_answer(UsagePage(page, _cursor(found.next) if found.next else None))
 
 
 def _cursor(position: Position) -> str:

@@ -11,6 +11,7 @@ from usage.api import errors
 from usage.api.parsers import parse_with
 from usage.api.posts import Delivery, PostView, Way
 from usage.api.schema import DROP_TELEMETRY, STORE_LOGS, STORE_TRACES
+from usage.api.shapes.outcomes import TelemetryError
 from usage.asking.refusal import ApiError
 from usage.exception_gate import Refusal
 from usage.intake.agents import readers
@@ -75,7 +76,8 @@ def _refuse(request: HttpRequest, refusal: Refusal) -> HttpResponse:
     if request.content_type == protobuf.MEDIA_TYPE:
         body, media_type = protobuf.status(refusal.sentence), protobuf.MEDIA_TYPE
         return HttpResponse(body, media_type, refusal.status, headers=dict(refusal.headers))
-    return errors.as_json(request, refusal, message=refusal.sentence)
+    error = TelemetryError(refusal.sentence, message=refusal.sentence, **refusal.details)
+    return errors.json_answer(error, refusal.status, refusal.headers)
 
 
 @extend_schema_view(post=STORE_TRACES)

@@ -1,19 +1,20 @@
 """`POST /_qs/usage`: stores rows, all or none, and names every row that it cannot store."""
 
-from typing import Any
-
+import msgspec
 from django.http import HttpRequest, HttpResponse
 
 from usage.api import errors
 from usage.api.parsers import BodyDigest, parse_body, require_length
 from usage.api.posts import Delivery, Way
+from usage.api.questions import PARTIAL, POST_OF_ROWS
+from usage.api.shapes.outcomes import stored_of
 from usage.asking import parameters
+from usage.asking.declared import names_of
 from usage.asking.refusal import ApiError
 from usage.intake.parsed import ParsedRows
 from usage.recording import (
     KeyReused,
     Post,
-    RecordingResult,
     record_checked,
     record_once,
 )
@@ -29,7 +30,7 @@ def _take(delivery: Delivery) -> HttpResponse:
     if key is None:
         rows = _storable(parse_body(delivery.request, delivery.share), partial)
         result = record_checked(rows.records, sender=delivery.sender)
-        return errors.json_answer(_answer(rows, result, partial), 201)
+        return errors.json_answer(stored_of(rows, result, with_faults=partial), 201)
     digest = BodyDigest()
     rows = _storable(parse_body(delivery.request, delivery.share, digest), partial)
     return _answer_once(Post(delivery.writer, key, str(digest)), rows, partial, delivery.sender)
@@ -41,7 +42,10 @@ USAGE = Way(_take)
 def _answer_once(post: Post, rows: ParsedRows, partial: bool, sender: str) -> HttpResponse:
     try:
         answer, replayed = record_once(
-            post, rows.records, lambda result: _answer(rows, result, partial), sender=sender
+            post,
+            rows.records,
+            lambda result: msgspec.to_builtins(stored_of(rows, result, with_faults=partial)),
+            sender=sender,
         )
     except KeyReused:
         raise ApiError(
@@ -53,15 +57,15 @@ def _answer_once(post: Post, rows: ParsedRows, partial: bool, sender: str) -> Ht
 
 def _storable(rows: ParsedRows, partial: bool) -> ParsedRows:
     if rows.errors and not partial:
-        raise ApiError(400, _summary(rows), errors=rows.named_faults(), bad_rows=rows.bad_rows)
+        raise ApiError(400, _summary(rows), errors=rows.errors, bad_rows=rows.bad_rows)
     return rows
 
 
 def _wants_partial(request: HttpRequest) -> bool:
     if not request.META.get("QUERY_STRING"):
         return False
-    parameters.refuse_unknown(request.GET, ["partial"])
-    return parameters.flag(request.GET, "partial")
+    parameters.refuse_unknown(request.GET, names_of(POST_OF_ROWS))
+    return PARTIAL.of(request.GET)
 
 
 def _idempotency_key(request: HttpRequest) -> str | None:
@@ -73,13 +77,6 @@ def _idempotency_key(request: HttpRequest) -> str | None:
             400, f"Idempotency-Key must be 1 to {_MOST_KEY_CHARACTERS} printable characters"
         )
     return key
-
-
-def _answer(rows: ParsedRows, result: RecordingResult, partial: bool) -> dict[str, Any]:
-    answer: dict[str, Any] = {"accepted": result.accepted, "duplicates": result.duplicates}
-    if partial:
-        answer |= {"rejected": rows.bad_rows, "errors": rows.named_faults()}
-    return answer
 
 
 def _summary(rows: ParsedRows) -> str:

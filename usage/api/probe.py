@@ -13,6 +13,7 @@ from typing import Any
 from django.conf import settings
 from django.db import connection
 
+from usage.api.shapes.state import Collector, Jobs, Suppressed, WaitingRows
 from usage.database import job_lock, pool, storage
 from usage.database.transactions import short_write_transaction
 from usage.database.trouble import DATABASE_TROUBLE, RETRY_AFTER_SECONDS, Trouble, trouble_of
@@ -103,33 +104,28 @@ def _figures() -> dict[str, Any]:
     return figures
 
 
-def _waiting() -> dict[str, Any]:
+def _waiting() -> WaitingRows:
     found = unsummed.waiting(_MOST_WAITING)
-    return {"rows": found.rows, "since": found.since}
+    return WaitingRows(found.rows, found.since)
 
 
-def _jobs() -> dict[str, Any]:
+def _jobs() -> Jobs:
     """Who runs them, without the host's name: health is open to all."""
     holder = job_lock.holder()
     if holder is None:
-        return {"run_by": None, "process": None, "since": None}
-    return {
-        "run_by": holder.program or "unknown",
-        "process": holder.process,
-        "since": holder.since,
-    }
+        return Jobs(None, None, None)
+    return Jobs(holder.program or "unknown", holder.process, holder.since)
 
 
-def _collectors() -> list[dict[str, Any]]:
-    """Without addresses and errors, which are in admin: health is open to all."""
+def _collectors() -> list[Collector]:
     proxies = [proxy.name for proxy in settings.METRICS_CLIPROXY]
-    shown = ("name", "state", "way", "records", "possible_losses", "last_record_at")
-    return [dict(row) for row in CollectorState.objects.filter(name__in=proxies).values(*shown)]
+    rows = CollectorState.objects.filter(name__in=proxies)
+    return [Collector(*row) for row in rows.values_list(*Collector.__struct_fields__)]
 
 
-def _suppressed() -> list[dict[str, Any]]:
-    shown = ("counted_source", "suppressed_source", "calls")
-    return list(SuppressedPair.objects.order_by("-calls").values(*shown)[:_MOST_PAIRS])
+def _suppressed() -> list[Suppressed]:
+    pairs = SuppressedPair.objects.order_by("-calls")[:_MOST_PAIRS]
+    return [Suppressed(*pair) for pair in pairs.values_list(*Suppressed.__struct_fields__)]
 
 
 def _disk_trouble() -> Trouble | None:

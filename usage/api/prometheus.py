@@ -12,9 +12,11 @@ from rest_framework.views import APIView
 
 from qsmetrics import __version__
 from usage import openmetrics
+from usage.api.questions import KEYS, SCRAPE
 from usage.api.schema import PROMETHEUS
 from usage.api.streaming import streamed
 from usage.asking import parameters
+from usage.asking.declared import names_of
 from usage.models import CollectorState, SuppressedPair
 from usage.openmetrics import counter, gauge, histogram_samples, labels
 from usage.queries import OTHER, Bins, Counters, Dimensions, Figures, Turn, usage_counters
@@ -37,9 +39,8 @@ class PrometheusView(APIView):
     @PROMETHEUS
     def get(self, request: Request) -> HttpResponseBase:
         query = request.query_params
-        parameters.refuse_unknown(query, ["keys"])
-        with_keys = parameters.choice(query, "keys", ("true", "false"), "true") == "true"
-        return streamed(_pieces(with_keys=with_keys), openmetrics.CONTENT_TYPE)
+        parameters.refuse_unknown(query, names_of(SCRAPE))
+        return streamed(_pieces(with_keys=KEYS.of(query)), openmetrics.CONTENT_TYPE)
 
 
 def _pieces(*, with_keys: bool) -> Generator[bytes]:

@@ -16,8 +16,8 @@ from usage.rollups.declarations import DIMENSIONS, SUMMED
 
 FILTERS = ("from", "to", *SUMMED)
 ROW_FILTERS = ("from", "to", *DIMENSIONS)  # of what asks for rows instead of figures
-_MOST_VALUES = 100
-_LONGEST = {field.name: field.max_length or 0 for field in UsageMetric._meta.concrete_fields}
+MOST_VALUES = 100
+LONGEST = {field.name: field.max_length or 0 for field in UsageMetric._meta.concrete_fields}
 
 
 def usage_filter(query: QueryDict, known: Sequence[str] = FILTERS) -> UsageFilter:
@@ -100,10 +100,10 @@ def texts(query: QueryDict, name: str) -> tuple[str, ...]:
     """As rows keep them: whoever asks for a key finds what is kept in its place."""
     given = (kept(name, _checked(name, value)) for value in query.getlist(name) if value)
     values = tuple(dict.fromkeys(given))
-    if len(values) > _MOST_VALUES:
-        message = f"`{name}` has more than {_MOST_VALUES} values: ask for fewer at a time"
+    if len(values) > MOST_VALUES:
+        message = f"`{name}` has more than {MOST_VALUES} values: ask for fewer at a time"
         raise ApiError(400, message, parameter=name)
-    longest = _LONGEST[name]
+    longest = LONGEST[name]
     if any(len(value) > longest for value in values):
         message = f"`{name}` is longer than {longest} characters, which none is that is stored"
         raise ApiError(400, message, parameter=name)

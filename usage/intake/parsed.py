@@ -1,8 +1,10 @@
 """What a body becomes, whatever its format: records, and the faults of rows that make none."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from usage.records import InvalidRow, UsageRecord
 from usage.traced import Traces
@@ -21,8 +23,7 @@ class TooManyRowsInBody(ValueError):
     """More than MOST_ROWS rows in one body."""
 
 
-@dataclass(frozen=True)
-class RowFault:
+class RowFault(msgspec.Struct, frozen=True, gc=False):
     """One fault of one row, as the answer names it. Never holds a value of the client's."""
 
     index: int
@@ -43,10 +44,6 @@ class ParsedRows:
         self.bad_rows += 1
         room = MOST_ERRORS - len(self.errors)
         self.errors += [RowFault(index, f.field, f.error) for f in error.faults[:room]]
-
-    def named_faults(self) -> list[dict[str, Any]]:
-        """As the answer has them."""
-        return [asdict(error) for error in self.errors]
 
 
 def collect(

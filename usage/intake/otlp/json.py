@@ -77,6 +77,20 @@ class _Request(msgspec.Struct, rename="camel", gc=False):
     resource_spans: list[_ResourceSpans] | None = None
 
 
+class PartialSuccess(msgspec.Struct, rename="camel", frozen=True, gc=False):
+    """How many were not stored, as text like all 64-bit integers, and why."""
+
+    error_message: str
+    rejected_spans: str | msgspec.UnsetType = msgspec.UNSET
+    rejected_log_records: str | msgspec.UnsetType = msgspec.UNSET
+
+
+class Taken(msgspec.Struct, rename="camel", frozen=True, gc=False):
+    """What a request is answered."""
+
+    partial_success: PartialSuccess | msgspec.UnsetType = msgspec.UNSET
+
+
 _request = msgspec.json.Decoder(_Request)
 
 
@@ -126,12 +140,10 @@ def refuse_too_many(body: bytes) -> None:
         raise TooManyRowsInBody
 
 
-def answer(rejected: int, message: str, what: str = "rejectedSpans") -> bytes:
+def answer(rejected: int, message: str, what: str = "rejected_spans") -> bytes:
     """What a request is answered; `rejected` of it were not stored, for the reason given."""
-    if not rejected:
-        return b"{}"
-    partial = {what: str(rejected), "errorMessage": message}
-    return msgspec.json.encode({"partialSuccess": partial})
+    taken = Taken(PartialSuccess(message, **{what: str(rejected)})) if rejected else Taken()
+    return msgspec.json.encode(taken)
 
 
 def _attributes(pairs: list[_Pair] | None) -> Attributes:

@@ -80,7 +80,7 @@ def events(body: bytes) -> Iterator[AgentEvent | InvalidRow]:
 
 def answer(rejected: int, message: str) -> bytes:
     """What a request is answered; `rejected` records were not stored, for the reason given."""
-    return json.answer(rejected, message, "rejectedLogRecords")
+    return json.answer(rejected, message, "rejected_log_records")
 
 
 def _event(raw: bytes, scope: str, service: str) -> AgentEvent | InvalidRow | None:

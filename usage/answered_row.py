@@ -1,0 +1,49 @@
+"""A stored row as it is answered: a Struct made from the table's columns."""
+
+import datetime as dt
+from typing import Annotated, Any, Literal
+
+import msgspec
+from django.db import models
+from msgspec import Meta
+
+from usage.models import UsageMetric
+from usage.pricing import GENAI_PRICES, OVERRIDE, REPORTED
+
+_MOMENT = Meta(extra_json_schema={"format": "date-time"})
+_INT64 = Meta(extra_json_schema={"format": "int64"})
+_KINDS: tuple[tuple[Any, Any], ...] = (
+    (models.BooleanField, bool),
+    (models.IntegerField, Annotated[int, _INT64]),
+    (models.FloatField, float),
+    (models.DateTimeField, Annotated[dt.datetime, _MOMENT]),
+    (models.CharField, str),
+)
+_WORDS = {
+    "cost_source": (REPORTED, OVERRIDE, GENAI_PRICES),
+    "excluded_as": tuple(UsageMetric.Exclusion.values),
+}
+# What an id is made of is nobody else's matter.
+_FIELDS = [field for field in UsageMetric._meta.concrete_fields if field.name != "event_id"]
+COLUMNS = tuple(field.name for field in _FIELDS)
+
+
+def _kind_of(field: Any) -> Any:
+    """Bounds are of what is sent: plain SQL may have written a longer name."""
+    kind = next(kind for column, kind in _KINDS if isinstance(field, column))
+    if field.name in _WORDS:
+        kind = Literal[_WORDS[field.name]]
+    if field.null:
+        kind = kind | None
+    return Annotated[kind, Meta(description=field.help_text)] if field.help_text else kind
+
+
+# With one value for each of COLUMNS, in their order.
+UsageRow: Any = msgspec.defstruct(
+    "UsageRow",
+    [(field.name, _kind_of(field)) for field in _FIELDS],
+    namespace={"__doc__": "A row as it is stored. No figure counts those with `excluded_as`."},
+    module=__name__,
+    frozen=True,
+    gc=False,
+)

@@ -1,0 +1,43 @@
+"""The parameters of every path: what is read from a query is what the description names."""
+
+from usage.api.shapes.report import GROUPS
+from usage.asking.declared import Choice, Declared, Flag, Text, WholeNumber, Zone, filters
+from usage.asking.parameters import FILTERS, ROW_FILTERS
+from usage.queries import INTERVALS, PARTS_LISTED
+
+INTERVAL = Choice(
+    "interval", "How long buckets are; weeks begin on Monday.", tuple(INTERVALS), "hour"
+)
+ZONE = Zone("tz", "IANA zone in which buckets begin.")
+GROUP_BY = Choice("group_by", "Adds a list of the parts by this.", tuple(GROUPS), "model")
+COMPARE = Choice("compare", "Also of the equally long period right before.", ("previous",))
+FILL = Flag("fill", "Adds an empty bucket wherever there were no requests.")
+PARTS = WholeNumber(
+    "limit", "Most parts of each list; `others` sums up the rest.", 10_000, PARTS_LISTED
+)
+METRICS_QUESTION: tuple[Declared, ...] = (
+    *filters(FILTERS),
+    INTERVAL,
+    ZONE,
+    GROUP_BY,
+    COMPARE,
+    FILL,
+    PARTS,
+)
+
+ROWS = WholeNumber("limit", "Rows of a page.", 1000, 100)
+CURSOR = Text("cursor", "The next_cursor of the page before.")
+WITH_EXCLUDED = Flag("with_excluded", "Adds rows that no figure counts.")
+FORMAT = Choice(
+    "format",
+    "JSON comes in pages, the others export everything.",
+    ("json", "csv", "ndjson"),
+    "json",
+)
+ROWS_QUESTION: tuple[Declared, ...] = (*filters(ROW_FILTERS), ROWS, CURSOR, WITH_EXCLUDED, FORMAT)
+
+KEYS = Flag("keys", "`false` leaves out the counters of each API key.", default=True)
+SCRAPE: tuple[Declared, ...] = (KEYS,)
+
+PARTIAL = Flag("partial", "Stores the good rows and lists the bad.")
+POST_OF_ROWS: tuple[Declared, ...] = (PARTIAL,)

@@ -1,0 +1,137 @@
+"""A usage report as the contract's answer: rounded, named, and encoded."""
+
+import datetime as dt
+import json
+from collections.abc import Sequence
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+from msgspec import UNSET
+
+from usage.api.shapes.report import (
+    LISTS,
+    PARTS,
+    BucketAnswer,
+    Others,
+    OthersAnswer,
+    PeriodAnswer,
+    ReportAnswer,
+    SummaryAnswer,
+    Totals,
+)
+from usage.periods import UTC, Period, rfc3339
+from usage.queries import Breakdown, Bucket, Figures, Part, Percentiles, Summary, UsageReport
+from usage.rollups.declarations import DIMENSIONS
+
+_MILLION, _BILLION = 10**6, 10**9
+
+
+def report_answer(report: UsageReport, breakdown: Breakdown) -> Any:
+    """A ReportAnswer."""
+    parts = {}
+    if breakdown.group_by != "model":
+        parts[LISTS[breakdown.group_by]] = _parts(breakdown.group_by, report.by_group)
+    previous = UNSET if report.previous is None else summary_answer(report.previous)
+    series = series_answer(report.timeseries, breakdown.zone)
+    return ReportAnswer(**_summary(report), timeseries=series, previous=previous, **parts)
+
+
+def summary_answer(summary: Summary) -> Any:
+    """A SummaryAnswer."""
+    return SummaryAnswer(**_summary(summary))
+
+
+def series_answer(series: Sequence[Bucket], zone: ZoneInfo) -> list[Any]:
+    """Of BucketAnswers: thousands there may be, so by position and without dictionaries."""
+    return [BucketAnswer(_start(bucket, zone), *_figures(bucket.figures)) for bucket in series]
+
+
+def encoded(answer: Any) -> bytes:
+    try:
+        return msgspec.json.encode(answer)
+    except OverflowError:  # it writes no numbers past 64 bits
+        plain = msgspec.to_builtins(answer)
+        return json.dumps(plain, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _summary(summary: Summary) -> dict[str, Any]:
+    totals = summary.totals
+    is_covered = summary.covered == summary.period
+    return {
+        "totals": Totals(
+            totals.tokens,
+            totals.requests,
+            *_figures(totals),
+            *_percentiles(summary.percentiles or Percentiles()),
+        ),
+        "by_model": _parts("model", summary.by_model),
+        "query_period": _period(summary.period),
+        "others": _others(summary) if summary.others else UNSET,
+        "covered_period": UNSET if is_covered else _period(summary.covered),
+    }
+
+
+def _others(summary: Summary) -> Any:
+    return Others(
+        **{
+            LISTS[column]: OthersAnswer(others.names, *_figures(others.figures))
+            for column, others in summary.others.items()
+        }
+    )
+
+
+def _parts(column: str, parts: Sequence[Part]) -> list[Any]:
+    kind, none = PARTS[column], "" if DIMENSIONS[column].is_required else None
+    return [
+        kind(part.name or none, *_figures(part.figures), *_percentiles(part.percentiles))
+        for part in parts
+    ]
+
+
+def _figures(figures: Figures) -> tuple[Any, ...]:
+    """In the order of FiguresAnswer."""
+    return (
+        figures.tokens,
+        figures.requests,
+        figures.prompt_tokens,
+        figures.completion_tokens,
+        figures.cached_tokens,
+        figures.cache_write_tokens,
+        figures.reasoning_tokens,
+        figures.failed_requests,
+        _rounded(figures.success_rate, _BILLION),
+        _rounded(figures.avg_latency_ms, _MILLION),
+        _rounded(figures.avg_ttft_ms, _MILLION),
+        _rounded(figures.cost_usd, _BILLION),
+        figures.unpriced_requests,
+    )
+
+
+def _percentiles(percentiles: Percentiles | None) -> list[float | None]:
+    """In the order of PercentilesAnswer; nothing of parts that have none."""
+    found = msgspec.structs.astuple(percentiles) if percentiles else ()
+    return [_rounded(value, _MILLION) for value in found]
+
+
+def _rounded(value: float | None, parts: int) -> float | None:
+    """To whole parts of one, so that the order of addition cannot show; whole numbers stay whole.
+
+    Python's own rounding to digits takes five times as long.
+    """
+    if value is None:
+        return None
+    count = round(value * parts)
+    return count / parts if count % parts else count // parts
+
+
+def _period(period: Period) -> PeriodAnswer:
+    return PeriodAnswer(
+        rfc3339(period.start) if period.start else None,
+        rfc3339(period.end) if period.end else None,
+    )
+
+
+def _start(bucket: Bucket, zone: ZoneInfo) -> dt.datetime | str:
+    """In UTC it is left to the encoder, which is much quicker."""
+    return bucket.start if zone is UTC else rfc3339(bucket.start, zone)

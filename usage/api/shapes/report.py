@@ -1,0 +1,111 @@
+"""The answer of `/_qs/metrics`: figures of all, of parts and of buckets."""
+
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from usage.api.shapes.values import Moment, Whole, list_of, optional, shape
+from usage.rollups.declarations import DIMENSIONS, OFFER, SUMMED
+
+_Milliseconds = Annotated[float | None, Meta(description="At most 5 % off; null without values.")]
+
+
+class FiguresAnswer(msgspec.Struct, frozen=True, gc=False):
+    """Figures of some requests."""
+
+    tokens: Whole
+    requests: Whole
+    prompt_tokens: Whole
+    completion_tokens: Whole
+    cached_tokens: Annotated[Whole, Meta(description="Part of prompt_tokens.")]
+    cache_write_tokens: Annotated[Whole, Meta(description="Part of prompt_tokens.")]
+    reasoning_tokens: Annotated[Whole, Meta(description="Part of completion_tokens.")]
+    failed_requests: Whole
+    success_rate: Annotated[float | None, Meta(description="0 to 1; null without requests.")]
+    avg_latency_ms: Annotated[
+        float | None, Meta(description="Null when no request reported a latency.")
+    ]
+    avg_ttft_ms: Annotated[
+        float | None, Meta(description="Of the time to first token; null when none was told.")
+    ]
+    cost_usd: Annotated[float | None, Meta(description="Null when no request is priced.")]
+    unpriced_requests: Annotated[Whole, Meta(description="Requests whose cost is not known.")]
+
+
+class PercentilesAnswer(msgspec.Struct, frozen=True, gc=False):
+    p50_latency_ms: _Milliseconds
+    p95_latency_ms: _Milliseconds
+    p99_latency_ms: _Milliseconds
+    p50_ttft_ms: _Milliseconds
+    p95_ttft_ms: _Milliseconds
+    p99_ttft_ms: _Milliseconds
+
+
+class PeriodAnswer(msgspec.Struct, frozen=True, gc=False, rename={"start": "from", "end": "to"}):
+    """Both ends included; null is an open end."""
+
+    start: Moment | None
+    end: Moment | None
+
+
+def _part(column: str, group: str) -> Any:
+    """The share of one name; null stands for requests without any."""
+    name = group.title().replace("_", "")
+    kind = str if DIMENSIONS[column].is_required else str | None
+    parts = (PercentilesAnswer,) if column in OFFER.dimensions else ()
+    return shape(f"{name}Usage", f"Figures of one {column}.", {column: kind}, FiguresAnswer, *parts)
+
+
+# Lists by what `group_by` may be; that by model is always answered.
+GROUPS = {DIMENSIONS[column].group: column for column in SUMMED}
+LISTS = {column: f"by_{group}" for group, column in GROUPS.items()}
+PARTS: dict[str, Any] = {column: _part(column, group) for group, column in GROUPS.items()}
+
+Totals: Any = shape(
+    "Totals",
+    "Figures of all requests; the first two names are older than the rest.",
+    {"total_tokens": Whole, "total_requests": Whole},
+    FiguresAnswer,
+    PercentilesAnswer,
+)
+BucketAnswer: Any = shape(
+    "Bucket", "Figures of a stretch of time.", {"bucket_start": Moment}, FiguresAnswer
+)
+OthersAnswer: Any = shape(
+    "OthersOfList",
+    "What a list leaves out, together.",
+    {"names": Annotated[int, Meta(description="How many are not listed.")]},
+    FiguresAnswer,
+)
+Others: Any = shape(
+    "Others",
+    "What `limit` leaves out of the lists, where that is something.",
+    {name: optional(OthersAnswer) for name in LISTS.values()},
+)
+_SUMMARY: dict[str, Any] = {
+    "totals": Totals,
+    "by_model": list_of(PARTS["model"]),
+    "query_period": PeriodAnswer,
+    "others": optional(Others),
+    "covered_period": optional(PeriodAnswer),
+}
+SummaryAnswer: Any = shape(
+    "Summary",
+    "`covered_period` is what was counted, where an end needs rows that were purged.",
+    _SUMMARY,
+)
+ReportAnswer: Any = shape(
+    "UsageReport",
+    "Totals, parts and a series. `previous` comes with `compare`, other lists with `group_by`.",
+    {
+        **_SUMMARY,
+        "timeseries": list_of(BucketAnswer),
+        "previous": optional(SummaryAnswer),
+        **{
+            name: optional(list_of(PARTS[column]))
+            for column, name in LISTS.items()
+            if name != "by_model"
+        },
+    },
+)

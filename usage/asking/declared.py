@@ -1,0 +1,121 @@
+"""Query parameters as declarations: each reads itself, and says what OpenAPI tells of it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+from zoneinfo import ZoneInfo
+
+from django.http import QueryDict
+
+from usage.asking import parameters
+from usage.rollups.declarations import DIMENSIONS
+
+Schema = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Text:
+    """Any text, given once."""
+
+    name: str
+    help: str
+    schema: ClassVar[Schema] = {"type": "string"}
+
+    def of(self, query: QueryDict) -> str:
+        return parameters.single(query, self.name)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of some words."""
+
+    name: str
+    help: str
+    choices: tuple[str, ...]
+    default: str = ""
+
+    @property
+    def schema(self) -> Schema:
+        default = {"default": self.default} if self.default else {}
+        return {"type": "string", "enum": [*self.choices], **default}
+
+    def of(self, query: QueryDict) -> str:
+        return parameters.choice(query, self.name, self.choices, self.default)
+
+
+@dataclass(frozen=True)
+class WholeNumber:
+    """From 1 to `most`."""
+
+    name: str
+    help: str
+    most: int
+    default: int
+
+    @property
+    def schema(self) -> Schema:
+        return {"type": "integer", "minimum": 1, "maximum": self.most, "default": self.default}
+
+    def of(self, query: QueryDict) -> int:
+        return parameters.whole_number(query, self.name, self.most, self.default)
+
+
+@dataclass(frozen=True)
+class Flag:
+    """True or false; where it is not given, `default`."""
+
+    name: str
+    help: str
+    default: bool = False
+
+    @property
+    def schema(self) -> Schema:
+        return {"type": "boolean", "default": self.default}
+
+    def of(self, query: QueryDict) -> bool:
+        given = parameters.single(query, self.name)
+        return parameters.flag(query, self.name) if given else self.default
+
+
+@dataclass(frozen=True)
+class Zone:
+    """An IANA time zone."""
+
+    name: str
+    help: str
+    schema: ClassVar[Schema] = {"type": "string", "default": "UTC", "example": "Europe/Prague"}
+
+    def of(self, query: QueryDict) -> ZoneInfo:
+        return parameters.zone(query, self.name)
+
+
+@dataclass(frozen=True)
+class Filter:
+    """A part of `parameters.usage_filter`, which reads it with the others."""
+
+    name: str
+    help: str
+    schema: Schema
+
+
+Declared = Text | Choice | WholeNumber | Flag | Zone | Filter
+_END = "RFC 3339 time or date (its midnight in UTC), included."
+
+
+def filters(names: Iterable[str]) -> tuple[Filter, ...]:
+    """Of the names in `parameters.FILTERS` or ROW_FILTERS."""
+    return tuple(_dimension(name) if name in DIMENSIONS else _end(name) for name in names)
+
+
+def names_of(declared: Iterable[Declared]) -> list[str]:
+    return [each.name for each in declared]
+
+
+def _end(name: str) -> Filter:
+    return Filter(name, _END, {"type": "string", "format": "date-time"})
+
+
+def _dimension(name: str) -> Filter:
+    items = {"type": "string", "maxLength": parameters.LONGEST[name]}
+    schema = {"type": "array", "items": items, "maxItems": parameters.MOST_VALUES}
+    return Filter(name, DIMENSIONS[name].filter_help, schema)
