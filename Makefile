@@ -28,7 +28,8 @@ check: $(VENV)/.ready-dev
 	$(BIN)/lint-imports --no-logo
 	SECRET_KEY=only-for-this-check-0123456789abcdef $(BIN)/python manage.py makemigrations --check --dry-run
 	$(BIN)/python -m pytest -q -n auto
-	@echo "Left out here, and run by .ci/run: the suite on PostgreSQL, tests/engines on TimescaleDB and Citus, and make live."
+	@echo "Left out here, and run by .ci/run: the suite on PostgreSQL, tests/engines on TimescaleDB and Citus, make live," \
+		"three of four random cases, and an interpreter of its own for each program (both with QSMETRICS_TESTS_MUST_RUN=1)."
 
 fix: $(VENV)/.ready-dev
 	$(BIN)/ruff format --quiet $(SOURCES)
