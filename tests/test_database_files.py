@@ -13,6 +13,7 @@ import pytest
 
 from tests.migrated import migrated
 from tests.serving import Portal, launch, manage, run_script, serving, stopped_afterwards
+from usage.database.files import DatabaseFiles, FilesMoved, WatchedConnection
 
 MOVED = (
     "the database file was moved, removed or replaced while the portal ran: put the right one in "
@@ -109,6 +110,24 @@ def test_what_was_acknowledged_before_its_log_was_removed_is_in_the_database(fol
     with serving(folder) as portal:
         assert portal.request("POST", "/_qs/usage", ROW).status == 201
     assert rows_in(portal.database) == 21
+
+
+@pytest.mark.parametrize("kind", ["log removed", "log's index removed"])
+def test_it_is_so_too_where_a_reader_noticed_first(folder, kind):
+    path = folder / "metrics.db"
+    files = DatabaseFiles(str(path))
+    with closing(sqlite3.connect(path, factory=WatchedConnection)) as portal:
+        portal.watch(files)
+        portal.execute(
+            "INSERT INTO usage_metrics (timestamp, model) VALUES ('2024-01-15 10:00:00', 'm')"
+        )
+        portal.commit()
+        TAKEN_AWAY[kind][0](path)
+        files.look()
+        with pytest.raises(FilesMoved):
+            portal.require_no_trouble()
+        alone = shutil.copy(path, folder / "as a kill would leave it.db")
+    assert rows_in(alone) == 1
 
 
 def test_a_link_that_leads_elsewhere_is_noticed_and_a_restart_takes_the_new_file(folder):

@@ -153,8 +153,14 @@ class WatchedConnection(sqlite3.Connection):
             raise
 
     def require_no_trouble(self) -> None:
-        if self._files is not None:
+        """It may be known from one who only read, and has rescued nothing."""
+        if self._files is None:
+            return
+        try:
             self._files.require_no_trouble()
+        except FilesMoved:
+            self._rescue(self._files)
+            raise
 
     def close(self) -> None:
         if self._files is not None:
