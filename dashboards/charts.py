@@ -1,7 +1,6 @@
 """The chart's columns: the series of a readable step, buckets without requests as zero."""
 
 import datetime as dt
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,11 +10,10 @@ from django.utils import timezone
 
 from dashboards.ranges import local
 from usage.periods import Period
-from usage.queries import Bucket, Figures, without_gaps
+from usage.queries import YEAR, Bucket, without_gaps
 
 # An end of a range that lies further from the data than this is not drawn.
 _LONGEST_MARGIN = dt.timedelta(days=400)
-_YEAR = "year"
 
 
 @dataclass(frozen=True)
@@ -46,8 +44,6 @@ def chart_columns(
     step: Step, series: Sequence[Bucket], period: Period, now: dt.datetime
 ) -> list[Bucket]:
     """One for each step from the range's begin to its end, with or without requests."""
-    if step.name == _YEAR:
-        return _years(series)
     start, end = _edges((series[0].start, series[-1].start), period, now)
     return without_gaps(series, Period(start, end), step.interval, zone())
 
@@ -100,18 +96,6 @@ def _edges(found: Ends, period: Period, now: dt.datetime) -> Ends:
     )
 
 
-def _years(months: Sequence[Bucket]) -> list[Bucket]:
-    """Calendars have thousands of years: those from the first month's to the last one's."""
-    sums: defaultdict[int, Figures] = defaultdict(Figures)
-    for month in months:
-        sums[local(month.start).year] += month.figures
-    first, last = (local(month.start).year for month in (months[0], months[-1]))
-    return [
-        Bucket(dt.datetime(year, 1, 1, tzinfo=zone()), sums[year])
-        for year in range(first, last + 1)
-    ]
-
-
 def _text(moment: dt.datetime, template: str) -> str:
     # strftime pads days, and years differently on every platform.
     return template.format(
@@ -151,5 +135,5 @@ _STEPS = (
         "{year}",
         "{month} {year}",
     ),
-    Step(_YEAR, "month", dt.timedelta.max, lambda year: year.year, "{year}", "{year}"),
+    Step(YEAR, YEAR, dt.timedelta.max, lambda year: year.year, "{year}", "{year}"),
 )

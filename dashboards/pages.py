@@ -22,6 +22,7 @@ from usage.models import IngestToken
 from usage.periods import rfc3339
 from usage.queries import (
     HOURLY,
+    INTERVALS,
     Breakdown,
     Turn,
     ends_of,
@@ -129,9 +130,10 @@ def _without_figures(request: HttpRequest, selection: Selection) -> dict[str, An
 
 
 def _api_url(selection: Selection, step: charts.Step) -> str:
-    """The same figures as JSON."""
+    """The same figures as JSON, which has no years but their months."""
+    interval = step.interval if step.interval in INTERVALS else "month"
     query = [*selection.ends, *(("model", name) for name in selection.models)]
-    query += [("interval", step.interval)] if step.interval != HOURLY.interval else []
+    query += [("interval", interval)] if interval != HOURLY.interval else []
     query += [("tz", charts.zone().key)] if charts.zone() is not HOURLY.zone else []
     return reverse("metrics") + ("?" + urlencode(query) if query else "")
 

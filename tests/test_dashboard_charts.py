@@ -6,8 +6,12 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from dashboards import charts
+from tests.factory import store
+from usage.asking.filters import UsageFilter
 from usage.periods import UTC, Period
-from usage.queries import Bucket, Figures
+from usage.queries import YEAR, Breakdown, Bucket, Figures, usage_report
+from usage.queries.buckets import buckets
+from usage.queries.scope import FIRST, LAST
 
 NOW = dt.datetime(2024, 3, 15, 12, 30, tzinfo=dt.UTC)
 HOUR = dt.timedelta(hours=1)
@@ -55,7 +59,7 @@ def test_the_range_is_drawn_to_its_ends():
         ("2024-02-14T12:00", "2024-03-15T12:00", "hour", 30 * 24 + 1),
         ("2024-01-15T00:00", "2024-03-15T00:00", "day", 61),
         ("2019-03-01T00:00", "2024-03-01T00:00", "month", 61),
-        ("0002-01-01T00:00", "2024-03-01T00:00", "year", 2023),
+        ("0002-01-01T00:00", "2024-01-01T00:00", "year", 2023),
     ],
 )
 def test_long_ranges_have_wider_columns(first, last, step, columns):
@@ -64,6 +68,29 @@ def test_long_ranges_have_wider_columns(first, last, step, columns):
     assert sum(part.figures.tokens for part in parts) == 100
     data = charts.chart_data(found, parts)
     assert {len(data[name]) for name in ("labels", "tokens", "succeeded", "failed")} == {columns}
+
+
+@pytest.mark.django_db
+def test_years_are_those_of_the_displayed_zone_from_the_first_to_the_last():
+    times = ["2000-01-01", "2023-12-31T22:59:59", "2023-12-31T23:00", "2024-07-01"]
+    store(
+        *(
+            {"timestamp": utc(text), "total_tokens": tokens, "prompt_tokens": tokens}
+            for tokens, text in enumerate(times, 1)
+        )
+    )
+    report = usage_report(UsageFilter(), Breakdown(YEAR, ZoneInfo("Europe/Prague")))
+    assert [(bucket.start, bucket.figures.tokens) for bucket in report.timeseries] == [
+        (utc("1999-12-31T23:00"), 1),
+        (utc("2022-12-31T23:00"), 2),
+        (utc("2023-12-31T23:00"), 7),
+    ]
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Pacific/Kiritimati", "Etc/GMT+12"])
+def test_years_reach_to_both_ends_of_the_calendar(zone):
+    first, *_, last = buckets(FIRST, LAST, YEAR, ZoneInfo(zone))
+    assert (first.begin, last.end) == (FIRST, LAST)
 
 
 def test_days_are_those_of_the_displayed_zone_across_daylight_saving(settings):

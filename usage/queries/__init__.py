@@ -20,7 +20,7 @@ Words used here; all times are microseconds since 1970, and ranges do not contai
 """
 
 from usage.queries.bound import MOST_BUCKETS, TooManyBuckets
-from usage.queries.buckets import INTERVALS
+from usage.queries.buckets import INTERVALS, YEAR
 from usage.queries.counters import Bins, Counters, usage_counters
 from usage.queries.figures import Bucket, Others, Part, Percentiles, Summary, UsageReport
 from usage.queries.gaps import without_gaps
@@ -60,6 +60,7 @@ __all__ = [
     "MOST_TOGETHER",
     "OTHER",
     "PARTS_LISTED",
+    "YEAR",
     "Bins",
     "Breakdown",
     "Bucket",

@@ -10,9 +10,11 @@ from usage.periods import UTC
 from usage.queries.clock import DAY, begin_of, date_at, offset_at, offset_changes
 
 SECOND = 1_000_000  # microseconds, in which ends of ranges are told here
-INTERVALS = ("15m", "hour", "day", "week", "month")
-# Of the longest buckets there are; only months differ.
+INTERVALS = ("15m", "hour", "day", "week", "month")  # that the API offers
+YEAR = "year"  # for charts of many of them
+# Of the longest buckets there are; months and years differ.
 _SECONDS = {"15m": 900, "hour": 3600, "day": DAY, "week": 7 * DAY, "month": 31 * DAY}
+_SECONDS[YEAR] = 366 * DAY
 _CLOCK_INTERVALS = ("15m", "hour")
 
 
@@ -100,7 +102,7 @@ def _clock_runs(since: int, until: int, step: int, zone: ZoneInfo) -> Iterator[R
 
 def _calendar_runs(since: int, until: int, interval: str, zone: ZoneInfo) -> Iterator[Run]:
     """One run for each bucket, since each may have a length of its own."""
-    if interval != "month" and zone is UTC:
+    if interval in ("day", "week") and zone is UTC:
         step = _SECONDS[interval]
         monday = 4 * DAY  # 1970-01-05
         yield Run(since, until, since - (since - monday) % step, step)
@@ -124,6 +126,10 @@ def _next_month(day: dt.date) -> dt.date:
     return (day + dt.timedelta(days=31)).replace(day=1)
 
 
+def _next_year(day: dt.date) -> dt.date:
+    return dt.date(day.year + 1, 1, 1) if day.year < dt.MAXYEAR else dt.date.max
+
+
 def _year(moment: int) -> int:
     return dt.datetime.fromtimestamp(moment, dt.UTC).year
 
@@ -133,4 +139,5 @@ _CALENDAR: dict[str, _Calendar] = {
     "day": (lambda day: day, lambda day: day + dt.timedelta(days=1)),
     "week": (_monday, lambda day: day + dt.timedelta(days=7)),
     "month": (lambda day: day.replace(day=1), _next_month),
+    YEAR: (lambda day: day.replace(month=1, day=1), _next_year),
 }

@@ -21,8 +21,8 @@ PARTS_LISTED = 1_000
 
 @dataclass(frozen=True)
 class Breakdown:
-    """What an answer tells apart: `interval` is one of INTERVALS, `group_by` a column, and `limit`
-    how many parts each list has. `beside` is a period of which the totals alone are told."""
+    """What an answer tells apart: `interval` is one of INTERVALS or YEAR, `group_by` a column, and
+    `limit` how many parts each list has. Of the period `beside` the totals alone are told."""
 
     interval: str = "hour"
     zone: ZoneInfo = UTC
