@@ -13,7 +13,7 @@ _YEARS = range(1970, 9999)
 
 
 @dataclass(frozen=True)
-class Choice:
+class DrillLink:
     """A link of the drill-down: `value` is the URL's `when`."""
 
     value: str
@@ -60,7 +60,7 @@ class DateSpan:
         last = self.end().astimezone(dt.UTC) - dt.timedelta(microseconds=1)
         return Period(self.start().astimezone(dt.UTC), last)
 
-    def choice(self) -> Choice:
+    def choice(self) -> DrillLink:
         start = self.start()
         value, label = (
             ("%Y", "%Y"),
@@ -68,7 +68,7 @@ class DateSpan:
             ("%Y-%m-%d", "%a %-d"),
             ("%Y-%m-%dT%H", "%H:00"),
         )[len(self.parts) - 1]
-        return Choice(start.strftime(value), start.strftime(label))
+        return DrillLink(start.strftime(value), start.strftime(label))
 
     def parents(self) -> list["DateSpan"]:
         return [DateSpan(self.parts[:length]) for length in range(1, len(self.parts))]
@@ -97,8 +97,8 @@ class DateSpan:
 class DrillDown:
     """Where one stands (`trail`, the chosen span last) and where one can go (`choices`)."""
 
-    trail: list[Choice]
-    choices: list[Choice]
+    trail: list[DrillLink]
+    choices: list[DrillLink]
 
     @classmethod
     def of(

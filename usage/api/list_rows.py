@@ -14,7 +14,7 @@ from usage.api.negotiation import RefusesOtherData
 from usage.api.questions import CURSOR, FORMAT, ROWS, ROWS_QUESTION, WITH_EXCLUDED
 from usage.api.shapes.listing import UsagePage
 from usage.asking import parameters
-from usage.asking.declared import names_of
+from usage.asking.declared import parameter_names
 from usage.asking.refusal import ApiError
 from usage.periods import parse_moment, rfc3339
 from usage.queries import NewestRows, Position
@@ -31,7 +31,7 @@ class RowsNegotiation(RefusesOtherData):
 
 def list_or_export(request: Request) -> HttpResponseBase:
     query = request.query_params
-    parameters.refuse_unknown(query, names_of(ROWS_QUESTION))
+    parameters.refuse_unknown(query, parameter_names(ROWS_QUESTION))
     wanted = parameters.usage_filter(query, parameters.ROW_FILTERS)
     rows = NewestRows(wanted, COLUMNS, with_excluded=WITH_EXCLUDED.of(query))
     form = parameters.single(query, FORMAT.name) or _accepted_export(request) or FORMAT.default

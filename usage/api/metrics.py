@@ -21,10 +21,10 @@ from usage.api.questions import (
 )
 from usage.api.rendering import encoded, report_answer, series_answer, summary_answer
 from usage.api.schema import METRICS
-from usage.api.shapes.report import GROUPS
+from usage.api.shapes.metrics_answer import GROUPS
 from usage.api.streaming import streamed
 from usage.asking import parameters
-from usage.asking.declared import names_of
+from usage.asking.declared import parameter_names
 from usage.asking.filters import UsageFilter
 from usage.asking.refusal import ApiError
 from usage.periods import UTC, Period
@@ -50,7 +50,7 @@ class MetricsView(APIView):
     @METRICS
     def get(self, request: Request) -> HttpResponseBase:
         query = request.query_params
-        parameters.refuse_unknown(query, names_of(METRICS_QUESTION))
+        parameters.refuse_unknown(query, parameter_names(METRICS_QUESTION))
         wanted = parameters.usage_filter(query)
         breakdown = Breakdown(
             interval=INTERVAL.of(query),

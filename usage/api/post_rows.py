@@ -9,7 +9,7 @@ from usage.api.posts import Delivery, Way
 from usage.api.questions import PARTIAL, POST_OF_ROWS
 from usage.api.shapes.outcomes import stored_of
 from usage.asking import parameters
-from usage.asking.declared import names_of
+from usage.asking.declared import parameter_names
 from usage.asking.refusal import ApiError
 from usage.intake.parsed import ParsedRows
 from usage.recording import (
@@ -64,7 +64,7 @@ def _storable(rows: ParsedRows, partial: bool) -> ParsedRows:
 def _wants_partial(request: HttpRequest) -> bool:
     if not request.META.get("QUERY_STRING"):
         return False
-    parameters.refuse_unknown(request.GET, names_of(POST_OF_ROWS))
+    parameters.refuse_unknown(request.GET, parameter_names(POST_OF_ROWS))
     return PARTIAL.of(request.GET)
 
 

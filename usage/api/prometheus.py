@@ -16,7 +16,7 @@ from usage.api.questions import KEYS, SCRAPE
 from usage.api.schema import PROMETHEUS
 from usage.api.streaming import streamed
 from usage.asking import parameters
-from usage.asking.declared import names_of
+from usage.asking.declared import parameter_names
 from usage.models import CollectorState, SuppressedPair
 from usage.openmetrics import counter, gauge, histogram_samples, labels
 from usage.queries import OTHER, Bins, Counters, Dimensions, Figures, Turn, usage_counters
@@ -39,7 +39,7 @@ class PrometheusView(APIView):
     @PROMETHEUS
     def get(self, request: Request) -> HttpResponseBase:
         query = request.query_params
-        parameters.refuse_unknown(query, names_of(SCRAPE))
+        parameters.refuse_unknown(query, parameter_names(SCRAPE))
         return streamed(_pieces(with_keys=KEYS.of(query)), openmetrics.CONTENT_TYPE)
 
 

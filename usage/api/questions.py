@@ -1,6 +1,6 @@
 """The parameters of every path: what is read from a query is what the description names."""
 
-from usage.api.shapes.report import GROUPS
+from usage.api.shapes.metrics_answer import GROUPS
 from usage.asking.declared import Choice, Declared, Flag, Text, WholeNumber, Zone, filters
 from usage.asking.parameters import FILTERS, ROW_FILTERS
 from usage.queries import INTERVALS, PARTS_LISTED

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 from msgspec import UNSET
 
-from usage.api.shapes.report import (
+from usage.api.shapes.metrics_answer import (
     LISTS,
     PARTS,
     BucketAnswer,

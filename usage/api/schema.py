@@ -10,8 +10,8 @@ from msgspec import Meta
 
 from usage.api.questions import METRICS_QUESTION, POST_OF_ROWS, ROWS_QUESTION, SCRAPE
 from usage.api.shapes.listing import UsagePage
+from usage.api.shapes.metrics_answer import ReportAnswer
 from usage.api.shapes.outcomes import Error, Stored, TelemetryError
-from usage.api.shapes.report import ReportAnswer
 from usage.api.shapes.state import Health, Unhealthy
 from usage.api.struct_schemas import OneOf
 from usage.asking.declared import Declared

@@ -107,7 +107,7 @@ def filters(names: Iterable[str]) -> tuple[Filter, ...]:
     return tuple(_dimension(name) if name in DIMENSIONS else _end(name) for name in names)
 
 
-def names_of(declared: Iterable[Declared]) -> list[str]:
+def parameter_names(declared: Iterable[Declared]) -> list[str]:
     return [each.name for each in declared]
 
 

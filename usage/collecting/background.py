@@ -4,14 +4,14 @@ import threading
 from collections.abc import Sequence
 
 from qsmetrics.cliproxy_setting import Proxy
-from usage.collecting.collector import Collector
+from usage.collecting.collector import QueueCollector
 
 
 class Collectors:
     """Start them with `start`; `stop` waits until what has come is stored."""
 
     def __init__(self, proxies: Sequence[Proxy]) -> None:
-        self._collectors = [Collector(proxy) for proxy in proxies]
+        self._collectors = [QueueCollector(proxy) for proxy in proxies]
         self._threads = [
             threading.Thread(target=each.run, name="collector", daemon=True)
             for each in self._collectors

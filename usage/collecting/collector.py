@@ -30,7 +30,7 @@ _DRAINED_FOR = 5.0  # seconds at the end
 _STORED_WITHIN = 10.0
 
 
-class Collector:
+class QueueCollector:
     """Runs until it is told to stop. One at a time collects a proxy on a machine."""
 
     def __init__(self, proxy: Proxy) -> None:

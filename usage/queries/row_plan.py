@@ -7,7 +7,7 @@ from usage.asking.filters import UsageFilter
 from usage.queries.buckets import BucketFinder
 from usage.queries.naming import Naming
 from usage.queries.reach import Reach
-from usage.queries.row_reading import Found, read
+from usage.queries.row_reading import Found, read_rows
 from usage.queries.rows import (
     Made,
     Rows,
@@ -54,7 +54,9 @@ class RowPlan:
         """What is made of them for each use."""
         found: dict[Use, Found] = {use: [] for use in self._uses}
         for rows in self._planned:
-            for use, some in zip(self._uses, read(rows, self._uses, self._naming), strict=True):
+            for use, some in zip(
+                self._uses, read_rows(rows, self._uses, self._naming), strict=True
+            ):
                 found[use] += some
         if with_unsummed and any(use.runs for use in self._uses):
             for use, some in zip(self._uses, self._unsummed(), strict=True):
@@ -70,7 +72,7 @@ class RowPlan:
         begin = min(use.runs[0].begin for use in uses if use.runs)
         end = max(use.runs[-1].end for use in uses if use.runs)
         rows = unsummed_rows(begin, end, self._wanted, unit_of(bucketed), len(uses))
-        found = read(rows, uses, self._naming)
+        found = read_rows(rows, uses, self._naming)
         finder = BucketFinder(bucketed) if bucketed else None
         return [
             [(finder.begin_of_bucket(begin), sums) for begin, sums in some]

@@ -55,7 +55,7 @@ _SUMS = ", ".join(sql for adder in _ADDERS for sql in adder.sql)
 _middle_of = lru_cache(maxsize=10_000)(middle_of)
 
 
-def read(rows: Rows, uses: Sequence[Use], naming: Naming) -> list[Found]:
+def read_rows(rows: Rows, uses: Sequence[Use], naming: Naming) -> list[Found]:
     """For each use what is made of the rows; add what comes twice.
 
     Sums by values of the dimensions, or by begin of the bucket in microseconds; or by offer a
