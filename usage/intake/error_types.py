@@ -22,13 +22,14 @@ _STATUSES = {
     504: "GatewayTimeout",
     529: "Overloaded",
 }
+FAILED = 500  # where nothing says more
 _BY_NAME = {name.lower(): status for status, text in _STATUSES.items() for name in text.split()}
 _ENDINGS = re.compile("(error|exception)$")
 
 
 def failure_status(code: Any) -> int:
     """The status of an attempt that failed: as it was told, else 500."""
-    return code if isinstance(code, int) and 400 <= code <= 599 else 500
+    return code if isinstance(code, int) and 400 <= code <= 599 else FAILED
 
 
 def http_status_of(error_type: str) -> int:
@@ -40,4 +41,4 @@ def http_status_of(error_type: str) -> int:
     if name.isascii() and name.isdigit():
         return failure_status(int(name[:4]))
     squeezed = name.lower().replace("_", "").replace("-", "")
-    return _BY_NAME.get(squeezed) or _BY_NAME.get(_ENDINGS.sub("", squeezed)) or 500
+    return _BY_NAME.get(squeezed) or _BY_NAME.get(_ENDINGS.sub("", squeezed)) or FAILED

@@ -1,11 +1,13 @@
 """Values of formats that others define, made fit to be stored: an optional one costs no row."""
 
+import datetime as dt
 import hashlib
 import math
 import re
 from typing import Any
 
-from usage.records import MOST_MS, MOST_USD
+from usage.identity import hash_api_key
+from usage.records import MOST_MS, MOST_USD, InvalidRow, UsageRecord, record_from
 
 UNKNOWN_MODEL = "unknown"
 _IDS = ("request_id", "response_id", "session", "event_id")
@@ -16,6 +18,25 @@ _NAMES = {
 _NUMBERS = {"latency_ms": MOST_MS, "ttft_ms": MOST_MS, "cost_usd": MOST_USD}
 _LONGEST_ID = 255
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]+")
+
+
+def record_of(values: dict[str, Any], now: dt.datetime) -> UsageRecord:
+    """The record of a row; InvalidRow where it cannot be stored without its optional fields too."""
+    try:  # as nearly all can be
+        return record_from(values, now)
+    except InvalidRow:
+        return record_from(storable(values), now)
+
+
+def number(value: Any) -> float | None:
+    """A finite number, also as text; None for all else."""
+    if isinstance(value, str) and len(value) < 40:
+        try:
+            value = float(value)
+        except ValueError:
+            return None
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return value if is_number and math.isfinite(value) else None
 
 
 def storable(values: dict[str, Any]) -> dict[str, Any]:
@@ -30,8 +51,14 @@ def storable(values: dict[str, Any]) -> dict[str, Any]:
     for name, most in _NUMBERS.items():
         if found.get(name) is not None:
             found[name] = _number(found[name], most)
+    if (key_hash := found.get("api_key_hash")) is not None and not _is_hash(key_hash):
+        found["api_key_hash"] = hash_api_key(str(key_hash))
     found["model"] = found.get("model") or UNKNOWN_MODEL
     return found
+
+
+def _is_hash(value: Any) -> bool:
+    return isinstance(value, str) and len(value) <= 64 and _CONTROLS.search(value) is None
 
 
 def _text(value: Any) -> str:
@@ -45,6 +72,6 @@ def _identifier(text: str) -> str | None:
     return f"sha256:{hashlib.sha256(text.encode(errors='replace')).hexdigest()}"
 
 
-def _number(value: Any, most: float) -> Any:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return value if is_number and math.isfinite(value) and 0 <= value <= most else None
+def _number(value: Any, most: float) -> float | None:
+    found = None if isinstance(value, str) else number(value)
+    return found if found is not None and 0 <= found <= most else None

@@ -53,7 +53,8 @@ def row_tokens(counted: Counted, convention: Convention = WITHIN) -> dict[str, i
     prompt, completion = _wholes(counted)
     parts = (counted.read or 0, counted.written or 0, counted.reasoning or 0)
     read, written, reasoning = parts
-    if read or written or reasoning:
+    is_within = read + written <= prompt and reasoning <= completion
+    if convention is not WITHIN or not is_within or told_total not in (0, prompt + completion):
         beside = _beside(prompt, completion, told_total, parts, convention)
         prompt = _added(prompt, sum(parts[each] for each in _CACHE & beside))
         completion = _added(completion, reasoning if REASONING in beside else 0)
@@ -72,26 +73,34 @@ def row_tokens(counted: Counted, convention: Convention = WITHIN) -> dict[str, i
 
 def told_counts(prompt: Any, completion: Any) -> tuple[int | None, int | None]:
     """Both wholes, without which a row would be wrong; InvalidRow names what is no count."""
-    faults = [
-        FieldError(name, TOKENS_RULE)
-        for name, value in (("prompt_tokens", prompt), ("completion_tokens", completion))
-        if not (_is_absent(value) or whole_count(value) is not None)
-    ]
-    if faults:
-        raise InvalidRow(faults)
-    return whole_count(prompt), whole_count(completion)
+    counts = whole_count(prompt), whole_count(completion)
+    if None in counts:
+        told = zip(
+            ("prompt_tokens", "completion_tokens"), (prompt, completion), counts, strict=True
+        )
+        faults = [
+            FieldError(name, TOKENS_RULE)
+            for name, value, count in told
+            if count is None and not _is_absent(value)
+        ]
+        if faults:
+            raise InvalidRow(faults)
+    return counts
 
 
 def whole_count(value: Any) -> int | None:
     """A count, which a language without integers wrote as 12.0 or "12"; None for all else."""
+    if type(value) is int:  # as nearly all are
+        return value if 0 <= value <= MOST_TOKENS else None
     if isinstance(value, str):
         if not (value.isascii() and value.isdigit() and len(value) < 20):
             return None
         value = int(value)
-    elif isinstance(value, float) and value.is_integer():
+    elif isinstance(value, float) and value.is_integer() and value >= 0:
         value = int(value)
-    is_count = type(value) is int and 0 <= value <= MOST_TOKENS
-    return value if is_count else None
+    else:
+        return None
+    return value if value <= MOST_TOKENS else None
 
 
 def _is_absent(value: Any) -> bool:

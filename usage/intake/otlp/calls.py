@@ -1,20 +1,22 @@
 """Which spans are calls of a model, and the usage record of each."""
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
 from usage.intake import lenient
 from usage.intake.agents import gemini_cli
-from usage.intake.error_types import http_status_of
+from usage.intake.error_types import FAILED, http_status_of
 from usage.intake.otlp import conventions as names
-from usage.intake.otlp import kinds
-from usage.intake.otlp.span import Attributes, Span
+from usage.intake.otlp import kinds, senders
+from usage.intake.otlp.span import Span
+from usage.intake.otlp.told import Told
 from usage.intake.parsed import ParsedRows
+from usage.intake.token_arithmetic import Counted, row_tokens, told_counts, whole_count
 from usage.live_keys import KeyInText, clean_name
-from usage.records import InvalidRow, UsageRecord, record_from
+from usage.records import InvalidRow, UsageRecord
 from usage.traced import TracedCall, TracePart, Traces, hash_of_trace, id_of_span, unix_us
 
 SOURCE = "otel"
@@ -28,7 +30,13 @@ class _Parameters(msgspec.Struct):
 
 
 _parameters = msgspec.json.Decoder(_Parameters)
-_object = msgspec.json.Decoder(dict[str, Any])
+# Fields that are as they are told.
+_ALIKE = ("response_id", "request_id", "api_key_hash")
+_WHO = ("user", "session", "team", "project")
+_PARTS = (
+    *("cached_tokens", "cache_write_tokens", "cache_write_5m", "cache_write_1h"),
+    "reasoning_tokens",
+)
 
 
 def records_of(spans: Iterable[Span], now: dt.datetime) -> ParsedRows:
@@ -81,150 +89,130 @@ def is_call(span: Span) -> bool:
     if span.name == names.LITELLM_RAW or _is_told_in_logs(span):
         return False
     says_so = kinds.is_one(span.attributes)
-    if says_so is None:
-        return _has_usage(span.attributes) or _is_failed_call(span)
-    return says_so
+    return _has_usage(span.told) or _is_failed_call(span) if says_so is None else says_so
 
 
 def _is_told_in_logs(span: Span) -> bool:
     """Gemini CLI's logs always come with its spans, and tell more."""
-    return gemini_cli.SOURCE in (span.scope, span.resource.get(names.APP))
+    return gemini_cli.SOURCE in (span.scope, span.resource.get("app"))
+
+
+def _has_usage(told: Told) -> bool:
+    return any(name in told for name in ("prompt_tokens", "completion_tokens", "total_tokens"))
 
 
 def _is_failed_call(span: Span) -> bool:
     """Some tell of a call that failed no more than whom they asked for what."""
-    return (
-        span.has_error
-        and _provider(span.attributes) is not None
-        and _model(span.attributes)[0] is not None
-    )
+    told = span.told
+    return span.has_error and "provider" in told and _models(told)[0] is not None
 
 
 def record_of(span: Span, now: dt.datetime) -> UsageRecord:
-    """The record of a call; InvalidRow where something of it cannot be stored."""
-    attributes = span.attributes
+    """The record of a call; InvalidRow where it cannot be stored without an optional field too."""
     if span.end_ns <= 0:
         raise InvalidRow.whole("endTimeUnixNano is missing")
-    model, requested_model = _model(attributes)
+    told, who = span.told, span.resource
+    model, requested_model = _models(told)
+    latency_ms = _milliseconds(span.end_ns - span.start_ns) if span.start_ns > 0 else None
     values: dict[str, Any] = {
         "timestamp": _moment(span.end_ns),
         "model": model or lenient.UNKNOWN_MODEL,
         "requested_model": requested_model,
-        "provider": _provider(attributes),
+        "provider": _provider(span),
         "status": _status(span),
-        "latency_ms": _milliseconds(span.end_ns - span.start_ns) if span.start_ns > 0 else None,
-        "ttft_ms": _ttft_ms(span),
-        "cost_usd": _cost(attributes),
-        "event_id": _first(attributes, (names.CALL_ID,)) or f"{span.trace_id}{span.span_id}",
-        "response_id": _first(attributes, names.RESPONSE_ID),
-        "api_key_hash": _first(attributes, names.KEY_HASH),
-        "user": _first(attributes, names.USER),
-        "app": _app(span.resource),
+        "latency_ms": latency_ms,
+        "ttft_ms": _ttft_ms(span, latency_ms),
+        "cost_usd": _cost(told),
+        "event_id": told.get("call_id") or f"{span.trace_id}{span.span_id}",
         "source": SOURCE,
-        **_tokens(attributes),
+        **_tokens(span),
+        **{name: told[name] for name in _ALIKE if name in told},
+        **{name: told.get(name) or who.get(name) for name in _WHO},
+        "app": _app(who),
     }
-    return record_from(values, now)
+    return lenient.record_of(values, now)
 
 
-def _first(attributes: Mapping[str, Any], aliases: Iterable[str]) -> Any:
-    """The value of the first name that has one; empty text is none."""
-    for name in aliases:
-        value = attributes.get(name)
-        if value is not None and value != "":
-            return value
-    return None
-
-
-def _model(attributes: Attributes) -> tuple[Any, Any]:
+def _models(told: Told) -> tuple[Any, Any]:
     """What answered, and what was asked for."""
-    requested = _first(attributes, names.REQUEST_MODEL)
-    model = _first(attributes, names.RESPONSE_MODEL) or requested
-    if model is None and (text := attributes.get(names.INVOCATION_PARAMETERS)) is not None:
+    requested = told.get("request_model")
+    model = told.get("response_model") or requested
+    if model is None and (settings := told.get("settings")) is not None:
         try:
-            model = _parameters.decode(str(text)).model
+            model = _parameters.decode(str(settings)).model
         except (msgspec.DecodeError, RecursionError):
             model = None
     return model or None, requested
 
 
-def _has_usage(attributes: Attributes) -> bool:
-    asked = (*names.TOKENS["prompt_tokens"], *names.TOKENS["completion_tokens"])
-    return _first(attributes, (*asked, names.USAGE_DETAILS)) is not None
-
-
-def _provider(attributes: Attributes) -> Any:
-    provider = _first(attributes, names.PROVIDER)
+def _provider(span: Span) -> Any:
+    provider = span.told.get("provider")
     # The Vercel AI SDK writes the part of its own that it used too: "openai.chat".
-    if provider is not None and kinds.VERCEL_OPERATION in attributes:
+    if provider is not None and kinds.VERCEL_OPERATION in span.attributes:
         return str(provider).partition(".")[0]
     return provider
 
 
-def _tokens(attributes: Attributes) -> dict[str, Any]:
-    details = _details(attributes, names.USAGE_DETAILS)
-    found = {}
-    for measure, aliases in names.TOKENS.items():
-        value = _first(attributes, aliases)
-        if value is None:
-            value = _first(details, names.DETAILS[measure])
-        found[measure] = _whole(value)
-    for measure in ("cached_tokens", "cache_write_tokens", "reasoning_tokens"):
-        found[measure] = found[measure] or 0
-    return found
+def _tokens(span: Span) -> dict[str, int]:
+    told = span.told
+    prompt, completion = told_counts(told.get("prompt_tokens"), told.get("completion_tokens"))
+    total = whole_count(told.get("total_tokens"))
+    if told.keys().isdisjoint(_PARTS):
+        return row_tokens(Counted(prompt, completion, total))
+    counted = Counted(
+        prompt,
+        completion,
+        total,
+        _part(told, "cached_tokens"),
+        _part(told, "cache_write_tokens")
+        or _part(told, "cache_write_5m") + _part(told, "cache_write_1h"),
+        _part(told, "reasoning_tokens"),
+    )
+    sdk = str(told.get("sdk") or span.resource.get("sdk") or "").lower()
+    return row_tokens(counted, senders.convention_of(told, span.scope.lower(), sdk))
 
 
-def _details(attributes: Attributes, name: str) -> dict[str, Any]:
-    """A JSON object in an attribute; none where it is no such thing."""
-    text = attributes.get(name)
-    if not isinstance(text, str):
-        return {}
-    try:
-        return _object.decode(text)
-    except (msgspec.DecodeError, RecursionError):
-        return {}
+def _part(told: Told, name: str) -> int:
+    value = told.get(name)
+    return 0 if value is None else whole_count(value) or 0
 
 
-def _whole(value: Any) -> Any:
-    """Counts that a language without integers wrote as 12.0 or "12"; all else as it is."""
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20:
-        return int(value)
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    return value
-
-
-def _cost(attributes: Attributes) -> Any:
+def _cost(told: Told) -> Any:
     """Zero is what a client says that knows no prices."""
-    cost = _first(attributes, names.COST)
-    if cost is None:
-        cost = _first(_details(attributes, names.COST_DETAILS), ("total",))
+    cost = told.get("cost_usd")
+    if isinstance(cost, str):
+        cost = lenient.number(cost)
     return cost or None
 
 
-def _status(span: Span) -> Any:
-    status = _whole(_first(span.attributes, names.HTTP_STATUS))
-    if isinstance(status, int) and 100 <= status <= 599:
+def _status(span: Span) -> int:
+    told = span.told
+    status = whole_count(told.get("http_status"))
+    if status is not None and 100 <= status <= 599:
         return status
-    exceptions = (e for e in span.events if e.name == names.EXCEPTION_EVENT)
-    error = _first(span.attributes, (names.ERROR_TYPE,)) or next(
-        (each.attributes.get(names.EXCEPTION_TYPE) for each in exceptions), None
-    )
-    if error is not None:
-        return http_status_of(str(error))
-    failed = span.has_error or span.attributes.get(names.LANGFUSE_LEVEL) == "ERROR"
-    return 500 if failed else 200
+    exceptions = (each.attributes for each in span.events if each.name == names.EXCEPTION_EVENT)
+    errors = [told.get("error_type"), told.get("error_code")]
+    errors += [each.get(names.EXCEPTION_TYPE) for each in exceptions]
+    found = [http_status_of(str(each)) for each in errors if each is not None]
+    if found:
+        return next((each for each in found if each != FAILED), FAILED)
+    failed = span.has_error or told.get("level") == "ERROR" or told.get("success") is False
+    return FAILED if failed else 200
 
 
-def _ttft_ms(span: Span) -> float | None:
-    seconds = _first(span.attributes, names.TTFT_SECONDS)
-    milliseconds = _first(span.attributes, names.TTFT_MS)
-    if isinstance(seconds, int | float):
-        return round(seconds * 1000, 1) if seconds > 0 else None
-    if isinstance(milliseconds, int | float):
-        return round(milliseconds, 1) if milliseconds > 0 else None
-    first = min((e.at_ns for e in span.events if e.name in names.FIRST_TOKEN_EVENTS), default=0)
-    first = first or _unix_ns(span.attributes.get(names.COMPLETION_START))
-    return _milliseconds(first - span.start_ns) if first > span.start_ns > 0 else None
+def _ttft_ms(span: Span, latency_ms: float | None) -> float | None:
+    """Never longer than the call: it is in the other unit then, or about something else."""
+    seconds, milliseconds = (lenient.number(span.told.get(name)) for name in ("ttft_s", "ttft_ms"))
+    if seconds is not None:
+        meant = [seconds * 1000, seconds]
+    elif milliseconds is not None:
+        meant = [milliseconds]
+    else:
+        first = min((e.at_ns for e in span.events if e.name in names.FIRST_TOKEN_EVENTS), default=0)
+        first = first or _unix_ns(span.told.get("first_token_at"))
+        meant = [_milliseconds(first - span.start_ns)] if first > span.start_ns > 0 else []
+    most = float("inf") if latency_ms is None else latency_ms
+    return next((round(each, 1) for each in meant if 0 < each <= most), None)
 
 
 def _unix_ns(text: Any) -> int:
@@ -248,6 +236,6 @@ def _moment(unix_ns: int) -> dt.datetime:
     return _EPOCH + dt.timedelta(seconds=round(unix_ns / _NS_A_SECOND, 6))
 
 
-def _app(resource: Attributes) -> Any:
-    name = resource.get(names.APP)
+def _app(who: Told) -> Any:
+    name = who.get("app")
     return None if str(name or "").startswith("unknown_service") else name or None

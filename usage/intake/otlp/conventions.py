@@ -1,31 +1,39 @@
-"""The names under which instrumentations report a model call, the preferred ones first.
+"""The names under which instrumentations tell of a model call, by field, the preferred ones first.
 
-OpenTelemetry GenAI (https://opentelemetry.io/docs/specs/semconv/gen-ai/) and its two earlier
-spellings, OpenInference, OpenLIT, Traceloop, Langfuse, the Vercel AI SDK, LiteLLM, OpenRouter.
+The one table of them: tests/senders.py says of each whose it is, where it was read and when.
+Names of figures that are not here are read by their words (`loose_names.py`).
 """
 
-RESPONSE_MODEL = (
-    "gen_ai.response.model",
-    "llm.response.model",
-    "ai.response.model",
-    "llm.model_name",
-    "embedding.model_name",
-    "langfuse.observation.model.name",
-)
-REQUEST_MODEL = ("gen_ai.request.model", "llm.request.model", "ai.model.id")
-# Of a span above the call, where the call itself has none: Codex's turn.
-MODEL_ABOVE = "model"
-# A JSON object of the call's settings, in which some name the model and nothing else does.
-INVOCATION_PARAMETERS = "llm.invocation_parameters"
-
-PROVIDER = (
-    "gen_ai.provider.name",
-    "gen_ai.system",
-    "llm.provider",
-    "llm.system",
-    "ai.model.provider",
-)
-TOKENS = {
+FIELDS: dict[str, tuple[str, ...]] = {
+    "response_model": (
+        "gen_ai.response.model",
+        "llm.response.model",
+        "llm.response.model_name",
+        "ai.response.model",
+        "llm.model_name",
+        "embedding.model_name",
+        "reranker.model_name",
+        "langfuse.observation.model.name",
+        "langsmith.metadata.ls_model_name",
+    ),
+    "request_model": (
+        "gen_ai.request.model",
+        "llm.request.model",
+        "llm.request.model_name",
+        "ai.model.id",
+        "ai.model_id",
+        "gen_ai.model",
+        "model",
+    ),
+    "provider": (
+        "gen_ai.provider.name",
+        "gen_ai.system",
+        "gen_ai.model.provider",
+        "llm.provider",
+        "llm.system",
+        "ai.model.provider",
+        "langsmith.metadata.ls_provider",
+    ),
     "prompt_tokens": (
         "gen_ai.usage.input_tokens",
         "gen_ai.usage.prompt_tokens",
@@ -34,6 +42,7 @@ TOKENS = {
         "ai.usage.inputTokens",
         "ai.usage.promptTokens",
         "ai.usage.tokens",
+        "input_tokens",
     ),
     "completion_tokens": (
         "gen_ai.usage.output_tokens",
@@ -42,6 +51,7 @@ TOKENS = {
         "llm.usage.completion_tokens",
         "ai.usage.outputTokens",
         "ai.usage.completionTokens",
+        "output_tokens",
     ),
     "total_tokens": (
         "gen_ai.usage.total_tokens",
@@ -56,117 +66,157 @@ TOKENS = {
         "gen_ai.usage.input_tokens.cached",
         "gen_ai.usage.details.cache_read_tokens",
         "gen_ai.usage.details.cached_tokens",
+        "gen_ai.usage.prompt_token_details.cached_read_tokens",
         "llm.token_count.prompt_details.cache_read",
+        "llm.token_count.prompt_details.cache_input",
         "ai.usage.cachedInputTokens",
         "ai.usage.inputTokenDetails.cacheReadTokens",
+        "cache_read_tokens",
     ),
     "cache_write_tokens": (
         "gen_ai.usage.cache_write.input_tokens",
         "gen_ai.usage.cache_creation.input_tokens",
         "gen_ai.usage.cache_creation_input_tokens",
         "gen_ai.usage.cache_write_input_tokens",
+        "gen_ai.usage.input_tokens.cache_write",
         "gen_ai.usage.details.cache_write_tokens",
+        "gen_ai.usage.prompt_token_details.cached_write_tokens",
         "llm.token_count.prompt_details.cache_write",
+        "llm.token_count.prompt_details.cache_creation",
         "ai.usage.inputTokenDetails.cacheWriteTokens",
+        "cache_creation_tokens",
     ),
+    # By how long the cache lives, where nobody adds them up.
+    "cache_write_5m": ("gen_ai.usage.input_tokens.cache_write_5m", "cache_creation_5m_tokens"),
+    "cache_write_1h": ("gen_ai.usage.input_tokens.cache_write_1h", "cache_creation_1h_tokens"),
     "reasoning_tokens": (
         "gen_ai.usage.reasoning.output_tokens",
         "gen_ai.usage.reasoning_tokens",
         "gen_ai.usage.output_tokens.reasoning",
         "gen_ai.usage.details.reasoning_tokens",
+        "gen_ai.usage.completion_token_details.reasoning_tokens",
         "llm.token_count.completion_details.reasoning",
         "llm.usage.reasoning_tokens",
         "ai.usage.reasoningTokens",
         "ai.usage.outputTokenDetails.reasoningTokens",
+        "codex.usage.reasoning_output_tokens",
+        "thoughts_token_count",
     ),
+    "cost_usd": (
+        "gen_ai.usage.cost",
+        "gen_ai.usage.total_cost",
+        "gen_ai.cost.total_cost",
+        "llm.cost.total",
+        "operation.cost",
+        "cost_usd",
+    ),
+    "ttft_s": (
+        "gen_ai.response.time_to_first_chunk",
+        "gen_ai.response.time_to_first_token",
+        "gen_ai.client.operation.time_to_first_chunk",
+        "gen_ai.server.time_to_first_token",
+        "gen_ai.latency.time_to_first_token",
+    ),
+    "ttft_ms": (
+        "ai.response.msToFirstChunk",
+        "ai.stream.msToFirstChunk",
+        "copilot_chat.time_to_first_token",
+        "trace.metadata.openrouter.first_token_ms",
+        "ttft_ms",
+    ),
+    "first_token_at": ("langfuse.observation.completion_start_time",),
+    "http_status": (
+        "http.response.status_code",
+        "http.status_code",
+        "error_status_code",
+        "status_code",
+    ),
+    "error_type": ("error.type", "gen_ai.error.type", "error_type", "exception.type"),
+    "error_code": ("gen_ai.error.code", "error.code"),
+    "level": ("langfuse.observation.level",),
+    "success": ("success",),
+    "response_id": ("gen_ai.response.id", "llm.response.id", "ai.response.id", "ai.generation_id"),
+    "request_id": ("client_request_id", "gen_ai.request.id"),
+    "call_id": ("litellm.call_id",),
+    "api_key_hash": ("metadata.user_api_key_hash", "litellm.key.hash"),
+    # A person's address before an id that only the sender knows.
+    "user": (
+        "user.email",
+        "metadata.user_api_key_user_email",
+        "enduser.id",
+        "langfuse.user.id",
+        "gen_ai.user.id",
+        "gen_ai.request.user",
+        "llm.user",
+        "metadata.user_api_key_end_user_id",
+        "ai.telemetry.metadata.userId",
+        "traceloop.association.properties.user_id",
+        "langsmith.metadata.user_id",
+        "user.account_uuid",
+        "enduser.pseudo.id",
+        "user.id",
+        "user_id",
+    ),
+    "session": (
+        "session.id",
+        "conversation.id",
+        "gen_ai.conversation.id",
+        "langfuse.session.id",
+        "ai.telemetry.metadata.sessionId",
+        "traceloop.association.properties.session_id",
+        "langsmith.metadata.session_id",
+        "langsmith.metadata.thread_id",
+        "gcp.vertex.agent.session_id",
+    ),
+    "team": (
+        "team.id",
+        "metadata.user_api_key_team_alias",
+        "metadata.user_api_key_team_id",
+        "department",
+        "cost_center",
+        "team",
+    ),
+    "project": (
+        "vcs.repository.name",
+        "project.id",
+        "metadata.user_api_key_project_alias",
+        "langsmith.trace.session_name",
+    ),
+    "app": ("service.name",),
+    "sdk": ("telemetry.sdk.name",),
+    # Only the Vercel AI SDK from 6 on has them, which counts as OpenTelemetry does.
+    "counts_within": ("ai.usage.inputTokenDetails.noCacheTokens",),
+    # JSON of the call's settings, in which some name the model and nothing else does.
+    "settings": ("llm.invocation_parameters",),
 }
-# JSON objects of a Langfuse client, and the names in them.
-USAGE_DETAILS = "langfuse.observation.usage_details"
-COST_DETAILS = "langfuse.observation.cost_details"
-DETAILS = {
-    "prompt_tokens": ("input", "prompt_tokens", "input_tokens"),
-    "completion_tokens": ("output", "completion_tokens", "output_tokens"),
-    "total_tokens": ("total", "total_tokens"),
-    "cached_tokens": (
-        "input_cached_tokens",
-        "cache_read_input_tokens",
-        "input_cache_read",
-        "cached_tokens",
-        "prompt_tokens_details.cached_tokens",
-    ),
-    "cache_write_tokens": (
-        "cache_creation_input_tokens",
-        "input_cache_creation",
-        "input_cache_write",
-    ),
-    "reasoning_tokens": (
-        "output_reasoning_tokens",
-        "reasoning_tokens",
-        "output_reasoning",
-        "completion_tokens_details.reasoning_tokens",
-    ),
-}
-COST = (
-    "gen_ai.usage.cost",
-    "gen_ai.usage.total_cost",
-    "gen_ai.cost.total_cost",
-    "llm.cost.total",
-)
+# Of a span above the call, where the call itself has none: Codex's turn.
+MODEL_ABOVE = "model"
+# Of a resource only these are read: it may hold a prompt, as a part of the command line.
+OF_RESOURCES = ("user", "session", "team", "project", "app", "sdk")
+TOKENS = tuple(field for field in FIELDS if field.endswith("_tokens"))
 
-TTFT_SECONDS = ("gen_ai.response.time_to_first_chunk", "gen_ai.server.time_to_first_token")
-TTFT_MS = ("ai.response.msToFirstChunk", "ai.stream.msToFirstChunk")
-COMPLETION_START = "langfuse.observation.completion_start_time"
+# Objects as text, JSON's or Python's: LangSmith's, LiteLLM's, Langfuse's and the AI SDK's.
+USAGE_OBJECTS = (
+    "langfuse.observation.usage_details",
+    "langsmith.usage_metadata",
+    "gen_ai.usage.input_token_details",
+    "gen_ai.usage.output_token_details",
+    "metadata.usage_object",
+    "ai.response.providerMetadata",
+)
+LANGFUSE_USAGE, PROVIDER_METADATA = USAGE_OBJECTS[0], USAGE_OBJECTS[-1]
+COST_OBJECTS = ("langfuse.observation.cost_details",)
+
 FIRST_TOKEN_EVENTS = (
     "First Token Stream Event",
     "ai.stream.firstChunk",
     "llm.content.completion.chunk",
     "gen_ai.content.completion.chunk",
 )
-
-HTTP_STATUS = ("http.response.status_code", "http.status_code")
-ERROR_TYPE = "error.type"
 EXCEPTION_EVENT, EXCEPTION_TYPE = "exception", "exception.type"
-LANGFUSE_LEVEL = "langfuse.observation.level"
-
-RESPONSE_ID = ("gen_ai.response.id", "llm.response.id", "ai.response.id")
-CALL_ID = "litellm.call_id"
-KEY_HASH = ("metadata.user_api_key_hash",)
-USER = (
-    "user.id",
-    "enduser.id",
-    "langfuse.user.id",
-    "gen_ai.request.user",
-    "llm.user",
-    "metadata.user_api_key_end_user_id",
-    "ai.telemetry.metadata.userId",
-)
-APP = "service.name"
-
 LITELLM_RAW = "raw_gen_ai_request"  # the same call once more, as it went to the provider
 
+# Of a name: its field, and its rank there; less is better.
+PLACES = {name: (field, rank) for field, names in FIELDS.items() for rank, name in enumerate(names)}
 KNOWN_EVENTS = frozenset((*FIRST_TOKEN_EVENTS, EXCEPTION_EVENT))
-KNOWN_ATTRIBUTES = frozenset(
-    (
-        *RESPONSE_MODEL,
-        *REQUEST_MODEL,
-        MODEL_ABOVE,
-        INVOCATION_PARAMETERS,
-        *PROVIDER,
-        *(name for names in TOKENS.values() for name in names),
-        USAGE_DETAILS,
-        COST_DETAILS,
-        *COST,
-        *TTFT_SECONDS,
-        *TTFT_MS,
-        COMPLETION_START,
-        *HTTP_STATUS,
-        ERROR_TYPE,
-        EXCEPTION_TYPE,
-        LANGFUSE_LEVEL,
-        *RESPONSE_ID,
-        CALL_ID,
-        *KEY_HASH,
-        *USER,
-        APP,
-    )
-)
+KNOWN_ATTRIBUTES = frozenset((*PLACES, *USAGE_OBJECTS, *COST_OBJECTS))

@@ -13,6 +13,7 @@ from usage.intake.otlp.span import (
     is_known,
     is_known_event,
 )
+from usage.intake.otlp.told import of_resource
 from usage.intake.parsed import MalformedBody, TooManyRowsInBody
 
 MEDIA_TYPE = "application/json"
@@ -103,7 +104,7 @@ def spans(body: bytes) -> Iterator[Span]:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise MalformedBody("the body is not an OTLP trace request in JSON") from None
     for group in request.resource_spans or ():
-        resource = _attributes(group.resource.attributes if group.resource else None)
+        resource = of_resource(_attributes(group.resource.attributes if group.resource else None))
         for scope in group.scope_spans or ():
             for span in scope.spans or ():
                 yield Span(

@@ -12,6 +12,7 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1 import trace_pb2
 
 from usage.intake.otlp.span import STATUS_ERROR, Attributes, Event, Span, is_known, is_known_event
+from usage.intake.otlp.told import Told, of_resource
 from usage.intake.otlp.wire import Parts
 from usage.intake.parsed import MalformedBody, TooManyRowsInBody
 
@@ -31,7 +32,7 @@ def spans(body: bytes) -> Iterator[Span]:
     parts = Parts(body)
     try:
         for _, _, begin, end in parts.of(0, len(body), _RESOURCE_SPANS):
-            resource: Attributes = {}
+            resource = Told()
             for number, _, start, stop in parts.of(begin, end, _RESOURCE, _SCOPE_SPANS):
                 if number == _RESOURCE:
                     resource = _resource(body[start:stop])
@@ -63,8 +64,10 @@ def status(message: str) -> bytes:
     return ExportTracePartialSuccess(error_message=message).SerializeToString()
 
 
-def _resource(data: bytes) -> Attributes:
-    return _attributes(Resource.FromString(data).attributes) if len(data) <= _LARGE else {}
+def _resource(data: bytes) -> Told:
+    if len(data) > _LARGE:
+        return Told()
+    return of_resource(_attributes(Resource.FromString(data).attributes))
 
 
 def _scope_name(data: bytes) -> str:
@@ -95,7 +98,7 @@ def _begins_with_known_name(part: bytes, number: int) -> bool:
     return len(part) <= _LARGEST_KNOWN and is_ours(name.decode(errors="replace"))
 
 
-def _span(data: bytes, resource: Attributes, scope: str) -> Span:
+def _span(data: bytes, resource: Told, scope: str) -> Span:
     span = trace_pb2.Span.FromString(data)
     return Span(
         name=span.name,

@@ -1,14 +1,15 @@
 """A span as both encodings of OTLP carry it, with only those attributes that we know."""
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
-from usage.intake.agents import who
-from usage.intake.otlp import conventions, kinds
+from usage.intake.otlp import conventions, kinds, loose_names
+from usage.intake.otlp.told import Told, told_by
 
 Value = str | int | float | bool
 Attributes = dict[str, Value]
 
-_KNOWN_ATTRIBUTES = conventions.KNOWN_ATTRIBUTES | kinds.ATTRIBUTES | who.ATTRIBUTES
+_KNOWN_ATTRIBUTES = conventions.KNOWN_ATTRIBUTES | kinds.ATTRIBUTES
 
 STATUS_ERROR = 2  # of opentelemetry.proto.trace.v1.Status
 
@@ -32,16 +33,27 @@ class Span:
     start_ns: int
     end_ns: int
     attributes: Attributes
-    resource: Attributes
+    resource: Told
     parent_id: str = ""
     scope: str = ""  # the name of the instrumentation
     has_error: bool = False
     events: list[Event] = field(default_factory=list)
+    told: Told = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.told = told_by(self.attributes)
 
 
 def is_known(key: str) -> bool:
     """Whether an attribute is worth decoding; prompts and completions never are."""
-    return key in _KNOWN_ATTRIBUTES
+    return key in _KNOWN_ATTRIBUTES or (
+        len(key) <= loose_names.LONGEST_NAME and _may_be_figure(key)
+    )
+
+
+@lru_cache(maxsize=4096)
+def _may_be_figure(key: str) -> bool:
+    return loose_names.place_of(key) is not None
 
 
 def is_known_event(name: str) -> bool:

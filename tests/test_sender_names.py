@@ -1,0 +1,385 @@
+"""Each sender's own names, and names that nobody here has seen, become the fields they mean."""
+
+import datetime as dt
+from collections import Counter
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.otlp import SECOND, START, as_json, as_protobuf, request, span
+from tests.senders import READ
+from usage.intake.otlp import calls, conventions, json, loose_names, protobuf
+from usage.intake.parsed import ParsedRows
+from usage.records import UsageRecord
+
+NOW = dt.datetime(2024, 1, 16, tzinfo=dt.UTC)
+MODEL = {"gen_ai.request.model": "m"}
+FIGURES = (
+    *("prompt_tokens", "completion_tokens", "total_tokens"),
+    *("cached_tokens", "cache_write_tokens", "reasoning_tokens"),
+)
+
+
+def read(attributes: dict[str, Any], **fields: Any) -> ParsedRows:
+    """What both encodings of one span become, which is the same."""
+    resource, scope = fields.pop("resource", None), fields.pop("scope", "")
+    posted = request(span(attributes, **fields), resource=resource)
+    posted["resourceSpans"][0]["scopeSpans"][0]["scope"] = {"name": scope}
+    found = calls.records_of(json.spans(as_json(posted)), NOW)
+    assert found == calls.records_of(protobuf.spans(as_protobuf(posted)), NOW)
+    return found
+
+
+def record(attributes: dict[str, Any], **fields: Any) -> UsageRecord:
+    (found,) = read(attributes, **fields).records
+    return found
+
+
+def figures(attributes: dict[str, Any], **fields: Any) -> tuple[int, ...]:
+    found = record(MODEL | attributes, **fields)
+    return tuple(getattr(found, name) for name in FIGURES)
+
+
+def test_of_each_alias_it_is_known_whose_it_is():
+    named = Counter(name for each in READ for name in each.names.split())
+    assert set(named) == conventions.KNOWN_ATTRIBUTES
+    assert max(named.values()) == 1
+    assert all(each.source and dt.date.fromisoformat(each.on) for each in READ)
+
+
+ANTHROPIC = (20512, 450, 20962, 18000, 2500, 0)
+AI_SDK_5 = {
+    "ai.operationId": "ai.generateText.doGenerate",
+    "ai.usage.inputTokens": 100,
+    "ai.usage.outputTokens": 20,
+    "ai.usage.totalTokens": 120,
+    "ai.usage.cachedInputTokens": 50,
+}
+OTEL = {
+    "gen_ai.operation.name": "chat",
+    "gen_ai.usage.input_tokens": 100,
+    "gen_ai.usage.output_tokens": 20,
+    "gen_ai.usage.cache_read.input_tokens": 50,
+}
+SENDERS: dict[str, tuple[dict[str, Any], dict[str, Any], tuple[int, ...]]] = {
+    "AI SDK 5 with Anthropic, little cache": (
+        {**AI_SDK_5, "ai.model.provider": "anthropic.messages"}, {}, (150, 20, 170, 50, 0, 0),
+    ),
+    "AI SDK 5 with Anthropic on Vertex": (
+        {**AI_SDK_5, "ai.model.provider": "vertex.anthropic.messages"}, {},
+        (150, 20, 170, 50, 0, 0),
+    ),
+    "AI SDK 5 with Bedrock": (
+        {**AI_SDK_5, "ai.model.provider": "amazon-bedrock"}, {}, (150, 20, 170, 50, 0, 0),
+    ),
+    "AI SDK 5 with OpenAI": (
+        {**AI_SDK_5, "ai.model.provider": "openai.responses"}, {}, (100, 20, 120, 50, 0, 0),
+    ),
+    "AI SDK 5 with Google": (
+        {**AI_SDK_5, "ai.model.provider": "google.generative-ai", "ai.usage.reasoningTokens": 8,
+         "ai.usage.totalTokens": 128}, {}, (100, 28, 128, 50, 0, 8),
+    ),
+    "AI SDK 6 with Anthropic": (
+        {**AI_SDK_5, "ai.model.provider": "anthropic.messages",
+         "ai.usage.inputTokenDetails.noCacheTokens": 50}, {}, (100, 20, 120, 50, 0, 0),
+    ),
+    "AI SDK 4 with Anthropic": (
+        {"ai.operationId": "ai.streamText.doStream", "ai.model.provider": "anthropic.messages",
+         "ai.usage.promptTokens": 12, "ai.usage.completionTokens": 450,
+         "ai.response.providerMetadata": '{"anthropic": {"cacheCreationInputTokens": 2500, '
+         '"cacheReadInputTokens": 18000}}'}, {}, ANTHROPIC,
+    ),
+    "AI SDK 5 with Bedrock's metadata": (
+        {"ai.operationId": "ai.streamText.doStream", "ai.model.provider": "amazon-bedrock",
+         "ai.usage.inputTokens": 12, "ai.usage.outputTokens": 450, "ai.usage.totalTokens": 20962,
+         "ai.response.providerMetadata": '{"bedrock": {"usage": {"cacheReadInputTokens": 18000, '
+         '"cacheWriteInputTokens": 2500}, "trace": {"a": [1]}}}'}, {}, ANTHROPIC,
+    ),
+    "OpenTelemetry": (OTEL, {}, (100, 20, 120, 50, 0, 0)),
+    "OpenTelemetry of Anthropic": (
+        OTEL | {"gen_ai.provider.name": "anthropic"}, {"scope": "anything"},
+        (100, 20, 120, 50, 0, 0),
+    ),
+    "OpenLLMetry's Bedrock": (
+        OTEL, {"scope": "opentelemetry.instrumentation.bedrock"}, (150, 20, 170, 50, 0, 0),
+    ),
+    "OpenLLMetry's Anthropic": (
+        OTEL | {"gen_ai.provider.name": "anthropic"},
+        {"scope": "opentelemetry.instrumentation.anthropic"}, (100, 20, 120, 50, 0, 0),
+    ),
+    "botocore": (
+        OTEL | {"gen_ai.system": "aws.bedrock"},
+        {"scope": "opentelemetry.instrumentation.botocore.bedrock-runtime"},
+        (150, 20, 170, 50, 0, 0),
+    ),
+    "OpenLIT's Anthropic": (
+        OTEL | {"gen_ai.provider.name": "anthropic", "gen_ai.client.token.usage": 120},
+        {"resource": {"telemetry.sdk.name": "openlit"}}, (150, 20, 170, 50, 0, 0),
+    ),
+    "OpenLIT's OpenAI": (
+        OTEL | {"gen_ai.provider.name": "openai", "gen_ai.client.token.usage": 120},
+        {"resource": {"telemetry.sdk.name": "openlit"}}, (100, 20, 120, 50, 0, 0),
+    ),
+    "OpenLIT's Google": (
+        OTEL | {"gen_ai.provider.name": "gcp.gemini", "gen_ai.client.token.usage": 120,
+                "gen_ai.usage.reasoning_tokens": 8, "telemetry.sdk.name": "openlit"},
+        {}, (100, 28, 128, 50, 0, 8),
+    ),
+    "Spring AI's Anthropic": (
+        OTEL | {"gen_ai.system": "anthropic", "gen_ai.usage.total_tokens": 120},
+        {"scope": "org.springframework.boot"}, (150, 20, 170, 50, 0, 0),
+    ),
+    "Pydantic AI": (
+        {"gen_ai.operation.name": "chat", "gen_ai.usage.input_tokens": 20512,
+         "gen_ai.usage.output_tokens": 450, "gen_ai.usage.details.input_tokens": 12,
+         "gen_ai.usage.details.cache_read_input_tokens": 18000,
+         "gen_ai.usage.details.cache_creation_input_tokens": 2500,
+         "gen_ai.aggregated_usage.input_tokens": 999_999}, {}, ANTHROPIC,
+    ),
+    "rig": (
+        {"gen_ai.operation.name": "chat", "gen_ai.usage.input_tokens": 10,
+         "gen_ai.usage.output_tokens": 9, "gen_ai.usage.tool_use_prompt_tokens": 77,
+         "gen_ai.usage.reasoning_tokens": 3}, {}, (10, 9, 19, 0, 0, 3),
+    ),
+    ".NET Extensions AI": (
+        {"gen_ai.operation.name": "chat", "gen_ai.usage.input_tokens": 10,
+         "gen_ai.usage.output_tokens": 9, "gen_ai.usage.input_text_tokens": 4,
+         "gen_ai.usage.input_audio_tokens": 6, "gen_ai.usage.output_audio_tokens": 5},
+        {}, (10, 9, 19, 0, 0, 0),
+    ),
+    ".NET Extensions AI, older": (
+        {"gen_ai.operation.name": "chat", "gen_ai.response.input_tokens": 10,
+         "gen_ai.response.output_tokens": 9, "gen_ai.usage.input_tokens": 10,
+         "gen_ai.usage.output_tokens": 9}, {}, (10, 9, 19, 0, 0, 0),
+    ),
+    "OpenRouter": (
+        {"gen_ai.operation.name": "chat", "gen_ai.usage.input_tokens": 20512,
+         "gen_ai.usage.output_tokens": 450, "gen_ai.usage.total_tokens": 20962,
+         "gen_ai.usage.input_tokens.cached": 18000,
+         "gen_ai.usage.input_tokens.cache_write_5m": 2000,
+         "gen_ai.usage.input_tokens.cache_write_1h": 500}, {}, ANTHROPIC,
+    ),
+    "LangSmith's usage in a text alone": (
+        {"langsmith.span.kind": "llm", "langsmith.usage_metadata": '{"input_tokens": 20512, '
+         '"output_tokens": 450, "total_tokens": 20962, "total_cost": 0.5, '
+         '"input_token_details": {"cache_read": 18000, "cache_creation": 2500}, '
+         '"output_token_details": {"reasoning": 64}}'}, {}, (20512, 450, 20962, 18000, 2500, 64),
+    ),
+    "Langfuse with OpenAI's object": (
+        {"langfuse.observation.type": "generation", "langfuse.observation.usage_details":
+         '{"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120, '
+         '"prompt_tokens_details": {"cached_tokens": 50, "audio_tokens": 7}, '
+         '"completion_tokens_details": {"reasoning_tokens": 8, "audio_tokens": 3}}'},
+        {}, (100, 20, 120, 50, 0, 8),
+    ),
+    "Langfuse with the object of OpenAI's responses": (
+        {"langfuse.observation.type": "generation", "langfuse.observation.usage_details":
+         '{"input_tokens": 100, "output_tokens": 20, "total_tokens": 120, '
+         '"input_tokens_details": {"cached_tokens": 50}, '
+         '"output_tokens_details": {"reasoning_tokens": 8}}'}, {}, (100, 20, 120, 50, 0, 8),
+    ),
+    "Langfuse's buckets without a total": (
+        {"langfuse.observation.type": "generation", "langfuse.observation.usage_details":
+         '{"input": 100, "output": 12, "input_cached_tokens": 50, "output_reasoning_tokens": 8}'},
+        {}, (150, 20, 170, 50, 0, 8),
+    ),
+    "Langfuse with Anthropic's object": (
+        {"langfuse.observation.type": "generation", "langfuse.observation.usage_details":
+         '{"input_tokens": 100, "output_tokens": 20, "cache_read_input_tokens": 50, '
+         '"cache_creation_input_tokens": 10}'}, {}, (160, 20, 180, 50, 10, 0),
+    ),
+    "a sender that nobody here has seen": (
+        {"acme.usage.input_tokens": 20512, "acme.usage.completionTokens": "450",
+         "acme.usage.input-tokens.cache.read": 18000, "acme.usage.cacheCreationTokens": 2500.0,
+         "acme.usage.thinking_tokens": 64, "acme.request.max_token_count": 4096,
+         "acme.usage.audio_tokens": 5}, {}, (20512, 450, 20962, 18000, 2500, 64),
+    ),
+    "token counts that nobody here has seen": (
+        {"zed.prompt_token_count": 100, "zed.candidatesTokenCount": 12,
+         "zed.thoughts_token_count": 8, "zed.cached_content_token_count": 50,
+         "zed.tool_use_prompt_token_count": 3,
+         "zed.total_token_count": 120}, {}, (100, 20, 120, 50, 0, 8),
+    ),
+    "a usage object that nobody here has seen": (
+        {"acme.usage": "{'prompt_tokens': 100, 'completion_tokens': 20, "
+         "'prompt_cache_hit_tokens': 50, 'prompt_cache_miss_tokens': 50}"}, {},
+        (100, 20, 120, 50, 0, 0),
+    ),
+    "zeros beside the figures": (
+        {"gen_ai.usage.input_tokens": 0, "ai.usage.inputTokens": 100, "ai.usage.outputTokens": 20,
+         "gen_ai.usage.cache_read.input_tokens": 0, "acme.usage.cached_tokens": 50},
+        {}, (100, 20, 120, 50, 0, 0),
+    ),
+    "embeddings with a total alone": (
+        {"gen_ai.operation.name": "embeddings", "acme.usage.total_tokens": 28}, {},
+        (0, 0, 28, 0, 0, 0),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SENDERS)
+def test_a_sender_s_figures_are_read(name: str):
+    attributes, fields, expected = SENDERS[name]
+    assert figures(attributes, **fields) == expected
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "gen_ai.request.max_tokens", "max_token_count", "gen_ai.usage.audio_tokens",
+        "gen_ai.usage.input_audio_tokens", "gen_ai.aggregated_usage.input_tokens",
+        "codex.turn.token_usage.input_tokens", "session.usage.input_tokens",
+        "agent.usage.total_tokens", "gen_ai.usage.input_cost", "gen_ai.usage.server_tool_use",
+        "llm.token_count.prompt_details.audio", "tool_token_count", "noCacheTokens",
+        "system.memory.usage.total", "process.usage.input_bytes",
+        "gen_ai.usage.uncached_input_tokens",
+        "gen_ai.usage.rejected_prediction_tokens", "gen_ai.token.type", "token", "usage", "x" * 300,
+        "gen_ai.usage.input_output_tokens",
+    ],
+)  # fmt: skip
+def test_a_name_with_a_word_that_is_not_understood_is_no_figure(name: str):
+    place = loose_names.place_of(name)
+    assert place is None or place[0] == loose_names.OBJECT
+
+
+@pytest.mark.parametrize(
+    ("attributes", "ttft_ms"),
+    [
+        ({"gen_ai.response.time_to_first_chunk": 0.25}, 250.0),
+        ({"gen_ai.client.operation.time_to_first_chunk": 0.25}, 250.0),
+        ({"gen_ai.response.time_to_first_token": "0.25"}, 250.0),
+        ({"gen_ai.server.time_to_first_token": 812}, 812.0),  # longer than the call as seconds
+        ({"gen_ai.server.time_to_first_token": 5000}, None),  # and as milliseconds
+        ({"ttft_ms": 730}, 730.0),
+        ({"copilot_chat.time_to_first_token": 730}, 730.0),
+        ({"ttft_ms": 2001}, None),
+        ({"ttft_ms": -1}, None),
+        ({"ttft_ms": float("nan")}, None),
+        ({"langfuse.observation.completion_start_time": '"2024-01-15T12:00:09Z"'}, None),
+    ],
+)
+def test_a_time_to_first_token_is_never_longer_than_its_call(attributes, ttft_ms):
+    assert record({"gen_ai.operation.name": "chat", **MODEL, **attributes}).ttft_ms == ttft_ms
+
+
+@pytest.mark.parametrize(
+    ("attributes", "fields", "status"),
+    [
+        ({"status_code": 529}, {}, "529"),
+        ({"error_status_code": "429"}, {}, "429"),
+        ({"gen_ai.error.type": "rate_limit_error"}, {}, "429"),
+        ({"gen_ai.error.type": "invented", "gen_ai.error.code": "rate_limit_exceeded"}, {}, "429"),
+        ({"error_type": "RateLimitError"}, {"status": {"code": 2}}, "429"),
+        ({"success": False}, {}, "500"),
+        ({"success": True}, {}, "200"),
+    ],
+)
+def test_a_failure_s_status_is_found_under_every_name(attributes, fields, status):
+    assert (
+        record({"gen_ai.operation.name": "chat", **MODEL, **attributes}, **fields).status == status
+    )
+
+
+@pytest.mark.parametrize(
+    ("attributes", "resource", "expected"),
+    [
+        ({"user.email": "ann@example.com", "user.id": "abc"}, {}, {"user": "ann@example.com"}),
+        ({"user_id": "u1", "team": "red"}, {}, {"user": "u1", "team": "red"}),
+        (
+            {"metadata.user_api_key_team_alias": "red",
+             "metadata.user_api_key_project_alias": "shop"},
+            {}, {"team": "red", "project": "shop"},
+        ),
+        ({}, {"enduser.id": "ann", "team.id": "red", "project.id": "p", "session.id": "s"},
+         {"user": "ann", "team": "red", "project": "p", "session": "s"}),
+        ({"gen_ai.conversation.id": "c"}, {"session.id": "s"}, {"session": "c"}),
+        ({"ai.telemetry.metadata.sessionId": "s"}, {}, {"session": "s"}),
+        ({}, {"process.command_args": "SECRET PROMPT TEXT", "gen_ai.usage.input_tokens": 7,
+              "model": "x"}, {"prompt_tokens": 0, "model": "m"}),
+        ({}, {"service.name": "shop"}, {"app": "shop"}),
+        ({"gen_ai.model.provider": "openai"}, {}, {"provider": "openai"}),
+        ({"operation.cost": 0.25}, {}, {"cost_usd": 0.25}),
+        ({"acme.usage.cost_usd": "0.25"}, {}, {"cost_usd": 0.25}),
+        ({"acme.usage.input_cost": 0.25}, {}, {"cost_usd": None}),
+        ({"github.copilot.cost": 1}, {}, {"cost_usd": None}),
+        ({"langfuse.observation.cost_details": '{"input": 0.1, "total": 0.25}'}, {},
+         {"cost_usd": 0.25}),
+    ],
+)  # fmt: skip
+def test_who_and_where_and_what_it_cost(attributes, resource, expected):
+    found = record({"gen_ai.operation.name": "chat", **MODEL, **attributes}, resource=resource)
+    assert {name: getattr(found, name) for name in expected} == expected
+
+
+LONG = "x" * 3000
+
+
+@pytest.mark.parametrize(
+    ("attributes", "expected"),
+    [
+        ({"gen_ai.response.id": LONG}, {"response_id": "sha256:" + "…"}),
+        ({"user.id": LONG}, {"user": LONG[:255]}),
+        ({"user.id": 7}, {"user": "7"}),
+        ({"user.id": "a\nb"}, {"user": "a b"}),
+        ({"gen_ai.provider.name": LONG}, {"provider": LONG[:64]}),
+        ({"gen_ai.response.model": LONG}, {"model": LONG[:255]}),
+        ({"gen_ai.response.model": " "}, {"model": "unknown"}),
+        ({"gen_ai.response.model": True}, {"model": "True"}),
+        ({"gen_ai.usage.cost": float("nan")}, {"cost_usd": None}),
+        ({"gen_ai.usage.cost": float("inf")}, {"cost_usd": None}),
+        ({"gen_ai.usage.cost": -1.0}, {"cost_usd": None}),
+        ({"gen_ai.usage.cost": "free"}, {"cost_usd": None}),
+        ({"gen_ai.usage.cache_read.input_tokens": -5}, {"cached_tokens": 0}),
+        ({"gen_ai.usage.cache_read.input_tokens": "many"}, {"cached_tokens": 0}),
+        ({"gen_ai.usage.total_tokens": float("inf")}, {"total_tokens": 10}),
+        ({"gen_ai.usage.output_tokens": float("nan")}, {"completion_tokens": 0}),
+        ({"metadata.user_api_key_hash": LONG}, {}),
+        ({"litellm.call_id": LONG}, {}),
+    ],
+)
+def test_an_optional_field_never_costs_the_row(attributes, expected):
+    found = record({**MODEL, "gen_ai.usage.input_tokens": 10, **attributes})
+    for name, value in expected.items():
+        told = getattr(found, name)
+        assert told.startswith(value[:7]) if value == "sha256:…" else told == value
+
+
+def test_wholes_that_are_no_counts_are_refused_by_name_and_cost_no_other_row():
+    bad = span({**MODEL, "gen_ai.usage.input_tokens": -1}, spanId="ab" * 8)
+    found = calls.records_of(
+        json.spans(as_json(request(bad, span({**MODEL, "gen_ai.usage.input_tokens": 1})))), NOW
+    )
+    assert ([each.prompt_tokens for each in found.records], found.bad_rows) == ([1], 1)
+    assert [(each.index, each.field) for each in found.errors] == [(0, "prompt_tokens")]
+
+
+NAMES = st.sampled_from(sorted(conventions.KNOWN_ATTRIBUTES)) | st.text(max_size=60).map(
+    lambda text: f"x.usage.{text}"
+)
+VALUES = (
+    st.integers(-(2**63), 2**63 - 1)
+    | st.floats()
+    | st.booleans()
+    | st.text(max_size=300)
+    | st.recursive(
+        st.none() | st.integers() | st.text(max_size=9),
+        lambda inner: st.dictionaries(st.text(max_size=9), inner, max_size=4),
+        max_leaves=20,
+    ).map(repr)
+    | st.just("{" * 5000)
+    | st.just('{"a":' * 2000)
+)
+
+
+@given(st.dictionaries(NAMES, VALUES, max_size=12), st.sampled_from([START, START + 9 * SECOND, 0]))
+def test_no_attribute_makes_more_than_a_row_or_a_fault(attributes: dict[str, Any], start: int):
+    """Whatever is told: a row within its bounds, or a sentence; never an error of ours."""
+    posted = request(span({"gen_ai.operation.name": "chat", **attributes}, startTimeUnixNano=start))
+    found = calls.records_of(protobuf.spans(as_protobuf(posted)), NOW)
+    for each in found.records:
+        assert each.cached_tokens + each.cache_write_tokens <= each.prompt_tokens
+        assert each.reasoning_tokens <= each.completion_tokens
+        assert each.prompt_tokens + each.completion_tokens <= each.total_tokens
+        assert each.ttft_ms is None or each.latency_ms is None or each.ttft_ms <= each.latency_ms
