@@ -84,4 +84,4 @@ def agrees(case: Case) -> None:
 
 def has_all(row: dict[str, Any], must: dict[str, Any]) -> bool:
     """Costs are worked out in another order here."""
-    return all(row[name] == pytest.approx(value, rel=1e-9) for name, value in must.items())
+    return all(row[name] == pytest.approx(value) for name, value in must.items())
