@@ -66,6 +66,14 @@ def loaded(total: int) -> Iterator[Rows]:
         yield _rows(first, chance, _unix_us(START) + (place * DAYS * 86_400e6).astype(np.int64))
 
 
+def in_no_order(total: int, days: float) -> Iterator[Rows]:
+    """The same of so many days before END, each at any moment of them."""
+    for chunk in loaded(total):
+        chance = np.random.default_rng((_SEED, 1, total, chunk.first))
+        before_us = (chance.random(len(chunk)) * days * 86_400e6).astype(np.int64)
+        yield Rows(chunk.first, _unix_us(END) - 1 - before_us, chunk.values)
+
+
 def live(first: int, count: int) -> Rows:
     """Rows of a busy proxy after END; every `first` up has one moment and identity for good."""
     chance = np.random.default_rng((_SEED, 0, first))

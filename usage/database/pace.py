@@ -12,15 +12,19 @@ HELD_SECONDS = 0.05
 REST_PER_HELD = 1.0
 _SHORTEST_REST = 0.01
 _LONGEST_REST = 2.0
+_TIMES_LONGER_ALONE = 10
 
 
 class Pace:
     """How much to do in one write transaction, and when the next may begin."""
 
-    def __init__(self, *, first: int, most: int, held_seconds: float = HELD_SECONDS) -> None:
+    def __init__(
+        self, *, first: int, most: int, least: int = 1, held_seconds: float = HELD_SECONDS
+    ) -> None:
         self.size = min(first, most)
-        self._most = most
+        self._most, self._least = most, least
         self._held_seconds = held_seconds
+        self.is_alone = False  # nobody else writes, so larger steps harm nobody
         self._rests_until = 0.0
 
     @contextmanager
@@ -34,8 +38,10 @@ class Pace:
         self._adapt(held)
 
     def _adapt(self, held: float) -> None:
-        fitting = int(self.size * self._held_seconds / max(held, 0.001))
-        self.size = max(1, min(fitting, self.size * 2, self._most))
+        seconds = self._held_seconds * (_TIMES_LONGER_ALONE if self.is_alone else 1)
+        fitting = int(self.size * seconds / max(held, 0.001))
+        self.size = max(self._least, min(fitting, self.size * 2, self._most))
         if connection.vendor == "sqlite":  # elsewhere rows are locked, not the database
-            rest = min(max(_SHORTEST_REST, held * REST_PER_HELD), _LONGEST_REST)
+            earned = 0.0 if self.is_alone else held * REST_PER_HELD
+            rest = min(max(_SHORTEST_REST, earned), _LONGEST_REST)
             self._rests_until = time.monotonic() + rest

@@ -128,13 +128,18 @@ def unsummed_rows(begin: int, end: int, wanted: UsageFilter, unit: int, uses: in
 def unsummed_ends(wanted: UsageFilter) -> list[int]:
     """The first and the last second of the rows that the sums do not hold yet, if there are any.
 
-    TooManyWaiting where they are too many to be looked at.
+    Of those near the period; TooManyWaiting where they are too many to be looked at.
     """
     moment = keeping.counted_at()
     conditions, values = _conditions_of(wanted.rows_of_any_time())
-    require_few(moment_of(FIRST), moment_of(LAST))
+    ends = wanted.period.start or moment_of(FIRST), wanted.period.end or moment_of(LAST)
+    require_few(*ends)
+    is_near, outer_ends = near(*ends)
     with connection.cursor() as cursor:
-        cursor.execute(f"{waiting_rows(f'MIN({moment}), MAX({moment})')} {conditions}", values)
+        cursor.execute(
+            f"{waiting_rows(f'MIN({moment}), MAX({moment})')} AND {is_near} {conditions}",
+            [*outer_ends, *values],
+        )
         return [moment for moment in cursor.fetchone() if moment is not None]
 
 

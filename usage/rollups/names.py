@@ -154,11 +154,12 @@ def as_decided(
     return renaming(found)
 
 
-def are_decided(rows: Sequence[TimedRow]) -> bool:
-    """Whether there is nothing new to decide on in these rows."""
+def if_all_are_decided(rows: Sequence[TimedRow]) -> tuple[bool, Renaming | None]:
+    """Whether there is nothing new to decide on in these rows, and how they are counted then."""
     wanted = {d: [name for name in some if name] for d, some in names_of(rows).items()}
     found = find(wanted)
-    return all(len(found[dimension]) == len(some) for dimension, some in wanted.items())
+    is_all = all(len(found[dimension]) == len(some) for dimension, some in wanted.items())
+    return is_all, renaming(found) if is_all else None
 
 
 def renaming(found: _Entries) -> Renaming | None:

@@ -40,7 +40,8 @@ def ids_of(
     keys = {_key(grouping, token_shift, each): each for each in sorted(wanted - ids.keys())}
     found = _find([*keys])
     if new := [key for key in keys if key not in found]:
-        _make(new)
+        with transaction.atomic(savepoint=False):  # all at once, where the caller has none
+            _make(new)
         found |= _find(new)
     looked_up = {keys[key]: number for key, number in found.items()}
     transaction.on_commit(lambda: _remember(known, looked_up))

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from django.db import connection
 
 from usage.database import extensions, locks, times
+from usage.database.deferred_sync import deferred_sync
 from usage.database.pace import Pace
 from usage.rollups import keeping, names, tables
 from usage.rollups.aggregation import Renaming, aggregate
@@ -19,7 +20,8 @@ from usage.rollups.places import Place
 
 _FIRST_STEP = 500
 _LARGEST_STEP = 5_000
-_HELD_SECONDS = 0.02  # for which posts wait
+_SMALLEST_STEP = 200  # fewer would take longer together than others have to gain
+_HELD_SECONDS = 0.03  # for which posts wait
 _SECOND = dt.timedelta(seconds=1)
 
 
@@ -65,11 +67,15 @@ def add_waiting_rows() -> Iterator[None]:
 
     Whoever else does it at once adds others, or finds them added.
     """
-    pace = Pace(first=_FIRST_STEP, most=_LARGEST_STEP, held_seconds=_HELD_SECONDS)
-    while reckoned := _reckon(pace.size):
-        with pace.step():
-            _add(reckoned)
-        yield
+    pace = Pace(
+        first=_FIRST_STEP, least=_SMALLEST_STEP, most=_LARGEST_STEP, held_seconds=_HELD_SECONDS
+    )
+    with deferred_sync() as between:
+        while reckoned := _reckon(pace.size):
+            with pace.step():
+                _add(reckoned)
+            pace.is_alone = between()
+            yield
 
 
 def take_some(most: int) -> list[tuple[Any, ...]]:
@@ -106,9 +112,9 @@ def _sums_of(rows: list[tuple[Any, ...]]) -> _Sums | None:
     """None where names are new: to decide on them, and to make their series, takes locks."""
     version = names.version()
     found = list(keeping.timed(rows))
-    if not names.are_decided(found):
+    is_all, renaming = names.if_all_are_decided(found)
+    if not is_all:
         return None
-    renaming = names.as_decided(found)
     to_add = tables.rows_of(aggregate(found, renaming))
     return _Sums(Counter(rows), renaming, version, to_add)
 
