@@ -44,7 +44,7 @@ class Case:
         if not self.path.startswith(("/v1/", "/api/")):
             content = json.loads(self.body)
             return [json.dumps(each).encode() for each in content]
-        return [json.dumps(each).encode() for each in _each_alone(json.loads(self.body))]
+        return [json.dumps(each).encode() for each in each_alone(json.loads(self.body))]
 
 
 def cases() -> Iterator[Case]:
@@ -68,7 +68,8 @@ def whole(row: dict[str, Any]) -> dict[str, Any]:
     return {**kept, "timestamp": row["timestamp"].isoformat()}
 
 
-def _each_alone(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def each_alone(request: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Requests of one span or log record each."""
     groups, scopes, records = (
         ("resourceSpans", "scopeSpans", "spans")
         if "resourceSpans" in request

@@ -58,7 +58,7 @@ class TracePart:
     edges: bytearray = field(default_factory=bytearray)
     calls: list[TracedCall] = field(default_factory=list)
     models: dict[bytes, str] = field(default_factory=dict)
-    # The rows of agents' own spans, with what their logs name as source; of this post alone.
+    # See `agents_of`; of this post alone, so they are not kept.
     agents: dict[Row, str] = field(default_factory=dict)
 
     def add(
@@ -109,6 +109,11 @@ def merged(all_traces: Iterable[Traces]) -> Traces:
         for trace, part in traces.items():
             found.setdefault(trace, TracePart()).add_all(part)
     return found
+
+
+def agents_of(traces: Traces) -> dict[Row, str]:
+    """The rows of agents' own spans, with what their logs have as source."""
+    return {row: agent for part in traces.values() for row, agent in part.agents.items()}
 
 
 def hash_of_trace(text: str) -> int:

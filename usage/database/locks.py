@@ -21,6 +21,7 @@ from usage.database import extensions, storage
 CHUNKS = 0x71_73_63  # by hash of its name: who decompresses it
 CALLS = 0x71_73_6D  # by hash of its id: who judges which source's report of a call counts
 TRACES = 0x71_73_74  # by hash of its id: who judges which spans of a trace are calls
+AGENTS = 0x71_73_61  # by hash of what they share: who judges an agent's logs and spans
 NAMES = 0x71_73_6E  # 0: what was decided on names; 1: who decides on new ones
 
 

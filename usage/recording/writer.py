@@ -13,6 +13,7 @@ from usage.database import extensions
 from usage.database.compression import without_bound
 from usage.identity import made_up_identity
 from usage.recording import taken_along
+from usage.recording.agent_reports import judge_agents
 from usage.recording.cross_source import judge
 from usage.recording.insertion import insert_and_tell, insert_rows
 from usage.recording.span_trees import judge_spans
@@ -27,7 +28,7 @@ from usage.rollups.aggregation import (
     aggregate,
 )
 from usage.rollups.declarations import SUMMED
-from usage.traced import Traces
+from usage.traced import Traces, agents_of
 
 # A transaction takes more rows in several steps, so that memory does not grow with them.
 _ROWS_A_STEP = 5_000
@@ -52,18 +53,21 @@ def store(records: Sequence[UsageRecord], traces: Traces) -> RecordingResult:
     `traces` tell how those records that are spans belong together.
     """
     verdict = judge_spans(traces)
-    records = verdict.applied(records)
+    agents = judge_agents(verdict.applied(records), agents_of(traces))
+    records = agents.records
     if extensions.is_distributed():
         records = list(map(_with_identity, records))
     # One order for all writers: two batches that share events cannot deadlock.
     in_order = sorted(records, key=lambda record: (record.timestamp, record.event_id or 0))
     renaming = _agree(in_order)
+    # First, for a row that counts no longer outranks no other source's report.
+    verdict.carry_out()
+    agents.carry_out()
     more = _taken_along() if in_order else []
     accepted = 0
     for start in range(0, len(in_order), _ROWS_A_STEP):
         accepted += _store_step(in_order[start : start + _ROWS_A_STEP], renaming, more)
         more = []
-    verdict.carry_out()
     return RecordingResult(accepted, len(records) - accepted)
 
 

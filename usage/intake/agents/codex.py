@@ -11,6 +11,7 @@ from usage.intake.token_arithmetic import AS_TOLD, Counted, row_tokens
 SOURCE = "codex"
 SCOPE = "codex_otel.log_only"
 PREFIX = "codex."
+SPAN = "handle_responses"  # that has the usage of a response
 _STREAM = "sse_event"
 # Of these a good one tells only that headers came, or that something was sent.
 _WAYS = ("api_request", "websocket_connect", "websocket_request")

@@ -14,7 +14,7 @@ from usage.intake.agents.event import EVENT_NAME, EVENT_TIME, AgentEvent
 from usage.intake.agents.who import ATTRIBUTES as WHO
 from usage.intake.agents.who import who
 from usage.intake.parsed import ParsedRows, collect
-from usage.records import InvalidRow, UsageRecord, record_from
+from usage.records import InvalidRow, UsageRecord
 
 _READERS = (claude_code, codex, gemini_cli, qwen_code)
 SOURCES = frozenset(reader.SOURCE for reader in _READERS)
@@ -25,6 +25,9 @@ KNOWN_ATTRIBUTES = WHO.union(
 NAME_PARTS = tuple(
     sorted({name.encode() for reader in _READERS for name in reader.EVENTS} | {b"api_re"})
 )
+_SPAN_PREFIXES: dict[str, str] = {
+    reader.PREFIX: reader.SOURCE for reader in (claude_code, qwen_code)
+}
 _LONGEST_NAME = 64
 _LONGEST_SOURCE = 32
 
@@ -45,6 +48,15 @@ def is_agent_event(names: Iterable[str], scope: str, service: str) -> bool:
 def is_name(text: str) -> bool:
     """Whether a body may be an event's name, and no sentence about it."""
     return 0 < len(text) <= _LONGEST_NAME and " " not in text
+
+
+def agent_of_span(name: str, scope: str, service: str) -> str | None:
+    """The source that the agent's logs have, where a span is of an agent that tells calls twice."""
+    for prefix, source in _SPAN_PREFIXES.items():
+        if name.startswith(prefix) or source in (scope, service):
+            return source
+    is_codex = name == codex.SPAN or scope.startswith("codex") or service.startswith("codex")
+    return codex.SOURCE if is_codex else None
 
 
 def records_of(events: Iterable[AgentEvent | InvalidRow], now: dt.datetime) -> ParsedRows:
@@ -81,7 +93,7 @@ def _record(event: AgentEvent | InvalidRow, now: dt.datetime) -> UsageRecord | N
         return None
     values = {**read, **who(event), "source": told.source, "timestamp": event.at}
     values["event_id"] = _identity(values) if event.at is not None else None
-    return record_from(lenient.storable(values), now)
+    return lenient.record_of(values, now)
 
 
 def _identity(values: dict[str, Any]) -> str:

@@ -8,6 +8,7 @@ import msgspec
 
 from usage.intake import lenient
 from usage.intake.agents import gemini_cli
+from usage.intake.agents.readers import agent_of_span
 from usage.intake.error_types import FAILED, http_status_of
 from usage.intake.otlp import conventions as names
 from usage.intake.otlp import kinds, senders
@@ -69,6 +70,9 @@ def _trace(span: Span, record: UsageRecord | None, traces: Traces) -> None:
         call = TracedCall(own, at_us, record.event_id, record.total_tokens, lacks_model)
     part = traces.setdefault(hash_of_trace(span.trace_id), TracePart())
     part.add(own, parent, call, model)
+    agent = agent_of_span(span.name, span.scope, str(span.resource.get("app", "")))
+    if call is not None and agent is not None:
+        part.agents[call.row] = agent
 
 
 def _model_for_calls_below(span: Span) -> str | None:
