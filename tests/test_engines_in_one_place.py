@@ -1,8 +1,12 @@
 """What differs between the database engines is decided in `usage/database`, and nowhere else."""
 
+import re
 from pathlib import Path
+from pkgutil import iter_modules
 
 import pytest
+
+from usage import database
 
 ROOT = Path(__file__).parents[1]
 # How code asks which engine it is on, in Django's words.
@@ -38,3 +42,10 @@ def test_only_the_database_folder_asks_which_engine_it_is():
 @pytest.mark.parametrize("words", DIALECTS)
 def test_what_only_one_engine_understands_is_written_in_the_database_folder(words):
     assert places(words) == []
+
+
+def test_the_folder_says_what_each_of_its_modules_answers():
+    folder = Path(database.__file__).parent
+    modules = {module.name for module in iter_modules([str(folder)])}
+    listed = re.findall(r"^- .*\?  +(.*)$", database.__doc__ or "", re.MULTILINE)
+    assert sorted(", ".join(listed).split(", ")) == sorted(modules)
