@@ -4,8 +4,8 @@ No other code asks which engine it is on: it says what it wants, and each functi
 the engines differ in it, both ways side by side.
 
 - Where is the data, and can only one write at a time?      storage
-- How does a write begin, wait, give up and try again?      transactions, pace
-- Who holds what meanwhile?                                 locks, in_use
+- How does a write begin, wait, give up and try again?      transactions, pace, deferred_sync
+- Who holds what meanwhile?                                 locks, job_lock, in_use
 - How do several questions see one moment, and how long?    snapshots, reading_time
 - How are many rows written, and looked up?                 statements, joins
 - How are times and fractions held?                         times, numbers

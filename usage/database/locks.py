@@ -54,13 +54,14 @@ def hold_tables(*tables: str) -> None:
             cursor.execute(f"LOCK TABLE {', '.join(tables)} IN SHARE ROW EXCLUSIVE MODE")
 
 
-def for_update(*, skip_locked: bool = False) -> str:
-    """SQL that locks the rows of usage_metrics which it chooses; empty where none can be.
+def for_update(table: str = "usage_metrics", *, skip_locked: bool = False) -> str:
+    """SQL that locks the rows of a table which it chooses; empty where none can be.
 
-    Citus locks rows that are chosen so of one node only, TimescaleDB no compressed ones.
+    Of usage_metrics, Citus locks rows that are chosen so of one node only, TimescaleDB no
+    compressed ones.
     """
-    is_plain = not (extensions.is_distributed() or extensions.is_hypertable())
-    if storage.has_one_writer() or not is_plain:
+    is_spread = extensions.is_distributed() or extensions.is_hypertable()
+    if storage.has_one_writer() or (table == "usage_metrics" and is_spread):
         return ""
     return "FOR UPDATE SKIP LOCKED" if skip_locked else "FOR UPDATE"
 

@@ -29,7 +29,7 @@ def stored_now() -> Any:
     return now if connection.vendor != "sqlite" else now.isoformat(" ", "seconds")[:-6]
 
 
-def read(value: dt.datetime | None) -> dt.datetime | None:
+def with_zone(value: dt.datetime | None) -> dt.datetime | None:
     """A time of a column as a statement answers it: SQLite's is without its zone."""
     return value.replace(tzinfo=dt.UTC) if value and value.tzinfo is None else value
 

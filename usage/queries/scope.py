@@ -68,7 +68,7 @@ def holdings() -> Holdings:
             cursor.execute(waiting_rows(f"MIN({moment}), MAX({moment}) + 1"), [])
             moments += [moment for moment in cursor.fetchone() if moment is not None]
     begin, end = (min(moments), max(moments)) if moments else (0, 0)
-    purged_before = times.read(horizon)
+    purged_before = times.with_zone(horizon)
     return Holdings(
         max(begin * SECOND, FIRST),
         min(end * SECOND, LAST),

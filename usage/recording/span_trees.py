@@ -10,7 +10,7 @@ from django.db import connection
 from django.db.models import Q
 from django.utils import timezone
 
-from usage.database import locks, storage
+from usage.database import locks
 from usage.database.statements import execute_for_each, slices
 from usage.models import TracedPost, UsageMetric, UsageMetricQuerySet
 from usage.pricing import priced
@@ -165,11 +165,11 @@ def _keep(parts: Sequence[tuple[int, TracePart]]) -> None:
 
 def _forget_some(most: int) -> None:
     """A few at a time, since a client waits, and none that another writer forgets just now."""
-    skipping = "" if storage.has_one_writer() else "FOR UPDATE SKIP LOCKED"
+    lock = locks.for_update("usage_tracedpost", skip_locked=True)
     with connection.cursor() as cursor:
         cursor.execute(
             "DELETE FROM usage_tracedpost WHERE id IN (SELECT id FROM usage_tracedpost "
-            f"WHERE created_at < %s ORDER BY created_at LIMIT %s {skipping})",
+            f"WHERE created_at < %s ORDER BY created_at LIMIT %s {lock})",
             [connection.ops.adapt_datetimefield_value(timezone.now() - KEPT_FOR), most],
         )
 

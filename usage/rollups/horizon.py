@@ -21,7 +21,7 @@ _MOVE = (
 def purged_before() -> dt.datetime | None:
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {PURGED_BEFORE}")
-        return times.read(cursor.fetchone()[0])
+        return times.with_zone(cursor.fetchone()[0])
 
 
 def first_day() -> int | None:
