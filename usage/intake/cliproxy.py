@@ -8,7 +8,7 @@ import datetime as dt
 import msgspec
 
 from usage.identity import event_identity, joined_parts
-from usage.intake.cliproxy_tokens import convention_of, read_tokens
+from usage.intake.cliproxy_tokens import provider_convention, read_tokens
 from usage.intake.error_types import failure_status
 from usage.intake.token_arithmetic import AS_TOLD, Counted, row_tokens
 from usage.records import WARM_UP, InvalidRow, UsageRecord, record_from
@@ -166,7 +166,7 @@ def _tokens(attempt: _Attempt) -> dict[str, int]:
         )
         return row_tokens(told, AS_TOLD)
     names = (attempt.provider, attempt.executor_type, attempt.model)
-    return row_tokens(tokens.counted, convention_of(names))
+    return row_tokens(tokens.counted, provider_convention(names))
 
 
 def _identity(attempt: _Attempt) -> int:

@@ -28,7 +28,7 @@ _FAMILIES = (
 )
 
 
-def convention_of(
+def provider_convention(
     names: tuple[str | None, ...], *, is_cache_beside: bool | None = None
 ) -> Convention:
     """By the names of provider, executor and model, of which the first that is telling counts.

@@ -17,7 +17,7 @@ from usage.importing.usage_files import moments
 from usage.importing.usage_files.json_values import readable_object
 from usage.importing.usage_files.tool_event import CACHE_IS_BESIDE, is_endpoint
 from usage.intake.cliproxy import Tokens
-from usage.intake.cliproxy_tokens import convention_of
+from usage.intake.cliproxy_tokens import provider_convention
 from usage.intake.error_types import failure_status
 from usage.intake.token_arithmetic import row_tokens
 from usage.records import InvalidRow, UsageRecord, record_from
@@ -177,7 +177,7 @@ def _status(detail: _Detail) -> int:
 def _row_tokens(detail: _Detail, model: str) -> dict[str, int]:
     names = (detail.provider, detail.executor_type, model)
     is_beside = CACHE_IS_BESIDE.get(detail.cache_input_mode or "")
-    convention = convention_of(names, is_cache_beside=is_beside)
+    convention = provider_convention(names, is_cache_beside=is_beside)
     return row_tokens((detail.tokens or Tokens()).counted, convention)
 
 

@@ -18,7 +18,7 @@ from usage.identity import event_identity, joined_parts
 from usage.importing import loose
 from usage.importing.source import SOURCE, Context
 from usage.importing.usage_files import moments
-from usage.intake.cliproxy_tokens import convention_of, read_tokens
+from usage.intake.cliproxy_tokens import provider_convention, read_tokens
 from usage.intake.error_types import failure_status
 from usage.intake.token_arithmetic import Counted, row_tokens
 from usage.records import WARM_UP, FieldError, InvalidRow, UsageRecord, record_from
@@ -160,7 +160,7 @@ def _row_tokens(
     )
     is_beside = False if is_newer_keeper else CACHE_IS_BESIDE.get(found["cache_mode"])
     names = (found["provider"], found["executor"], found["model"])
-    return row_tokens(counted, convention_of(names, is_cache_beside=is_beside))
+    return row_tokens(counted, provider_convention(names, is_cache_beside=is_beside))
 
 
 def _identity(
