@@ -1,7 +1,7 @@
 """Small inputs in the way of many senders, made from their sources, and the rows they must become.
 
 A folder for each in tests/data/cases: `head.txt` (how it comes), its content, `why.md`,
-`expected.json` (what must be so) and, once that is so, `rows.json`: the whole rows.
+`expected.json` (what must be so) and `rows.json`: the whole rows.
 """
 
 import copy

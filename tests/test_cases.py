@@ -12,27 +12,12 @@ from usage.models import UsageMetric
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("portal_folder")]
 
-# By number: what is not right yet, and why. The list only shrinks.
-_OPTIONAL = "an optional field costs the row, or the row its batch"
-_CALL_TYPES = "LiteLLM's call types that ask no model, or ask once, are not told apart"
-NOT_YET = {
-    **dict.fromkeys((33, 38), _OPTIONAL),
-    **dict.fromkeys((35, 36), _CALL_TYPES),
-}
-ALL = [
-    pytest.param(
-        case,
-        id=case.name,
-        marks=pytest.mark.xfail(reason=NOT_YET[case.number]) if case.number in NOT_YET else (),
-    )
-    for case in cases()
-]
+ALL = [pytest.param(case, id=case.name) for case in cases()]
 
 
 def test_every_case_is_here_and_known():
     numbers = [case.number for case in cases()]
     assert len(numbers) == len(set(numbers)) == 27
-    assert set(NOT_YET) <= set(numbers)
 
 
 @pytest.mark.parametrize("case", ALL)

@@ -133,6 +133,135 @@ def test_tools_are_no_calls(client):
     assert answer.json() == {"accepted": 1, "duplicates": 0}
 
 
+@pytest.mark.parametrize(
+    ("call_type", "is_call", "is_call_with_usage"),
+    [
+        ("acompletion", True, True),
+        ("text_completion", True, True),
+        ("aembedding", True, True),
+        ("aresponses", True, True),
+        ("anthropic_messages", True, True),
+        ("agenerate_content_stream", True, True),
+        ("aimage_generation", True, True),
+        ("arerank", True, True),
+        ("atranscription", True, True),
+        ("", True, True),
+        (None, True, True),
+        ("pass_through_endpoint", False, True),
+        ("some_new_thing", False, True),
+        ("arun_thread", False, True),
+        ("acreate_file", False, True),
+        ("acreate_batch", False, True),
+        ("aretrieve_batch", False, True),
+        ("afile_content", False, False),
+        ("alist_batches", False, False),
+        ("acancel_batch", False, False),
+        ("avector_store_file_content", False, False),
+        ("aget_responses", False, False),
+        ("alist_input_items", False, False),
+        ("avideo_status", False, False),
+        ("avideo_content", False, False),
+        ("call_mcp_tool", False, False),
+        ("list_mcp_tools", False, False),
+    ],
+)
+def test_what_asks_no_model_is_passed_over(client, call_type, is_call, is_call_with_usage):
+    nothing = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0, "response_cost": 0.0}
+    for fields, expected in ((nothing, is_call), ({}, is_call_with_usage)):
+        UsageMetric.objects.all().delete()
+        answer = post(client, payload(call_type=call_type, **fields))
+        assert answer.status_code == (201 if expected else 200)
+        assert answer.json() == {"accepted": int(expected), "duplicates": 0}
+        assert UsageMetric.objects.count() == expected
+
+
+def test_a_batch_counts_once_however_often_and_wherever_it_is_polled(client):
+    polls = [
+        payload(
+            id="batch_1",
+            litellm_call_id=f"poll-{number}",
+            call_type="aretrieve_batch",
+            endTime=START + number,
+            response={"object": "batch", "created_at": START - 90, "completed_at": START - 5},
+        )
+        for number in range(4)
+    ]
+    post(client, polls[:2])
+    for each in polls[2:]:
+        post(client, each)
+    row = UsageMetric.objects.get()
+    assert (row.prompt_tokens, row.response_id) == (100, "batch_1")
+    assert row.timestamp.timestamp() == START - 5
+
+
+def test_calls_of_the_proxy_itself_are_told_apart(client):
+    origins = {
+        "autorouter_classifier": "acompletion",
+        "shadow_eval_judge": "acompletion",
+        "background_response_cost_poll": "aget_responses",
+    }
+    for number, (origin, call_type) in enumerate(origins.items()):
+        metadata = {"internal_call_origin": origin}
+        call = payload(litellm_call_id=f"c-{number}", call_type=call_type, metadata=metadata)
+        assert post(client, call).json()["accepted"] == 1
+    assert set(UsageMetric.objects.values_list("source", flat=True)) == {"litellm-internal"}
+
+
+def test_who_and_where(client):
+    metadata = {
+        "user_api_key_user_email": "ann@example.com",
+        "user_api_key_team_alias": "red",
+        "user_api_key_team_id": "t-1",
+        "user_api_key_project_alias": "shop",
+    }
+    row = stored(client, metadata=metadata, session_id="s-1", model_id="deployment-1")
+    expected = {
+        "user": "ann@example.com",
+        "team": "red",
+        "project": "shop",
+        "session": "s-1",
+        "account": "deployment-1",
+    }
+    assert {name: row[name] for name in expected} == expected
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"id": "r" * 3000}, {"prompt_tokens": 100}),
+        ({"model": ""}, {"model": "unknown"}),
+        ({"model": None, "model_group": None}, {"model": "unknown"}),
+        ({"model": "m" * 300}, {"model": "m" * 255}),
+        ({"end_user": "a\nb"}, {"user": "a b"}),
+        ({"end_user": 7}, {"user": "7"}),
+        ({"response_cost": float("nan")}, {"prompt_tokens": 100}),
+        ({"response_cost": -1}, {"prompt_tokens": 100}),
+        ({"completion_tokens": float("inf")}, {"completion_tokens": 20, "total_tokens": 120}),
+        ({"metadata": "none"}, {"prompt_tokens": 100, "api_key_hash": None}),
+        ({"metadata": []}, {"prompt_tokens": 100}),
+        ({"error_information": "none"}, {"status": "200"}),
+        ({"model_parameters": ["user"]}, {"user": None}),
+        ({"litellm_call_id": "c" * 3000}, {"prompt_tokens": 100}),
+        ({"custom_llm_provider": "p" * 90, "model": "m"}, {"provider": "p" * 64}),
+        ({"total_tokens": "many"}, {"total_tokens": 120}),
+        ({"messages": [{"logprob": float("-inf")}, 'NaN "Infinity" \\']}, {"prompt_tokens": 100}),
+    ],
+)
+@pytest.mark.parametrize("form", ["array", "single", "lines"])
+def test_an_optional_field_never_costs_the_row(client, form, fields, expected):
+    calls = [payload(**fields), payload(litellm_call_id="another")]
+    bodies = {
+        "array": [json.dumps(calls)],
+        "single": map(json.dumps, calls),
+        "lines": ["\n".join(map(json.dumps, calls))],
+    }
+    for body in bodies[form]:
+        assert post(client, body).status_code == 201
+    row = UsageMetric.objects.order_by("id").values()[0]
+    assert {name: row[name] for name in expected} == expected
+    assert UsageMetric.objects.count() == 2
+
+
 @pytest.mark.parametrize("form", ["array", "lines", "single", "pretty"])
 def test_each_format(client, form):
     calls = [payload(litellm_call_id=f"call-{number}") for number in range(3)]
@@ -159,7 +288,7 @@ def test_a_batch_of_the_default_size(client):
 
 
 def test_one_bad_record_costs_only_itself(client):
-    answer = post(client, [payload(), payload(model=None), {"id": 5}, "SECRET", payload()])
+    answer = post(client, [payload(), payload(prompt_tokens=-1), {"id": 5}, "SECRET", payload()])
     found = answer.json()
     assert answer.status_code == 201
     assert (found["accepted"], found["duplicates"], found["rejected"]) == (1, 1, 3)

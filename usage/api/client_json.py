@@ -42,4 +42,4 @@ def _stored(rows: ParsedRows, sender: str) -> HttpResponse:
         )
     result = record_checked(rows.records, sender=sender)
     stored = stored_of(rows, result, with_faults=bool(rows.bad_rows))
-    return errors.json_answer(stored, 201)
+    return errors.json_answer(stored, 201 if rows.records else 200)

@@ -130,6 +130,7 @@ STORE_USAGE = extend_schema(
     responses={201: Stored, **_refusals((*_POSTING, 409))},
     auth=_WRITER,
 )
+_NOTHING_TO_STORE = OpenApiResponse(Stored, "None of it was a call of a model.")
 STORE_LITELLM = extend_schema(
     summary="Store what LiteLLM's generic API callback sends",
     description="Its json_array, ndjson and single. What can be stored is, the rest is listed.",
@@ -137,7 +138,7 @@ STORE_LITELLM = extend_schema(
         _JSON: {"oneOf": [{"type": "object"}, {"type": "array", "items": {"type": "object"}}]}
     },
     parameters=[_RETRY, _WAY_IN],
-    responses={201: Stored, **_refusals(_POSTING)},
+    responses={201: Stored, 200: _NOTHING_TO_STORE, **_refusals(_POSTING)},
     auth=_WRITER,
 )
 _TELEMETRY = {_PROTOBUF: OpenApiTypes.BINARY, _JSON: OpenApiTypes.OBJECT}

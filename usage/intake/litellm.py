@@ -4,25 +4,37 @@ https://docs.litellm.ai/docs/observability/generic_api and …/docs/proxy/loggin
 """
 
 import datetime as dt
-from functools import partial
+import re
 from typing import Any
 
 import msgspec
 
+from usage.intake import lenient
 from usage.intake.error_types import http_status_of
+from usage.intake.litellm_call_types import CallKind, kind_of
 from usage.intake.native import each_raw_object
-from usage.intake.parsed import ParsedRows, collect
+from usage.intake.parsed import MalformedBody, ParsedRows, collect
 from usage.intake.token_arithmetic import Counted, row_tokens, told_counts, whole_count
-from usage.records import InvalidRow, UsageRecord, record_from
+from usage.records import InvalidRow, UsageRecord
 
 SOURCE = "litellm"
-# Calls that the proxy logs without asking a model.
-_NO_CALLS = frozenset(("call_mcp_tool", "list_mcp_tools"))
+INTERNAL = "litellm-internal"  # calls that the proxy made for itself: classifiers, shadows, polls
+_COST_POLL = "background_response_cost_poll"  # the one that bills an answer in the background
+_NOBODY = "default_user_id"  # as whom the proxy's own key asks
+# Numbers that JSON has not, and texts, in which they mean nothing.
+_TEXT_OR_NO_NUMBER = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|-?\b(?:NaN|Infinity)\b', re.DOTALL)
 
 
 class _Metadata(msgspec.Struct, gc=False):
     user_api_key_hash: Any = None
     user_api_key_end_user_id: Any = None
+    user_api_key_user_email: Any = None
+    user_api_key_user_id: Any = None
+    user_api_key_team_alias: Any = None
+    user_api_key_team_id: Any = None
+    user_api_key_project_alias: Any = None
+    user_api_key_project_id: Any = None
+    internal_call_origin: Any = None
     usage_object: Any = None
 
 
@@ -33,6 +45,13 @@ class _ModelParameters(msgspec.Struct, gc=False):
 class _Error(msgspec.Struct, gc=False):
     error_code: Any = None
     error_class: Any = None
+
+
+class _Response(msgspec.Struct, gc=False):
+    """Of a batch or an answer: when it was made, in Unix seconds."""
+
+    completed_at: Any = None
+    created_at: Any = None
 
 
 class _Call(msgspec.Struct, rename={"start_time": "startTime", "end_time": "endTime",
@@ -57,51 +76,133 @@ class _Call(msgspec.Struct, rename={"start_time": "startTime", "end_time": "endT
     response_cost_failure_debug_info: Any = None
     zero_cost_diagnostic: Any = None
     end_user: Any = None
+    session_id: Any = None
+    model_id: Any = None
     metadata: _Metadata | None = None
     model_parameters: _ModelParameters | None = None
     error_information: _Error | None = None
+    response: msgspec.Raw = msgspec.Raw()
 
 
 _call = msgspec.json.Decoder(_Call)
+_response = msgspec.json.Decoder(_Response)
+_loose = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_LOOSE_FIELDS = [(each.encode_name, each.type) for each in msgspec.structs.fields(_Call)]
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 def parse(body: bytes, now: dt.datetime) -> ParsedRows:
     """Records of an array, of lines or of a single payload; MalformedBody if it is none of them."""
-    return collect(each_raw_object(body), partial(_record, now=now), ParsedRows())
-
-
-def _record(raw: bytes | msgspec.Raw, now: dt.datetime) -> UsageRecord | None:
-    """None for what is no call of a model."""
     try:
-        call = _call.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise InvalidRow.whole("is not a standard logging payload of LiteLLM") from None
-    if str(call.call_type) in _NO_CALLS:
-        return None
+        raws = each_raw_object(body)
+    except MalformedBody:
+        if b"NaN" not in body and b"Infinity" not in body:
+            raise
+        raws = each_raw_object(_with_numbers_of_json(body))
+    batches: set[Any] = set()
+    return collect(raws, lambda raw: _record(raw, batches, now), ParsedRows())
+
+
+def _with_numbers_of_json(text: bytes) -> bytes:
+    """NaN and infinities, which Python's encoder writes, stand for nothing."""
+    return _TEXT_OR_NO_NUMBER.sub(
+        lambda found: found[0] if found[0].startswith(b'"') else b"null", text
+    )
+
+
+def _record(raw: bytes | msgspec.Raw, batches: set[Any], now: dt.datetime) -> UsageRecord | None:
+    """None for what is no call of a model. `batches` are those that this body has told of."""
+    call = _decoded(raw)
     if not call.end_time or not (call.litellm_call_id or call.id):
         raise InvalidRow.whole("has no endTime or no litellm_call_id: is it LiteLLM's own record?")
+    kind = _kind(call)
+    if kind in (CallKind.NONE, CallKind.REPLAY) or (kind != CallKind.CALL and not _has_usage(call)):
+        return None
+    values = _values(call)
+    if kind == CallKind.BATCH and isinstance(call.id, str):
+        if call.id in batches:
+            return None
+        batches.add(call.id)
+        values |= {"event_id": call.id, "timestamp": _made_at(call) or call.end_time}
+    return lenient.record_of(values, now)
+
+
+def _decoded(raw: bytes | msgspec.Raw) -> _Call:
+    try:
+        return _call.decode(raw)
+    except _UNREADABLE:
+        pass
+    try:
+        return _decoded_loosely(_loose.decode(_with_numbers_of_json(bytes(raw))))
+    except _UNREADABLE:
+        raise InvalidRow.whole("is not a standard logging payload of LiteLLM") from None
+
+
+def _decoded_loosely(fields: dict[str, msgspec.Raw]) -> _Call:
+    """Without the parts that are none of theirs."""
+    found = {}
+    for name, kind in _LOOSE_FIELDS:
+        if name in fields:
+            try:
+                found[name] = msgspec.json.decode(fields[name], type=kind)
+            except _UNREADABLE:
+                continue
+    call = _Call()
+    for field in msgspec.structs.fields(_Call):
+        if field.encode_name in found:
+            setattr(call, field.name, found[field.encode_name])
+    return call
+
+
+def _kind(call: _Call) -> CallKind:
+    kind = kind_of(call.call_type if isinstance(call.call_type, str) else "")
+    if kind == CallKind.REPLAY and call.metadata is not None:
+        return CallKind.WITH_USAGE if call.metadata.internal_call_origin == _COST_POLL else kind
+    return kind
+
+
+def _has_usage(call: _Call) -> bool:
+    counts = (call.prompt_tokens, call.completion_tokens, call.total_tokens)
+    return any(counts) or bool(_cost(call))
+
+
+def _values(call: _Call) -> dict[str, Any]:
     metadata = call.metadata or _Metadata()
     provider = call.custom_llm_provider or None
-    model = _without_prefix(call.model, provider)
-    values = {
+    model = _without_prefix(call.model, provider) or lenient.UNKNOWN_MODEL
+    ttft_ms = _milliseconds(call.start_time, call.completion_start_time)
+    return {
         "timestamp": call.end_time,
         "model": model,
         "requested_model": call.model_group or model,
         "provider": provider,
         "status": _status(call),
         "latency_ms": _milliseconds(call.start_time, call.end_time),
-        "ttft_ms": _milliseconds(call.start_time, call.completion_start_time)
-        if call.stream is True
-        else None,
+        "ttft_ms": ttft_ms if call.stream is True else None,
         "cost_usd": _cost(call),
         "event_id": call.litellm_call_id or call.id,
-        "response_id": call.id,
+        "response_id": call.id or None,
         "api_key_hash": metadata.user_api_key_hash or None,
-        "user": _user(call),
-        "source": SOURCE,
+        "user": _user(call, metadata),
+        "team": metadata.user_api_key_team_alias or metadata.user_api_key_team_id or None,
+        "project": metadata.user_api_key_project_alias or metadata.user_api_key_project_id or None,
+        "session": call.session_id or None,
+        "account": call.model_id or None,
+        "source": INTERNAL if metadata.internal_call_origin else SOURCE,
         **_tokens(call, metadata.usage_object),
     }
-    return record_from(values, now)
+
+
+def _made_at(call: _Call) -> Any:
+    """The same for each time that a batch is asked for, unlike the time at which it was."""
+    try:
+        response = _response.decode(call.response)
+    except _UNREADABLE:
+        return None
+    return next(
+        (each for each in (response.completed_at, response.created_at) if lenient.number(each)),
+        None,
+    )
 
 
 def _without_prefix(model: Any, provider: Any) -> Any:
@@ -117,10 +218,12 @@ def _status(call: _Call) -> int:
     return http_status_of(str(error.error_code or error.error_class or ""))
 
 
-def _user(call: _Call) -> Any:
-    """On whose behalf: as the proxy knows it, or as the SDK was told."""
-    metadata, parameters = call.metadata or _Metadata(), call.model_parameters or _ModelParameters()
-    return call.end_user or metadata.user_api_key_end_user_id or parameters.user or None
+def _user(call: _Call, metadata: _Metadata) -> Any:
+    """On whose behalf: as the proxy knows it, or as the SDK was told; else whose key it was."""
+    parameters = call.model_parameters or _ModelParameters()
+    told = call.end_user or metadata.user_api_key_end_user_id or parameters.user
+    owner = metadata.user_api_key_user_email or metadata.user_api_key_user_id
+    return told or (owner if owner != _NOBODY else None) or None
 
 
 def _cost(call: _Call) -> Any:
