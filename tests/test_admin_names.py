@@ -8,7 +8,7 @@ from tests.factory import store
 from tests.sums import assert_sums_equal_rows
 from usage.admin import usage_name
 from usage.models import AuditEntry, UsageName
-from usage.rollups.names import ALWAYS
+from usage.rollups.name_entries import ALWAYS
 
 pytestmark = pytest.mark.django_db
 PATH = "/admin/usage/usagename/"

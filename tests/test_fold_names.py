@@ -17,7 +17,7 @@ from usage import retention
 from usage.models import AuditEntry, UsageMetric, UsageName, UsageRollup, UsageSeries
 from usage.recording import record_batch
 from usage.rollups import names, renaming, series
-from usage.rollups.names import ALWAYS, NEVER
+from usage.rollups.name_entries import ALWAYS, NEVER
 
 pytestmark = pytest.mark.django_db
 DAY = dt.timedelta(days=1)

@@ -10,7 +10,7 @@ from tests.old_files import run
 from tests.portal_file import assert_same_sums, sums_here, sums_in
 from tests.serving import manage
 from usage.models import UsageMetric, UsageName
-from usage.rollups.names import ALWAYS, NEVER
+from usage.rollups.name_entries import ALWAYS, NEVER
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("portal_folder")]
 PROVED = "Proved: the sums here are those of the old file."

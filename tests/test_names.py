@@ -16,7 +16,7 @@ from usage.models import UsageMetric, UsageName
 from usage.queries import reach
 from usage.recording import record_batch
 from usage.rollups import names
-from usage.rollups.names import ALWAYS, NEVER
+from usage.rollups.name_entries import ALWAYS, NEVER
 
 pytestmark = pytest.mark.django_db
 

@@ -18,6 +18,11 @@ def groups(count: int) -> list[tuple[int, tuple[str, ...]]]:
     return [(0, (f"model-{number}", "p", "200")) for number in range(count)]
 
 
+def ids_of(grouping, token_shift, groups) -> dict[tuple[str, ...], int]:
+    kind = grouping, token_shift
+    return series.ids_of({kind: {dimensions for _, dimensions in groups}})[kind]
+
+
 @pytest.mark.parametrize("grouping", GROUPINGS, ids=lambda grouping: grouping.name)
 def test_a_series_is_looked_up_by_every_column_of_the_index(grouping):
     UsageSeries.objects.bulk_create(
@@ -27,7 +32,7 @@ def test_a_series_is_looked_up_by_every_column_of_the_index(grouping):
     )  # fmt: skip
     wanted = [(0, tuple("new" for _ in grouping.dimensions))]
     with CaptureQueriesContext(connection) as queries:
-        series.ids_of(grouping, 0, wanted)
+        ids_of(grouping, 0, wanted)
     looked_up = next(q["sql"] for q in queries if q["sql"].startswith("SELECT usage_series.id"))
     plan = plan_of(looked_up)
     if connection.vendor == "sqlite":
@@ -49,19 +54,17 @@ def plan_of(sql: str) -> str:
 
 
 def test_many_new_series_are_made_once_and_found_again():
-    first = series.ids_of(MODEL, 0, groups(MANY))
+    first = ids_of(MODEL, 0, groups(MANY))
     assert len(set(first.values())) == MANY == UsageSeries.objects.count()
-    assert series.ids_of(MODEL, 0, groups(MANY + 1)) | first == series.ids_of(
-        MODEL, 0, groups(MANY + 1)
-    )
+    assert ids_of(MODEL, 0, groups(MANY + 1)) | first == ids_of(MODEL, 0, groups(MANY + 1))
 
 
 def test_series_of_other_groupings_and_shifts_are_others():
     ids = [
-        series.ids_of(TOTAL, 0, [(0, ())]),
-        series.ids_of(TOTAL, 32, [(0, ())]),
-        series.ids_of(MODEL, 0, [(0, ("m", "", ""))]),
-        series.ids_of(KEY_MODEL, 0, [(0, ("", "m", "", ""))]),
+        ids_of(TOTAL, 0, [(0, ())]),
+        ids_of(TOTAL, 32, [(0, ())]),
+        ids_of(MODEL, 0, [(0, ("m", "", ""))]),
+        ids_of(KEY_MODEL, 0, [(0, ("", "m", "", ""))]),
     ]
     assert len({number for found in ids for number in found.values()}) == 4
 
@@ -71,9 +74,9 @@ def test_no_more_series_are_remembered_than_the_bound(monkeypatch):
     monkeypatch.setattr(series, "MOST_REMEMBERED", 10)
     for _ in range(2):
         with transaction.atomic():
-            ids = series.ids_of(MODEL, 0, groups(25))
+            ids = ids_of(MODEL, 0, groups(25))
         assert len(ids) == 25
-        assert len(series._known[MODEL.name, 0]) == 10
+        assert len(series._known[MODEL, 0]) == 10
     store(*({"model": f"model-{number}"} for number in range(25)))
     assert_sums_equal_rows()
 
@@ -81,6 +84,6 @@ def test_no_more_series_are_remembered_than_the_bound(monkeypatch):
 @pytest.mark.django_db(transaction=True)
 def test_what_a_transaction_found_before_all_was_forgotten_is_not_remembered():
     with transaction.atomic():
-        series.ids_of(MODEL, 0, groups(1))
+        ids_of(MODEL, 0, groups(1))
         series.forget()
-    assert not series._known[MODEL.name, 0]
+    assert not series._known[MODEL, 0]

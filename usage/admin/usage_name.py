@@ -16,7 +16,7 @@ from usage.models import UsageName
 from usage.rollups import renaming
 from usage.rollups.aggregation import OTHER
 from usage.rollups.declarations import SUMMED
-from usage.rollups.names import ALWAYS
+from usage.rollups.name_entries import ALWAYS
 from usage.rollups.renaming import NoRoom
 
 MOST_ROWS = 50_000  # about two seconds; more is for the command line

@@ -21,6 +21,7 @@ from usage.models import CollectorState, SuppressedPair
 from usage.queries import records_persisted
 from usage.rollups import names, unsummed
 from usage.rollups.declarations import SUMMED
+from usage.rollups.name_entries import rooms
 
 logger = logging.getLogger(__name__)
 
@@ -93,7 +94,7 @@ def _figures() -> dict[str, Any]:
     figures: dict[str, Any] = {
         "total_records_persisted": records_persisted(),
         "names_as_other": names.count_others(_MOST_NAMES),
-        "room_for_names": min(map(names.room, SUMMED)),
+        "room_for_names": min(rooms(SUMMED).values()),
         "waiting_rows": _waiting(),
         "jobs": _jobs(),
     }

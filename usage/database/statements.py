@@ -47,6 +47,30 @@ def execute_for_each(statement: str, rows: Sequence[tuple[Any, ...]]) -> int:
             return int(cursor.connection.executemany(_for_sqlite(statement), rows).rowcount)
 
 
+def insert_new(
+    table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]], returned: str
+) -> list[tuple[Any, ...]] | None:
+    """Insert those of the rows that are not there yet, in their order, and tell what came of them.
+
+    None where SQLite is too old to tell (before 3.35).
+    """
+    insert = f"INSERT INTO {table} ({', '.join(columns)}) VALUES"
+    marks = f"({', '.join(['%s'] * len(columns))})"
+    if not connection.features.can_return_rows_from_bulk_insert:
+        execute_for_each(f"{insert} {marks} ON CONFLICT DO NOTHING", rows)
+        return None
+    found: list[tuple[Any, ...]] = []
+    with connection.cursor() as cursor:
+        for some in slices(rows, each=len(columns)):
+            cursor.execute(
+                f"{insert} {', '.join([marks] * len(some))}"
+                f" ON CONFLICT DO NOTHING RETURNING {returned}",
+                [value for row in some for value in row],
+            )
+            found += cursor.fetchall()
+    return found
+
+
 def insert_numbers(
     table: str, columns: Mapping[str, str], rows: Sequence[tuple[Any, ...]], on_conflict: str
 ) -> None:

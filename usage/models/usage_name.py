@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import Exists, Func, OuterRef, Q
 
 from usage.database import times
-from usage.rollups.names import ALWAYS, NEVER
+from usage.rollups.name_entries import ALWAYS, NEVER
 
 
 class UsageName(models.Model):

@@ -13,7 +13,7 @@ from usage.database.joins import Sql
 from usage.models import UsageName, dimension_condition
 from usage.rollups.aggregation import OTHER
 from usage.rollups.declarations import DIMENSIONS, quoted
-from usage.rollups.names import ALWAYS
+from usage.rollups.name_entries import ALWAYS
 
 MOST_ROWS_OF_OTHERS = 50_000
 

@@ -79,11 +79,12 @@ class Distributions:
                         column[_middle_of(bin_number)] += times * count
 
     def add_values(self, found: Iterable[tuple[Dimensions, Any]]) -> None:
-        """What raw rows have: by offer the values of the columns, and how often."""
-        for offer, (values, times) in found:
-            for column, value in zip(self._counts[offer], values, strict=True):
-                if value is not None:
-                    column[value] += times
+        """What raw rows have, as `row_reading` tells it."""
+        for offer, (counts, times) in found:
+            for column, values in zip(self._counts[offer], counts, strict=True):
+                for value, count in values.items():
+                    if value is not None:
+                        column[value] += times * count
 
 
 def rows_at_most(stretches: Sequence[Stretch]) -> int:

@@ -1,6 +1,7 @@
 """Reads raw rows: their sums by parts and by bucket at once, and how long each took."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import islice
 from typing import Any, NamedTuple
@@ -58,9 +59,9 @@ _middle_of = lru_cache(maxsize=10_000)(middle_of)
 def read_rows(rows: Rows, uses: Sequence[Use], naming: Naming) -> list[Found]:
     """For each use what is made of the rows; add what comes twice.
 
-    Sums by values of the dimensions, or by begin of the bucket in microseconds; or by offer a
-    row's times in milliseconds and how often it counts. Buckets are read with the first parts:
-    with others as well nearly each row would be a group of its own.
+    Sums by values of the dimensions, or by begin of the bucket in microseconds; or by offer how
+    many rows have each value of the columns, in milliseconds, and how often these count. Buckets
+    are read with the first parts: with others as well nearly each row would be a group of its own.
     """
     found: list[Found] = [[] for _ in uses]
     for together in _together(uses):
@@ -111,7 +112,7 @@ def _read_sums(
 
 
 def _read_times(rows: Rows, place: int, use: Use, naming: Naming) -> Iterator[tuple[Any, Any]]:
-    """How long requests took, each for itself, since there are as many values as rows."""
+    """How long requests took: by offer, for each column, how many rows have each value."""
     shown = [naming.shown(name) for name in use.dimensions]
     columns = [sql for sql, _ in shown]
     for name in map(quoted, HISTOGRAM_COLUMNS):
@@ -127,11 +128,20 @@ def _read_times(rows: Rows, place: int, use: Use, naming: Naming) -> Iterator[tu
         )
         width = 1 + len(use.dimensions)
         while some := cursor.fetchmany(_AT_ONCE):
-            for times, *row in some:
-                values = row[width - 1 :]
+            parts: defaultdict[tuple[Any, ...], list[Sequence[Any]]] = defaultdict(list)
+            for row in some:
+                parts[row[:width]].append(row[width:])
+            for (times, *names), values in parts.items():
+                counts = [Counter(column) for column in zip(*values, strict=True)]
                 if use.made is Made.BINS:
-                    values = [None if each is None else _middle_of(each) for each in values]
-                yield _named(use, row[: width - 1]), (values, times)
+                    counts = [_by_middle(column) for column in counts]
+                yield _named(use, names), (counts, times)
+
+
+def _by_middle(bins: Mapping[int | None, int]) -> Counter[float | None]:
+    """Counts by number of a bin, by the time in its middle."""
+    middles = {number: None if number is None else _middle_of(number) for number in bins}
+    return Counter({middles[number]: count for number, count in bins.items()})
 
 
 def _found(rows: Rows) -> str:

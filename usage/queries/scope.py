@@ -14,7 +14,7 @@ from usage.queries.waiting import MOST_READ, waiting_rows
 from usage.rollups import keeping
 from usage.rollups.declarations import DAY, MONTH, SUMMED, TOTAL
 from usage.rollups.horizon import PURGED_BEFORE
-from usage.rollups.names import ALWAYS
+from usage.rollups.name_entries import ALWAYS
 
 _DAY, _WIDEST = DAY * SECOND, MONTH * SECOND
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)

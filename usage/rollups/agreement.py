@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from usage.rollups import names
-from usage.rollups.names import NEVER
+from usage.rollups.name_entries import NEVER
 
 
 def renamed_here(

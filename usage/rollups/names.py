@@ -10,38 +10,25 @@ import secrets
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any
 
-from django.conf import settings
 from django.db import connection, transaction
 
-from usage.database import locks, storage
-from usage.database.statements import execute_for_each, slices
-from usage.rollups import series
+from usage.database import locks
+from usage.database.snapshots import read_snapshot
+from usage.database.statements import execute_for_each
+from usage.rollups import name_entries, series
 from usage.rollups.aggregation import COLUMNS, OTHER, Renaming, TimedRow
 from usage.rollups.declarations import DAY, SUMMED
+from usage.rollups.name_entries import ALWAYS, NEVER, Entries
 
-ALWAYS, NEVER = -(2**62), 2**62  # from when on rows count under a name
 MOST_REMEMBERED = 50_000  # of each dimension
 _CHANGES, _NEW_NAMES = 0, 1  # locks: of what was decided, and of deciding on new names
 
 Names = Mapping[str, Collection[str | None]]  # by dimension
 _Lists = dict[str, list[str]]
-
-
-class Entry(NamedTuple):
-    """What the table says of a name."""
-
-    row_id: int
-    counts_from: int
-    last_day: int
-
-
-_Entries = dict[str, dict[str, Entry]]  # by dimension and name
 
 
 class _Remembered:
@@ -50,6 +37,7 @@ class _Remembered:
     def __init__(self) -> None:
         self.version: int | None = None
         self.names: defaultdict[str, dict[str, None]] = defaultdict(dict)
+        self.full: dict[str, tuple[int, ...]] = {}  # dimensions, with the bounds that they fill
         self._change = threading.Lock()
 
     def be_of(self, version: int) -> None:
@@ -61,7 +49,13 @@ class _Remembered:
 
     def forget(self) -> None:
         self.names = defaultdict(dict)
+        self.full = {}
         series.forget()
+
+    def is_full(self, dimension: str, bounds: tuple[int, ...]) -> bool:
+        """Whether there was no room for another name under these bounds. Only a change of what
+        was decided makes some, after which nothing is remembered."""
+        return name_entries.has_daily_bound() and self.full.get(dimension) == bounds
 
     def add(self, known: dict[str, None], names: Iterable[str]) -> None:
         with self._change:
@@ -71,22 +65,25 @@ class _Remembered:
 
 
 _remembered = _Remembered()
-_has_daily_bound: ContextVar[bool] = ContextVar("has_daily_bound", default=True)
-
-
-@contextmanager
-def without_daily_bound() -> Iterator[None]:
-    """For what an operator brings in: the bound by day is against what senders make up."""
-    token = _has_daily_bound.set(False)
-    try:
-        yield
-    finally:
-        _has_daily_bound.reset(token)
 
 
 def forget() -> None:
     """Look all up anew, after the tables were emptied."""
     _remembered.forget()
+
+
+def remember_all() -> None:
+    """What was decided and counts as itself, with the series: at the start of a process."""
+    with read_snapshot(), connection.cursor() as cursor:
+        _remembered.be_of(version())
+        cursor.execute(
+            f"SELECT dimension, name FROM usage_names WHERE counts_from = {ALWAYS}"
+            " ORDER BY id DESC LIMIT %s",
+            [MOST_REMEMBERED],
+        )
+        for dimension, name in reversed(cursor.fetchall()):
+            _remembered.add(_remembered.names[dimension], [name])
+        series.remember_all()
 
 
 def names_of(rows: Sequence[TimedRow]) -> Names:
@@ -112,12 +109,11 @@ def agree(names: Names, latest: int) -> Renaming | None:
             unknown[dimension] = new
     if not unknown:
         return None
-    found = find(unknown)
+    found = name_entries.find(unknown)
     missing = {d: [name for name in some if name not in found[d]] for d, some in unknown.items()}
     day = max(latest, int(time.time())) // DAY * DAY
     if any(missing.values()):
-        _decide(missing, day)
-        for dimension, entries in find(missing).items():
+        for dimension, entries in _decide(missing, day).items():
             found[dimension] |= entries
     _note_use(found, day)
     _remember(found)
@@ -145,7 +141,7 @@ def as_decided(
     """How the rows are counted as far as it was decided; `instead` are times from when on names
     shall count, by dimension."""
     wanted = {d: [name for name in some if name] for d, some in names_of(rows).items()}
-    found = find(wanted)
+    found = name_entries.find(wanted)
     for dimension, times in (instead or {}).items():
         for name in found[dimension].keys() & times.keys():
             entry = found[dimension][name]
@@ -157,12 +153,12 @@ def as_decided(
 def if_all_are_decided(rows: Sequence[TimedRow]) -> tuple[bool, Renaming | None]:
     """Whether there is nothing new to decide on in these rows, and how they are counted then."""
     wanted = {d: [name for name in some if name] for d, some in names_of(rows).items()}
-    found = find(wanted)
+    found = name_entries.find(wanted)
     is_all = all(len(found[dimension]) == len(some) for dimension, some in wanted.items())
     return is_all, renaming(found) if is_all else None
 
 
-def renaming(found: _Entries) -> Renaming | None:
+def renaming(found: Entries) -> Renaming | None:
     """None where every name counts under itself."""
     later = {
         dimension: {
@@ -173,43 +169,12 @@ def renaming(found: _Entries) -> Renaming | None:
     return Renaming(later) if any(later.values()) else None
 
 
-def find(wanted: Mapping[str, Sequence[str]]) -> _Entries:
-    """The entries that there are."""
-    found: _Entries = {dimension: {} for dimension in wanted}
-    with connection.cursor() as cursor:
-        for dimension, names in wanted.items():
-            for some in slices(names):
-                cursor.execute(
-                    "SELECT name, id, counts_from, last_day FROM usage_names "
-                    f"WHERE dimension = %s AND name IN ({', '.join(['%s'] * len(some))})",
-                    [dimension, *some],
-                )
-                found[dimension] |= {name: Entry(*rest) for name, *rest in cursor.fetchall()}
-    return found
-
-
-def room(dimension: str) -> int:
-    """How many more names may be told apart now."""
-    today = int(time.time()) // DAY * DAY
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT COUNT(*), COALESCE(SUM(CASE WHEN first_day = %s THEN 1 ELSE 0 END), 0) "
-            f"FROM usage_names WHERE dimension = %s AND counts_from < {NEVER}",
-            [today, dimension],
-        )
-        told, new = cursor.fetchone()
-    left = settings.METRICS_MAX_NAMES - told
-    if _has_daily_bound.get():
-        left = min(left, settings.METRICS_MAX_NEW_NAMES - new)
-    return max(0, int(left))
-
-
 def count_as_other(names: Mapping[str, Mapping[str, bool]]) -> None:
     """Make entries so for those that have none, by dimension and name: whether an operator has
     moved it into (other)."""
     hold()
-    day = int(time.time()) // DAY * DAY
-    _make(
+    day = name_entries.today()
+    name_entries.make(
         (dimension, name, NEVER, 0, day, is_folded)
         for dimension, some in names.items()
         for name, is_folded in some.items()
@@ -255,39 +220,42 @@ def hold_alone() -> None:
     _remembered.be_of(version)
 
 
-def _decide(new: _Lists, day: int) -> None:
+def _decide(new: _Lists, day: int) -> Entries:
     """Make entries: told apart are those that come first, as many as there is room for."""
-    rooms = {dimension: room(dimension) for dimension, names in new.items() if names}
-    if any(rooms.values()) and not storage.has_one_writer():
+    bounds = name_entries.bounds()
+    dimensions = [dimension for dimension, names in new.items() if names]
+    may_have_room = [each for each in dimensions if not _remembered.is_full(each, bounds)]
+    rooms = dict.fromkeys(dimensions, 0)
+    if may_have_room:
         # Only while there is room must they be counted one after the other.
         locks.hold(locks.NAMES, _NEW_NAMES)
-        found = find(new)
-        new = {d: [name for name in some if name not in found[d]] for d, some in new.items()}
-        rooms = {dimension: room(dimension) for dimension in rooms}
-    came = int(time.time()) // DAY * DAY if _has_daily_bound.get() else 0
-    entries = []
-    for dimension, left in rooms.items():
-        names = [name for name in new[dimension] if name != OTHER]
-        told = dict.fromkeys(names[:left])
-        entries += [
-            (dimension, name, ALWAYS if name in told else NEVER, came, day, False)
-            for name in new[dimension]
-        ]
-    _make(entries)
+        rooms |= name_entries.rooms(may_have_room)
+        full = {each: bounds for each in may_have_room if not rooms[each]}
+        known = _remembered.full
+        transaction.on_commit(lambda: known.update(full))
+    came = name_entries.today() if name_entries.has_daily_bound() else 0
+    found: Entries = {dimension: {} for dimension in new}
+    left = {each: [name for name in new[each] if name != OTHER] for each in dimensions}
+    while told := [(each, name) for each in dimensions for name in left[each][: rooms[each]]]:
+        made = name_entries.make((*pair, ALWAYS, came, day, False) for pair in told)
+        for each in dimensions:
+            some, left[each] = left[each][: rooms[each]], left[each][rooms[each] :]
+            entries = {} if made is None else made.get(each, {})
+            # Others may have made some of them since they were looked for.
+            rooms[each] -= len(some) if made is None else len(entries)
+            found[each] |= entries
+    others = [(each, name) for each in dimensions for name in left[each]]
+    others += [(each, OTHER) for each in dimensions if OTHER in new[each]]
+    made = name_entries.make((*pair, NEVER, came, day, False) for pair in others)
+    for each, entries in (made or {}).items():
+        found[each] |= entries
+    missing = {d: [name for name in some if name not in found[d]] for d, some in new.items()}
+    for each, entries in name_entries.find(missing).items():
+        found[each] |= entries
+    return found
 
 
-def _make(entries: Iterable[tuple[Any, ...]]) -> None:
-    """In the order that all writers keep, so that two of them cannot wait for each other."""
-    if in_order := sorted(entries):
-        execute_for_each(
-            "INSERT INTO usage_names "
-            "(dimension, name, counts_from, first_day, last_day, is_folded) "
-            "VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
-            in_order,
-        )
-
-
-def _note_use(found: _Entries, day: int) -> None:
+def _note_use(found: Entries, day: int) -> None:
     """So that what counts as (other) can be forgotten once its rows are purged."""
     old = sorted(
         entry.row_id
@@ -301,7 +269,7 @@ def _note_use(found: _Entries, day: int) -> None:
         )
 
 
-def _remember(found: _Entries) -> None:
+def _remember(found: Entries) -> None:
     """Once the transaction is committed."""
     for dimension, entries in found.items():
         known = _remembered.names[dimension]

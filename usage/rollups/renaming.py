@@ -15,10 +15,10 @@ from django.db import connection, transaction
 
 from usage.database import times
 from usage.database.statements import slices
-from usage.rollups import keeping, moving, names, rebuild, tables
+from usage.rollups import keeping, moving, name_entries, names, rebuild, tables
 from usage.rollups.aggregation import OTHER, aggregate
 from usage.rollups.declarations import DAY, MONTH, ROLLUPS, SUMMED, TOTAL, quoted
-from usage.rollups.names import ALWAYS, NEVER
+from usage.rollups.name_entries import ALWAYS, NEVER
 
 _ROWS_AT_ONCE = 50_000
 _BY_DAY = next(each.number for each in ROLLUPS if (each.grouping, each.width) == (TOTAL, DAY))
@@ -57,7 +57,7 @@ def names_told(dimension: str) -> list[str]:
 
 def names_in_other(dimension: str, wanted: Sequence[str]) -> list[str]:
     """Those of the names that count as (other), if only in part."""
-    entries = names.find({dimension: [name for name in wanted if name != OTHER]})[dimension]
+    entries = name_entries.find({dimension: [name for name in wanted if name != OTHER]})[dimension]
     return [name for name, entry in entries.items() if entry.counts_from > ALWAYS]
 
 

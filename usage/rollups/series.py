@@ -2,16 +2,17 @@
 
 import threading
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from itertools import islice
 from typing import Any
 
 from django.db import connection, transaction
 
 from usage.database.joins import each_of, given_texts
-from usage.database.statements import execute_for_each
+from usage.database.statements import insert_new
 from usage.rollups.aggregation import Dimensions
-from usage.rollups.declarations import SERIES_DIMENSIONS, Grouping, quoted
+from usage.rollups.declarations import GROUPINGS, SERIES_DIMENSIONS, Grouping, quoted
 
 _NAMES = SERIES_DIMENSIONS
 # All of them, in the order of the index, so that a series is found by equality.
@@ -20,38 +21,69 @@ _COLUMNS = tuple(_TYPES)
 MOST_REMEMBERED = 20_000  # of each kind; what is forgotten is looked up again
 
 _Key = tuple[Any, ...]  # the values of _COLUMNS
-_Kind = tuple[str, int]  # name of the grouping, token shift
-_known: defaultdict[_Kind, dict[Dimensions, int]] = defaultdict(dict)
+Kind = tuple[Grouping, int]  # and the token shift
+Ids = dict[Dimensions, int]
+_known: defaultdict[Kind, Ids] = defaultdict(dict)
 _change = threading.Lock()
 
 
-def ids_of(
-    grouping: Grouping, token_shift: int, groups: Collection[tuple[Any, ...]]
-) -> dict[Dimensions, int]:
-    """The id of the series of each group, whose second item is its dimensions.
+def ids_of(wanted: Mapping[Kind, Collection[Dimensions]]) -> dict[Kind, Ids]:
+    """The ids of the series that have these values of their grouping's dimensions.
 
     New ones are made in the caller's transaction, and remembered once that is committed.
     """
-    known = _known[grouping.name, token_shift]
-    wanted = {group[1] for group in groups}
-    ids = {each: number for each in wanted if (number := known.get(each)) is not None}
-    if len(ids) == len(wanted):
-        return ids
-    keys = {_key(grouping, token_shift, each): each for each in sorted(wanted - ids.keys())}
+    ids: dict[Kind, Ids] = {}
+    keys: dict[_Key, tuple[Kind, Dimensions]] = {}
+    for kind, some in wanted.items():
+        known = _known[kind]
+        there = ids[kind] = {
+            each: number for each in some if (number := known.get(each)) is not None
+        }
+        if len(there) < len(some):
+            keys |= {_key(kind, each): (kind, each) for each in some if each not in there}
+    if keys:
+        _look_up(keys, ids)
+    return ids
+
+
+def _look_up(keys: Mapping[_Key, tuple[Kind, Dimensions]], ids: Mapping[Kind, Ids]) -> None:
+    """Add the ids of series that are not remembered, and make those that there are not."""
     found = _find([*keys])
     if new := [key for key in keys if key not in found]:
         with transaction.atomic(savepoint=False):  # all at once, where the caller has none
-            _make(new)
-        found |= _find(new)
-    looked_up = {keys[key]: number for key, number in found.items()}
-    transaction.on_commit(lambda: _remember(known, looked_up))
-    return ids | looked_up
+            found |= _make(new)
+    if made_by_others := [key for key in new if key not in found]:
+        found |= _find(made_by_others)
+    looked_up: defaultdict[Kind, Ids] = defaultdict(dict)
+    for key, number in found.items():
+        kind, each = keys[key]
+        ids[kind][each] = looked_up[kind][each] = number
+    for kind, some in looked_up.items():
+        transaction.on_commit(partial(_remember, _known[kind], some))
 
 
 def forget() -> None:
     """Look all up anew, after the tables were emptied."""
     global _known  # noqa: PLW0603  # in its place, for what a transaction goes on to remember
     _known = defaultdict(dict)
+
+
+def remember_all() -> None:
+    """Those that there are, as far as there is room: at the start of a process."""
+    groupings = {grouping.name: grouping for grouping in GROUPINGS}
+    found: defaultdict[Kind, Ids] = defaultdict(dict)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT id, {', '.join(_COLUMNS)} FROM usage_series ORDER BY id DESC LIMIT %s",
+            [MOST_REMEMBERED * len(groupings)],
+        )
+        for number, name, *values, shift in reversed(cursor.fetchall()):
+            named = dict(zip(_NAMES, values, strict=True))
+            if grouping := groupings.get(name):
+                dimensions = tuple(named[each] for each in grouping.dimensions)
+                found[grouping, shift][dimensions] = number
+    for kind, some in found.items():
+        _remember(_known[kind], some)
 
 
 def _remember(known: dict[Dimensions, int], found: dict[Dimensions, int]) -> None:
@@ -61,7 +93,8 @@ def _remember(known: dict[Dimensions, int], found: dict[Dimensions, int]) -> Non
             del known[each]
 
 
-def _key(grouping: Grouping, token_shift: int, dimensions: Dimensions) -> _Key:
+def _key(kind: Kind, dimensions: Dimensions) -> _Key:
+    grouping, token_shift = kind
     values = dict(zip(grouping.dimensions, dimensions, strict=True))
     return (grouping.name, *(values.get(name, "") for name in _NAMES), token_shift)
 
@@ -79,10 +112,10 @@ def _find(keys: Sequence[_Key]) -> dict[_Key, int]:
     return found
 
 
-def _make(keys: Sequence[_Key]) -> None:
-    """In the order that all writers keep, so that two of them cannot wait for each other."""
-    marks = ", ".join(["%s"] * len(_COLUMNS))
-    execute_for_each(
-        f"INSERT INTO usage_series ({', '.join(_COLUMNS)}) VALUES ({marks}) ON CONFLICT DO NOTHING",
-        keys,
-    )
+def _make(keys: Sequence[_Key]) -> dict[_Key, int]:
+    """Those that were made, as far as the engine tells them.
+
+    In the order that all writers keep, so that two of them cannot wait for each other.
+    """
+    made = insert_new("usage_series", _COLUMNS, sorted(keys), f"id, {', '.join(_COLUMNS)}")
+    return {tuple(key): number for number, *key in made or []}

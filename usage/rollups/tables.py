@@ -1,5 +1,6 @@
 """Adds sums to the tables: one statement a table, keys sorted, so that no two writers deadlock."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -7,7 +8,7 @@ from django.db import connection
 
 from usage.database import locks, statements
 from usage.rollups import series
-from usage.rollups.aggregation import Additions
+from usage.rollups.aggregation import Additions, Dimensions
 from usage.rollups.bins import CHUNK
 from usage.rollups.measures import MEASURE_COLUMNS, MEASURES, Kind
 
@@ -53,20 +54,24 @@ def keep_writers_out() -> None:
 
 def rows_of(additions: Additions) -> SumRows:
     """As the tables hold them, of series that are made where they are new."""
+    wanted: defaultdict[series.Kind, set[Dimensions]] = defaultdict(set)
+    for rollup, token_shift, groups in additions.rollups:
+        wanted[rollup.grouping, token_shift].update(dimensions for _, dimensions in groups)
+    for histogram, chunks in additions.histograms:
+        wanted[histogram.grouping, 0].update(offer for _, offer, _ in chunks)
+    ids = series.ids_of(wanted)
     rollups = []
     for rollup, token_shift, groups in additions.rollups:
-        ids = series.ids_of(rollup.grouping, token_shift, groups)
-        number = rollup.number
+        number, of_kind = rollup.number, ids[rollup.grouping, token_shift]
         rollups += [
-            (number, bucket, ids[dimensions], *sums)
+            (number, bucket, of_kind[dimensions], *sums)
             for (bucket, dimensions), sums in groups.items()
         ]
     histograms = []
     for histogram, chunks in additions.histograms:
-        ids = series.ids_of(histogram.grouping, 0, chunks)
-        number = histogram.number
+        number, of_kind = histogram.number, ids[histogram.grouping, 0]
         histograms += [
-            (number, bucket, ids[offer], chunk, *counts)
+            (number, bucket, of_kind[offer], chunk, *counts)
             for (bucket, offer, chunk), counts in chunks.items()
         ]
     rollups.sort()

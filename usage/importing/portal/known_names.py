@@ -11,7 +11,7 @@ from usage.live_keys import kept
 from usage.rollups import names
 from usage.rollups.aggregation import Renaming, TimedRow
 from usage.rollups.declarations import SUMMED
-from usage.rollups.names import ALWAYS, Entry
+from usage.rollups.name_entries import ALWAYS, Entry
 
 _AT_ONCE = 500
 

@@ -22,7 +22,7 @@ from usage.management.mover import Mover, left_out
 from usage.management.portal_command import PortalCommand, breaks_off
 from usage.management.progress_bar import progress_bar
 from usage.periods import rfc3339
-from usage.rollups.names import without_daily_bound
+from usage.rollups.name_entries import without_daily_bound
 
 
 class Command(PortalCommand):

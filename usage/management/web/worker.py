@@ -2,6 +2,7 @@
 
 import errno
 import gc
+import logging
 import selectors
 import signal
 import sys
@@ -10,9 +11,11 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
+from django.db import connections
 from gunicorn.http.unreader import SocketUnreader
 
 from usage import long_requests, pricing
+from usage.database.trouble import DATABASE_TROUBLE, trouble_of
 from usage.long_requests import places
 from usage.management.web import raw_answers
 from usage.management.web.answering import AnsweringWorker
@@ -24,6 +27,9 @@ from usage.management.web.peer_socket import PeerSocket
 from usage.management.web.share import Allowed, Both, Halves, Most, Share
 from usage.management.web.stalls import Stalls
 from usage.management.web.waiting_room import WaitingRoom, raise_file_limit
+from usage.rollups import names
+
+logger = logging.getLogger(__name__)
 
 _ACCEPTED_AT_ONCE = 64
 _MOST_WAITING = 2048  # for a thread, of each kind of request
@@ -38,6 +44,16 @@ _SECONDS_BETWEEN_SWITCHES = 0.0005
 
 def _lane(share: Share, *, is_for_one: bool = False) -> Lane:
     return Lane(share, most=_MOST_WAITING, most_bytes=_MOST_BYTES, is_for_one=is_for_one)
+
+
+def _remember_names() -> None:
+    """So that the first posts need not look them up while they hold the write lock."""
+    try:
+        names.remember_all()
+    except DATABASE_TROUBLE as error:  # they are looked up later, then
+        logger.info("the names could not be read at the start: %s", trouble_of(error))
+    finally:
+        connections.close_all()  # this thread has no other use for it
 
 
 class Worker(AnsweringWorker):
@@ -70,6 +86,7 @@ class Worker(AnsweringWorker):
         SocketUnreader.max_body_chunk = _BYTES_AT_ONCE
         places.most = max(1, self.cfg.threads - long_requests.FREE_THREADS)
         pricing.load_prices()
+        _remember_names()
         gc.collect()
         gc.freeze()
         gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
