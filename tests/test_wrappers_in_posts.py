@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from tests.otlp import SECOND, START, as_json, as_protobuf, request, span
 from tests.sums import assert_sums_equal_rows
-from usage.models import TracedPost, UsageMetric
+from usage.models import SuppressedPair, TracedPost, UsageMetric
 from usage.recording import span_trees
 
 pytestmark = pytest.mark.django_db
@@ -91,6 +91,23 @@ def test_two_branches_of_calls_both_count(client):
     for each in (at(1, USED), at(4, USED, 2), at(3, USED, 1), at(2, EMPTY, 1)):
         deliver(client, each)
     assert counted() == [3, 4]
+
+
+def test_wrappers_are_counted_and_those_of_less_apart(client):
+    """A tool that called another model below it is hidden in the second."""
+    more = {"gen_ai.usage.input_tokens": 20}
+    for number, each in enumerate(
+        (at(1, USED, **more), at(2, USED, 1), at(3, USED, 1), at(4, USED, 1)), start=1
+    ):
+        deliver(client, each)
+        expected = {
+            1: {},
+            2: {"otel (wrapper of less)": 1},
+            3: {"otel (wrapper of less)": 1},
+            4: {"otel (wrapper)": 1, "otel (wrapper of less)": 0},
+        }[number]
+        pairs = SuppressedPair.objects.values_list("suppressed_source", "calls")
+        assert dict(pairs) == expected
 
 
 def test_other_traces_are_no_matter(client):

@@ -7,6 +7,7 @@ import datetime as dt
 import struct
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from hashlib import blake2b
 from typing import NamedTuple, Self
 
@@ -116,6 +117,7 @@ def agents_of(traces: Traces) -> dict[Row, str]:
     return {row: agent for part in traces.values() for row, agent in part.agents.items()}
 
 
+@lru_cache(maxsize=4096)
 def hash_of_trace(text: str) -> int:
     """63 bits. Some trace ids are half zeros, so no part of one will do."""
     digest = blake2b(text.encode(errors="replace"), digest_size=8).digest()

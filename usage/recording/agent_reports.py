@@ -19,12 +19,12 @@ from usage.database import locks
 from usage.database.statements import slices
 from usage.models import UsageMetric
 from usage.recording.cross_source import WITHIN, Pair, count_suppressed
+from usage.recording.span_trees import SPANS
 from usage.records import DUPLICATE, UsageRecord
 from usage.traced import Row, moment_at_us, unix_us
 
 # What rows of logs have as source, and whether the agent's calls have ids.
 AGENTS = {"claude-code": True, "qwen-code": True, "codex": False}
-SPANS = "otel"  # what rows of spans have
 AT_ONCE = dt.timedelta(seconds=2)
 _LOOKED_AT = 5 * AT_ONCE  # on both sides, for reports that follow each other are paired in order
 _LOCKS = 64

@@ -14,6 +14,7 @@ from usage.database import locks
 from usage.database.statements import execute_for_each, slices
 from usage.models import TracedPost, UsageMetric, UsageMetricQuerySet
 from usage.pricing import priced
+from usage.recording.cross_source import count_suppressed
 from usage.recording.wrappers import (
     CallTree,
     call_tree,
@@ -27,6 +28,9 @@ from usage.traced import Row, TracedCall, TracePart, Traces, moment_at_us, unix_
 KEPT_FOR = dt.timedelta(hours=1)
 # Of a trace. Calls of what comes beyond count each for itself, as if of other traces.
 MOST_SPANS = 10_000
+# As sources of reports that do not count. The larger ones used more than all calls below them, so
+# that something is hidden in them: a tool that called another model.
+SPANS, WRAPPERS, LARGER_WRAPPERS = "otel", "otel (wrapper)", "otel (wrapper of less)"
 _MOST_POSTS = 16  # of a trace, until they become one
 _FORGOTTEN_AT_ONCE = 200
 _LOCKS = 64
@@ -44,6 +48,7 @@ class SpanVerdict:
     models_now: dict[Row, str] = field(default_factory=dict)
     wrappers: int = 0  # how many more there are than before
     larger_wrappers: int = 0  # of them, those that used more than their calls
+    last_us: int = 0  # when the latest of the traces' calls was completed
 
     def applied(self, records: Sequence[UsageRecord]) -> Sequence[UsageRecord]:
         if not (self.hidden or self.models):
@@ -65,6 +70,12 @@ class SpanVerdict:
             _stored(some).filter(excluded_as=WRAPPER).update(excluded_as=None)
         for row, model in self.models_now.items():
             _name_model(row, model)
+        calls = {
+            (SPANS, WRAPPERS): self.wrappers - self.larger_wrappers,
+            (SPANS, LARGER_WRAPPERS): self.larger_wrappers,
+        }
+        changed = {pair: count for pair, count in calls.items() if count}
+        count_suppressed(changed, dict.fromkeys(changed, moment_at_us(self.last_us)))
 
 
 def judge_spans(traces: Traces) -> SpanVerdict:
@@ -75,34 +86,45 @@ def judge_spans(traces: Traces) -> SpanVerdict:
     for lock in sorted({trace % _LOCKS for trace in traces}):  # in everyone's order
         locks.hold(locks.TRACES, lock)
     stored = _stored_posts(traces)
-    new: list[tuple[int, TracePart]] = []
+    new = []
     for trace, part in traces.items():
-        posts = stored.get(trace, [])
-        known = TracePart()
-        for post in posts:
-            known.add_all(TracePart.from_bytes(bytes(post.content)))
-        if part.calls or known.calls:
-            _judge(known, part, verdict)
-        unknown = _unknown(known, part)
-        if len(posts) >= _MOST_POSTS and unknown.size:
-            TracedPost.objects.filter(pk__in=[post.pk for post in posts]).delete()
-            known.add_all(unknown)
-            unknown = known
-        if unknown.size:
-            new.append((trace, unknown))
+        kept = _judged(stored.get(trace), part, verdict)
+        if kept.size:
+            new.append((trace, kept))
     _keep(new)
     _forget_some(max(_FORGOTTEN_AT_ONCE, 2 * len(new)))
     return verdict
+
+
+def _judged(posts: list[TracedPost] | None, part: TracePart, verdict: SpanVerdict) -> TracePart:
+    """Judge the part beside what is stored of its trace; what is to be kept of it."""
+    known = TracePart()
+    if not posts:  # as nearly always, and with one call
+        if len(part.calls) > 1 or any(call.lacks_model for call in part.calls):
+            _judge(known, part, verdict)
+        return part if part.size <= MOST_SPANS else _unknown(known, part)
+    for post in posts:
+        known.add_all(TracePart.from_bytes(bytes(post.content)))
+    if part.calls or known.calls:
+        _judge(known, part, verdict)
+    unknown = _unknown(known, part)
+    if len(posts) < _MOST_POSTS or not unknown.size:
+        return unknown
+    TracedPost.objects.filter(pk__in=[post.pk for post in posts]).delete()
+    known.add_all(unknown)
+    return known
 
 
 def _judge(known: TracePart, part: TracePart, verdict: SpanVerdict) -> None:
     old_parents = known.parents
     parents = part.parents | old_parents
     models = part.models | known.models
-    before, after = _Told.of(known.calls, old_parents), _Told.of(known.calls + part.calls, parents)
+    before = _Told.of(known.calls, old_parents) if known.calls else _NOTHING
+    after = _Told.of(known.calls + part.calls, parents)
     verdict.hidden |= after.hidden
     verdict.hidden_now += (after.hidden - before.hidden) & before.rows
     verdict.shown_again += before.hidden - after.hidden
+    verdict.last_us = max([verdict.last_us, *(call.at_us for call in part.calls)])
     verdict.wrappers += len(after.hidden) - len(before.hidden)
     verdict.larger_wrappers += after.larger - before.larger
     old = {call.row for call in known.calls}
@@ -128,7 +150,10 @@ class _Told:
         spans = not_counted(tree)
         rows = {call.row for call in tree.calls.values()}
         shown = {call.row for span, call in tree.calls.items() if span not in spans}
-        return cls(rows, rows - shown, len(larger_wrappers(tree, spans)))
+        return cls(rows, rows - shown, len(larger_wrappers(tree, spans)) if spans else 0)
+
+
+_NOTHING = _Told(set(), set(), 0)
 
 
 def _unknown(known: TracePart, part: TracePart) -> TracePart:

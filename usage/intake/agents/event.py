@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -16,21 +16,22 @@ Value = str | int | float | bool
 
 @dataclass(slots=True)
 class AgentEvent:
-    """`names` are all that it goes by: its attribute, its field, its body if that is one word."""
+    """`names` are all that it goes by: its attribute, its field, its body if that is one word.
+
+    `told` is what it says itself, and what its resource says of all.
+    """
 
     names: tuple[str, ...]
     scope: str
     at_ns: int  # Unix time; 0 if none was told
-    attributes: dict[str, Value] = field(default_factory=dict)
-    resource: dict[str, Value] = field(default_factory=dict)
+    told: dict[str, Value]
 
     def first(self, *names: str) -> Any:
-        """What the event, else its resource, says under the first of the names that has it."""
+        """What is told under the first of the names that has something; empty text is nothing."""
         for name in names:
-            for values in (self.attributes, self.resource):
-                value = values.get(name)
-                if value is not None and value != "":
-                    return value
+            value = self.told.get(name)
+            if value is not None and value != "":
+                return value
         return None
 
     def text(self, *names: str) -> str | None:
@@ -56,7 +57,7 @@ class AgentEvent:
         if self.at_ns > 0:
             return _moment(self.at_ns)
         try:
-            return msgspec.convert(self.attributes.get(EVENT_TIME), dt.datetime)
+            return msgspec.convert(self.told.get(EVENT_TIME), dt.datetime)
         except msgspec.ValidationError:
             return None
 

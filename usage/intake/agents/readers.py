@@ -3,7 +3,7 @@
 import datetime as dt
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from hashlib import blake2b
 from types import ModuleType
 from typing import Any
@@ -22,9 +22,7 @@ KNOWN_ATTRIBUTES = WHO.union(
     (EVENT_NAME, EVENT_TIME), *(reader.ATTRIBUTES for reader in (*_READERS, forks))
 )
 # What is in the name of every event that a reader knows, however the name is told.
-NAME_PARTS = tuple(
-    sorted({name.encode() for reader in _READERS for name in reader.EVENTS} | {b"api_re"})
-)
+NAME_PARTS = tuple(sorted({name.encode() for reader in _READERS for name in reader.EVENTS}))
 _SPAN_PREFIXES: dict[str, str] = {
     reader.PREFIX: reader.SOURCE for reader in (claude_code, qwen_code)
 }
@@ -41,8 +39,8 @@ class _KnownEvent:
     name: str
 
 
-def is_agent_event(names: Iterable[str], scope: str, service: str) -> bool:
-    return _told(names, scope, service) is not None
+def is_agent_event(names: tuple[str, ...], scope: str, service: str) -> bool:
+    return _told(names, scope[:_LONGEST_NAME], service[:_LONGEST_NAME]) is not None
 
 
 def is_name(text: str) -> bool:
@@ -50,6 +48,7 @@ def is_name(text: str) -> bool:
     return 0 < len(text) <= _LONGEST_NAME and " " not in text
 
 
+@lru_cache(maxsize=1024)
 def agent_of_span(name: str, scope: str, service: str) -> str | None:
     """The source that the agent's logs have, where a span is of an agent that tells calls twice."""
     for prefix, source in _SPAN_PREFIXES.items():
@@ -64,7 +63,8 @@ def records_of(events: Iterable[AgentEvent | InvalidRow], now: dt.datetime) -> P
     return collect(events, partial(_record, now=now), ParsedRows())
 
 
-def _told(names: Iterable[str], scope: str, service: str) -> _KnownEvent | None:
+@lru_cache(maxsize=1024)
+def _told(names: tuple[str, ...], scope: str, service: str) -> _KnownEvent | None:
     """By the name's prefix, since a collector may rename the scope; else by the scope."""
     short = []
     for name in names:
@@ -87,7 +87,8 @@ def _record(event: AgentEvent | InvalidRow, now: dt.datetime) -> UsageRecord | N
     """None for what is no call."""
     if isinstance(event, InvalidRow):
         raise event
-    told = _told(event.names, event.scope, event.text("service.name") or "")
+    service = event.text("service.name") or ""
+    told = _told(event.names, event.scope[:_LONGEST_NAME], service[:_LONGEST_NAME])
     read = None if told is None else told.reader.values_of(event, told.name)
     if told is None or read is None:
         return None

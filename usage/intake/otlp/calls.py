@@ -70,9 +70,11 @@ def _trace(span: Span, record: UsageRecord | None, traces: Traces) -> None:
         call = TracedCall(own, at_us, record.event_id, record.total_tokens, lacks_model)
     part = traces.setdefault(hash_of_trace(span.trace_id), TracePart())
     part.add(own, parent, call, model)
-    agent = agent_of_span(span.name, span.scope, str(span.resource.get("app", "")))
-    if call is not None and agent is not None:
-        part.agents[call.row] = agent
+    if call is not None:
+        service = str(span.resource.get("app", ""))
+        agent = agent_of_span(span.name[:64], span.scope[:64], service[:64])
+        if agent is not None:
+            part.agents[call.row] = agent
 
 
 def _model_for_calls_below(span: Span) -> str | None:

@@ -29,7 +29,7 @@ class AttributeValue(msgspec.Struct, rename="camel", gc=False):
     bool_value: bool | None = None
 
 
-class _Pair(msgspec.Struct, gc=False):
+class Attribute(msgspec.Struct, gc=False):
     key: str = ""
     value: AttributeValue | None = None
 
@@ -37,7 +37,7 @@ class _Pair(msgspec.Struct, gc=False):
 class _Event(msgspec.Struct, rename="camel", gc=False):
     name: str = ""
     time_unix_nano: int | str | None = None
-    attributes: list[_Pair] | None = None
+    attributes: list[Attribute] | None = None
 
 
 class _Status(msgspec.Struct, gc=False):
@@ -51,7 +51,7 @@ class _Span(msgspec.Struct, rename="camel", gc=False):
     parent_span_id: str | None = None
     start_time_unix_nano: int | str | None = None
     end_time_unix_nano: int | str | None = None
-    attributes: list[_Pair] | None = None
+    attributes: list[Attribute] | None = None
     events: list[_Event] | None = None
     status: _Status | None = None
 
@@ -66,7 +66,7 @@ class _ScopeSpans(msgspec.Struct, gc=False):
 
 
 class _Resource(msgspec.Struct, gc=False):
-    attributes: list[_Pair] | None = None
+    attributes: list[Attribute] | None = None
 
 
 class _ResourceSpans(msgspec.Struct, rename="camel", gc=False):
@@ -147,7 +147,7 @@ def answer(rejected: int, message: str, what: str = "rejected_spans") -> bytes:
     return msgspec.json.encode(taken)
 
 
-def _attributes(pairs: list[_Pair] | None) -> Attributes:
+def _attributes(pairs: list[Attribute] | None) -> Attributes:
     return {
         pair.key: value
         for pair in pairs or ()

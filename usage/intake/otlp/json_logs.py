@@ -21,6 +21,14 @@ class _UnreadAttribute(msgspec.Struct, gc=False):
     value: msgspec.Raw = _NULL
 
 
+class _LogRecord(msgspec.Struct, rename="camel", gc=False):
+    time_unix_nano: int | str | None = None
+    observed_time_unix_nano: int | str | None = None
+    event_name: str | None = None
+    body: json.AttributeValue | None = None
+    attributes: list[json.Attribute] | None = None
+
+
 class _UnreadLogRecord(msgspec.Struct, rename="camel", gc=False):
     time_unix_nano: int | str | None = None
     observed_time_unix_nano: int | str | None = None
@@ -48,9 +56,13 @@ class _LogsRequest(msgspec.Struct, rename="camel", gc=False):
 
 
 _request = msgspec.json.Decoder(_LogsRequest)
-_log_record = msgspec.json.Decoder(_UnreadLogRecord)
+_log_record = msgspec.json.Decoder(_LogRecord)
+_unread_log_record = msgspec.json.Decoder(_UnreadLogRecord)
 _value = msgspec.json.Decoder(json.AttributeValue | None)
 _BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+# Within a text its end would be escaped, so these stand only where a text is at its end.
+_NAME_ENDS = tuple(name + b'"' for name in NAME_PARTS)
+_EMPTY = (None, "")
 _LONGEST_BODY = 200  # bytes; a longer one is no event's name
 
 
@@ -73,7 +85,7 @@ def events(body: bytes) -> Iterator[AgentEvent | InvalidRow]:
             for raw in scope.log_records or ():
                 event = _event(bytes(raw), name, service)
                 if isinstance(event, AgentEvent):
-                    event.resource = resource
+                    event.told = resource | event.told
                 if event is not None:
                     yield event
 
@@ -84,20 +96,37 @@ def answer(rejected: int, message: str) -> bytes:
 
 
 def _event(raw: bytes, scope: str, service: str) -> AgentEvent | InvalidRow | None:
-    if not any(part in raw for part in NAME_PARTS):
+    if not any(end in raw for end in _NAME_ENDS):
         return None
     try:
         record = _log_record.decode(raw)
-        pairs = record.attributes
-        told = [_read(pair.value) for pair in pairs or () if pair.key == EVENT_NAME]
-        if len(memoryview(record.body)) <= _LONGEST_BODY:
-            told.append(_read(record.body))
-        names = (*told, record.event_name)
-        known = tuple(name for name in names if isinstance(name, str) and is_name(name))
-        if not is_agent_event(known, scope, service):
+    except _BROKEN:
+        return _event_among_odd_values(raw, scope, service)
+    attributes = {
+        pair.key: value
+        for pair in record.attributes or ()
+        if pair.key in KNOWN_ATTRIBUTES and (value := json.scalar(pair.value)) not in _EMPTY
+    }
+    told = (attributes.get(EVENT_NAME), json.scalar(record.body), record.event_name)
+    names = tuple(name for name in told if isinstance(name, str) and is_name(name))
+    if not is_agent_event(names, scope, service):
+        return None
+    at_ns = json.whole(record.time_unix_nano) or json.whole(record.observed_time_unix_nano)
+    return AgentEvent(names, scope, at_ns, attributes)
+
+
+def _event_among_odd_values(raw: bytes, scope: str, service: str) -> AgentEvent | InvalidRow | None:
+    """Value by value, so that one that is none of OTLP's costs no more than itself."""
+    try:
+        record = _unread_log_record.decode(raw)
+        attributes = _attributes(record.attributes)
+        body = _read(record.body) if len(memoryview(record.body)) <= _LONGEST_BODY else None
+        told = (attributes.get(EVENT_NAME), body, record.event_name)
+        names = tuple(name for name in told if isinstance(name, str) and is_name(name))
+        if not is_agent_event(names, scope, service):
             return None
         at_ns = json.whole(record.time_unix_nano) or json.whole(record.observed_time_unix_nano)
-        return AgentEvent(known, scope, at_ns, _attributes(pairs))
+        return AgentEvent(names, scope, at_ns, attributes)
     except _BROKEN:
         return InvalidRow.whole("is not a log record of OTLP in JSON")
 
@@ -106,7 +135,7 @@ def _attributes(pairs: list[_UnreadAttribute] | None) -> dict[str, Any]:
     return {
         pair.key: value
         for pair in pairs or ()
-        if pair.key in KNOWN_ATTRIBUTES and (value := _read(pair.value)) is not None
+        if pair.key in KNOWN_ATTRIBUTES and (value := _read(pair.value)) not in _EMPTY
     }
 
 

@@ -64,7 +64,7 @@ def _of_resource(
         if number == _SCOPE_LOGS:
             for event in _of_scope(body, parts, start, stop, service):
                 if isinstance(event, AgentEvent):
-                    event.resource = resource
+                    event.told = resource | event.told
                 yield event
 
 
@@ -131,6 +131,6 @@ def _attributes(pairs: Iterable[KeyValue]) -> dict[str, Value]:
     for pair in pairs:
         if pair.key in KNOWN_ATTRIBUTES:
             kind = pair.value.WhichOneof("value")
-            if kind in _SCALARS:
-                found[pair.key] = getattr(pair.value, kind)
+            if kind in _SCALARS and (value := getattr(pair.value, kind)) != "":
+                found[pair.key] = value
     return found
