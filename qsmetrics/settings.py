@@ -181,7 +181,8 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SERVE_PERMISSIONS": ["usage.api.permissions.MayRead"],
-    "POSTPROCESSING_HOOKS": [],  # what is one of some words says so where it stands
+    # Not that of drf-spectacular: what is one of some words says so where it stands.
+    "POSTPROCESSING_HOOKS": ["usage.api.struct_schemas.bodies_are_required"],
     "APPEND_COMPONENTS": {
         "securitySchemes": {
             "pair": {"type": "http", "scheme": "basic"},  # METRICS_BASIC_AUTH_USER and _PASS

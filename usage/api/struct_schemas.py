@@ -87,6 +87,15 @@ def _is_said(name: str, value: Any) -> bool:
     return name != "title" and (name, value) != ("required", [])
 
 
+def bodies_are_required(result: Any, **_: Any) -> Any:
+    """Hook of drf-spectacular, which takes bodies that are no serializer for optional ones."""
+    for methods in result["paths"].values():
+        for operation in methods.values():
+            if "requestBody" in operation:
+                operation["requestBody"]["required"] = True
+    return result
+
+
 def _nullable(kind: dict[str, Any]) -> dict[str, Any]:
     """`nullable` holds beside a type alone, and an enum has to name null as well."""
     words = {"enum": [*kind["enum"], None]} if "enum" in kind else {}
