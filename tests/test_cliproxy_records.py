@@ -52,7 +52,8 @@ def test_what_is_told_is_kept_and_the_rest_is_not():
         "source": "east",
         "response_id": None,
         "app": None,
-        **dict.fromkeys(("user", "team", "project", "session", "account")),
+        **dict.fromkeys(("user", "team", "project", "session")),
+        "account": "0",
         "cost_source": None,
         "excluded_as": None,
     }
@@ -193,15 +194,43 @@ def test_signs_are_no_records(payload):
         record(timestamp="2026-04-25T02:00:00"),
         record(timestamp=5),
         record(tokens={"input_tokens": -1}),
-        record(tokens={"input_tokens": "5"}),
-        record(latency_ms=1e300),
-        record(latency_ms=-5),
+        record(tokens={"input_tokens": -1}, auth_index=5),
+        record(tokens={"output_tokens": "many"}),
+        record(timestamp={"at": 5}),
     ],
 )
 def test_what_cannot_be_stored_says_why_and_shows_no_value(payload):
     with pytest.raises(InvalidRow) as error:
         record_of(payload, "east", NOW)
     assert "client-key-1" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"latency_ms": 1e300}, {"latency_ms": None, "prompt_tokens": 10}),
+        ({"latency_ms": -5}, {"latency_ms": None, "prompt_tokens": 10}),
+        ({"latency_ms": None}, {"latency_ms": 0, "prompt_tokens": 10}),
+        ({"latency_ms": "1500"}, {"latency_ms": 1500}),
+        ({"ttft_ms": "soon"}, {"ttft_ms": None}),
+        ({"tokens": {"input_tokens": "5", "output_tokens": 2.0}}, {"prompt_tokens": 5}),
+        ({"tokens": {"input_tokens": 5, "cached_tokens": "x"}}, {"cached_tokens": 0}),
+        ({"tokens": "none"}, {"prompt_tokens": 0}),
+        ({"request_id": "r" * 3000}, {"prompt_tokens": 10}),
+        ({"request_id": 5}, {"request_id": None}),
+        ({"model": "m" * 300}, {"model": "m" * 255}),
+        ({"model": ""}, {"model": "unknown"}),
+        ({"provider": ["openai"]}, {"provider": None}),
+        ({"auth_index": 7}, {"account": None}),
+        ({"fail": {"status_code": "429"}, "failed": True}, {"status": "429"}),
+        ({"fail": "no", "failed": True}, {"status": "500"}),
+        ({"token_breakdown": "none", "accounting_version": 2}, {"prompt_tokens": 10}),
+        ({"session_id": "s-1"}, {"session": "s-1"}),
+    ],
+)
+def test_an_optional_field_never_costs_the_record(fields, expected):
+    found = row(record(**fields))
+    assert {name: found[name] for name in expected} == expected
 
 
 values = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)

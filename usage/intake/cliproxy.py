@@ -4,14 +4,17 @@ Its API keys, accounts, headers and addresses are hashed or passed over right he
 """
 
 import datetime as dt
+from typing import Any
 
 import msgspec
 
 from usage.identity import event_identity, joined_parts
+from usage.intake import lenient, loose_structs
 from usage.intake.cliproxy_tokens import provider_convention, read_tokens
 from usage.intake.error_types import failure_status
-from usage.intake.token_arithmetic import AS_TOLD, Counted, row_tokens
-from usage.records import WARM_UP, InvalidRow, UsageRecord, record_from
+from usage.intake.loose_structs import UNREADABLE
+from usage.intake.token_arithmetic import AS_TOLD, Counted, row_tokens, told_counts
+from usage.records import WARM_UP, InvalidRow, UsageRecord
 
 SOURCE = "cliproxy"
 _UNKNOWN = ("", "unknown")
@@ -83,6 +86,7 @@ class _Attempt(msgspec.Struct, gc=False):
     endpoint: str | None = None
     api_key: str | None = None
     request_id: str | None = None
+    session_id: str | None = None
 
 
 class _Control(msgspec.Struct, gc=False):
@@ -90,7 +94,13 @@ class _Control(msgspec.Struct, gc=False):
     refresh: bool | None = None
 
 
+class _Told(msgspec.Struct, gc=False):
+    timestamp: Any = None
+    tokens: Any = None
+
+
 _attempt = msgspec.json.Decoder(_Attempt)
+_told = msgspec.json.Decoder(_Told)
 _control = msgspec.json.Decoder(_Control)
 
 
@@ -105,12 +115,7 @@ def is_control(payload: bytes) -> bool:
 
 def record_of(payload: bytes, source: str, now: dt.datetime) -> UsageRecord:
     """The record of an attempt of the proxy `source`; InvalidRow when it cannot be stored."""
-    try:
-        attempt = _attempt.decode(payload)
-    except msgspec.ValidationError as error:
-        raise InvalidRow.whole(f"is not a usage record: {error}") from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise InvalidRow.whole("is not JSON") from None
+    attempt = _decoded(payload)
     if attempt.tokens is None and attempt.model is None:
         raise InvalidRow.whole("is not a usage record: it has neither model nor tokens")
     model = attempt.model or "unknown"
@@ -125,11 +130,36 @@ def record_of(payload: bytes, source: str, now: dt.datetime) -> UsageRecord:
         "ttft_ms": attempt.ttft_ms if attempt.ttft_ms > 0 else None,
         "api_key": attempt.api_key or None,
         "source": source,
+        "session": attempt.session_id or None,
+        "account": attempt.auth_index or None,
         **_tokens(attempt),
     }
-    record = record_from(values, now)
+    record = lenient.record_of(values, now)
     excluded_as = WARM_UP if attempt.generate is False else None
     return msgspec.structs.replace(record, event_id=_identity(attempt), excluded_as=excluded_as)
+
+
+def _decoded(payload: bytes) -> _Attempt:
+    try:
+        return _attempt.decode(payload)
+    except UNREADABLE:
+        pass
+    try:
+        attempt = loose_structs.decoded(_Attempt, payload)
+        _refuse_wrong(_told.decode(payload))
+    except msgspec.ValidationError:
+        raise InvalidRow.whole("is not a usage record: it is no object") from None
+    except UNREADABLE:
+        raise InvalidRow.whole("is not JSON") from None
+    return attempt
+
+
+def _refuse_wrong(told: _Told) -> None:
+    """What must not be taken for none: a time, and tokens that are wholes."""
+    if told.timestamp is not None and not isinstance(told.timestamp, str):
+        raise InvalidRow.whole("timestamp: must be an RFC 3339 time")
+    if isinstance(told.tokens, dict):
+        told_counts(told.tokens.get("input_tokens"), told.tokens.get("output_tokens"))
 
 
 def _completed(attempt: _Attempt) -> dt.datetime | None:
@@ -140,8 +170,10 @@ def _completed(attempt: _Attempt) -> dt.datetime | None:
         began = msgspec.convert(attempt.timestamp, dt.datetime)
         if began.tzinfo is None:
             raise InvalidRow.whole("timestamp: needs a zone")
-        return began + dt.timedelta(milliseconds=attempt.latency_ms)
-    except (msgspec.ValidationError, OverflowError):
+        return began + dt.timedelta(milliseconds=max(attempt.latency_ms, 0))
+    except OverflowError:
+        return began  # a time that no attempt takes
+    except msgspec.ValidationError:
         raise InvalidRow.whole("timestamp: must be an RFC 3339 time") from None
 
 

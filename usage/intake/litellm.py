@@ -9,9 +9,10 @@ from typing import Any
 
 import msgspec
 
-from usage.intake import lenient
+from usage.intake import lenient, loose_structs
 from usage.intake.error_types import http_status_of
 from usage.intake.litellm_call_types import CallKind, kind_of
+from usage.intake.loose_structs import UNREADABLE
 from usage.intake.native import each_raw_object
 from usage.intake.parsed import MalformedBody, ParsedRows, collect
 from usage.intake.token_arithmetic import Counted, row_tokens, told_counts, whole_count
@@ -86,9 +87,6 @@ class _Call(msgspec.Struct, rename={"start_time": "startTime", "end_time": "endT
 
 _call = msgspec.json.Decoder(_Call)
 _response = msgspec.json.Decoder(_Response)
-_loose = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_LOOSE_FIELDS = [(each.encode_name, each.type) for each in msgspec.structs.fields(_Call)]
-_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 def parse(body: bytes, now: dt.datetime) -> ParsedRows:
@@ -130,28 +128,12 @@ def _record(raw: bytes | msgspec.Raw, batches: set[Any], now: dt.datetime) -> Us
 def _decoded(raw: bytes | msgspec.Raw) -> _Call:
     try:
         return _call.decode(raw)
-    except _UNREADABLE:
+    except UNREADABLE:
         pass
     try:
-        return _decoded_loosely(_loose.decode(_with_numbers_of_json(bytes(raw))))
-    except _UNREADABLE:
+        return loose_structs.decoded(_Call, _with_numbers_of_json(bytes(raw)))
+    except UNREADABLE:
         raise InvalidRow.whole("is not a standard logging payload of LiteLLM") from None
-
-
-def _decoded_loosely(fields: dict[str, msgspec.Raw]) -> _Call:
-    """Without the parts that are none of theirs."""
-    found = {}
-    for name, kind in _LOOSE_FIELDS:
-        if name in fields:
-            try:
-                found[name] = msgspec.json.decode(fields[name], type=kind)
-            except _UNREADABLE:
-                continue
-    call = _Call()
-    for field in msgspec.structs.fields(_Call):
-        if field.encode_name in found:
-            setattr(call, field.name, found[field.encode_name])
-    return call
 
 
 def _kind(call: _Call) -> CallKind:
@@ -197,7 +179,7 @@ def _made_at(call: _Call) -> Any:
     """The same for each time that a batch is asked for, unlike the time at which it was."""
     try:
         response = _response.decode(call.response)
-    except _UNREADABLE:
+    except UNREADABLE:
         return None
     return next(
         (each for each in (response.completed_at, response.created_at) if lenient.number(each)),

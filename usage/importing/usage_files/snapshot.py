@@ -16,11 +16,12 @@ from usage.importing.source import PAGE, SOURCE, CannotRead, Context, RowPage, S
 from usage.importing.usage_files import moments
 from usage.importing.usage_files.json_values import readable_object
 from usage.importing.usage_files.tool_event import CACHE_IS_BESIDE, is_endpoint
+from usage.intake import lenient
 from usage.intake.cliproxy import Tokens
 from usage.intake.cliproxy_tokens import provider_convention
 from usage.intake.error_types import failure_status
 from usage.intake.token_arithmetic import row_tokens
-from usage.records import InvalidRow, UsageRecord, record_from
+from usage.records import InvalidRow, UsageRecord
 
 _DETAIL = "cliproxy-export"  # keeps its identities apart from the collector's
 
@@ -128,7 +129,7 @@ class Snapshot(Source):
             "source": SOURCE,
             **_row_tokens(detail, model),
         }
-        record = record_from(values, self._context.now)
+        record = lenient.record_of(values, self._context.now)
         identity = _identity(row, detail, began, record.api_key_hash)
         return msgspec.structs.replace(record, event_id=event_identity(_DETAIL, identity))
 

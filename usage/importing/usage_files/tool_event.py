@@ -18,10 +18,11 @@ from usage.identity import event_identity, joined_parts
 from usage.importing import loose
 from usage.importing.source import SOURCE, Context
 from usage.importing.usage_files import moments
+from usage.intake import lenient
 from usage.intake.cliproxy_tokens import provider_convention, read_tokens
 from usage.intake.error_types import failure_status
 from usage.intake.token_arithmetic import Counted, row_tokens
-from usage.records import WARM_UP, FieldError, InvalidRow, UsageRecord, record_from
+from usage.records import WARM_UP, FieldError, InvalidRow, UsageRecord
 
 # Our name: theirs, of which the first counts that has a value.
 NAMES = {
@@ -97,7 +98,7 @@ def record_of(row: Mapping[str, Any], context: Context) -> UsageRecord:
         **_key(found),
         **_row_tokens(found, numbers, is_newer_keeper=_is_newer_keeper(row)),
     }
-    record = record_from(values, context.now)
+    record = lenient.record_of(values, context.now)
     identity = event_identity(_EVENT, _identity(found, began, numbers, is_failed=is_failed))
     if _lower(found["generate"]) in _FALSE:
         return msgspec.structs.replace(record, event_id=identity, excluded_as=WARM_UP)
