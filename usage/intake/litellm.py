@@ -11,7 +11,7 @@ import msgspec
 
 from usage.intake import lenient, loose_structs
 from usage.intake.error_types import http_status_of
-from usage.intake.litellm_call_types import CallKind, kind_of
+from usage.intake.litellm_call_types import CallKind, call_kind
 from usage.intake.loose_structs import UNREADABLE
 from usage.intake.native import each_raw_object
 from usage.intake.parsed import MalformedBody, ParsedRows, collect
@@ -137,7 +137,7 @@ def _decoded(raw: bytes | msgspec.Raw) -> _Call:
 
 
 def _kind(call: _Call) -> CallKind:
-    kind = kind_of(call.call_type if isinstance(call.call_type, str) else "")
+    kind = call_kind(call.call_type if isinstance(call.call_type, str) else "")
     if kind == CallKind.REPLAY and call.metadata is not None:
         return CallKind.WITH_USAGE if call.metadata.internal_call_origin == _COST_POLL else kind
     return kind

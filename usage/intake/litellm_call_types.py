@@ -41,7 +41,7 @@ _ASKING = (
 
 
 @lru_cache(maxsize=1024)
-def kind_of(call_type: str) -> CallKind:
+def call_kind(call_type: str) -> CallKind:
     """None at all is a call: older versions had no types."""
     if not call_type:
         return CallKind.CALL
