@@ -93,10 +93,11 @@ def _read_sums(
         for sql, given in _told_apart(use, naming):
             keys.append((f"CASE WHEN times_{place} <> 0 THEN {sql} END", given))
     joins = naming.joins([name for _, use in uses for name in use.dimensions])
+    is_taken = " OR ".join(f"times_{place} <> 0" for place, _ in uses)
     with connection.cursor() as cursor:
         cursor.execute(
             f"{_found(rows)} SELECT {', '.join(sql for sql, _ in keys)}, {_SUMS} FROM found {joins}"
-            f" GROUP BY {', '.join(str(place + 1) for place in range(len(keys)))}",
+            f" WHERE {is_taken} GROUP BY {', '.join(str(place + 1) for place in range(len(keys)))}",
             [*rows.parameters, *(value for _, given in keys for value in given)],
         )
         for row in cursor.fetchall():
@@ -105,9 +106,9 @@ def _read_sums(
             sums = tuple(adder.whole(status, *islice(values, len(adder.sql))) for adder in _ADDERS)
             left = iter(key)
             for place, use in uses:
-                is_taken = next(left)
+                times = next(left)
                 names = list(islice(left, _width(use)))
-                if is_taken:
+                if times:
                     found[place].append((_named(use, names), sums))
 
 
