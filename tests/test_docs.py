@@ -13,6 +13,7 @@ from django.core.management import get_commands
 from django.urls import URLPattern, get_resolver
 
 from qsmetrics import __version__, configuration
+from tests.senders import READ
 from tests.serving import serving
 from usage.records import IncomingRow
 
@@ -52,6 +53,13 @@ def test_readme_has_every_url():
     assert len(paths) >= 7
     assert [path for path in sorted(paths) if f"{path}`" not in README] == []
     assert "`/admin/`" in README
+
+
+def test_the_table_of_senders_has_each_whose_names_are_read():
+    table = (ROOT / "docs" / "senders.md").read_text(encoding="utf-8")
+    senders = [read.sender for read in READ]
+    assert len(senders) > 15
+    assert [sender for sender in senders if sender not in table] == []
 
 
 def test_readme_has_every_command():
