@@ -6,8 +6,18 @@ import math
 import re
 from typing import Any
 
+import msgspec
+
 from usage.identity import hash_api_key
-from usage.records import MOST_MS, MOST_USD, InvalidRow, UsageRecord, record_from
+from usage.records import (
+    MOST_MS,
+    MOST_USD,
+    IncomingRow,
+    InvalidRow,
+    UsageRecord,
+    make_record,
+    record_from,
+)
 
 UNKNOWN_MODEL = "unknown"
 _IDS = ("request_id", "response_id", "session", "event_id")
@@ -23,8 +33,8 @@ _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]+")
 def record_of(values: dict[str, Any], now: dt.datetime) -> UsageRecord:
     """The record of a row; InvalidRow where it cannot be stored without its optional fields too."""
     try:  # as nearly all can be
-        return record_from(values, now)
-    except InvalidRow:
+        return make_record(msgspec.convert(values, IncomingRow), now)
+    except (msgspec.ValidationError, OverflowError, InvalidRow):
         return record_from(storable(values), now)
 
 

@@ -31,9 +31,7 @@ class _Parameters(msgspec.Struct):
 
 
 _parameters = msgspec.json.Decoder(_Parameters)
-# Fields that are as they are told.
-_ALIKE = ("response_id", "request_id", "api_key_hash")
-_WHO = ("user", "session", "team", "project")
+_OUTCOMES = ("http_status", "error_type", "error_code", "level", "success")
 _PARTS = (
     *("cached_tokens", "cache_write_tokens", "cache_write_5m", "cache_write_1h"),
     "reasoning_tokens",
@@ -131,11 +129,16 @@ def record_of(span: Span, now: dt.datetime) -> UsageRecord:
         "cost_usd": _cost(told),
         "event_id": told.get("call_id") or f"{span.trace_id}{span.span_id}",
         "source": SOURCE,
-        **_tokens(span),
-        **{name: told[name] for name in _ALIKE if name in told},
-        **{name: told.get(name) or who.get(name) for name in _WHO},
+        "response_id": told.get("response_id"),
+        "request_id": told.get("request_id"),
+        "api_key_hash": told.get("api_key_hash"),
+        "user": told.get("user") or who.get("user"),
+        "session": told.get("session") or who.get("session"),
+        "team": told.get("team") or who.get("team"),
+        "project": told.get("project") or who.get("project"),
         "app": _app(who),
     }
+    values.update(_tokens(span))
     return lenient.record_of(values, now)
 
 
@@ -174,8 +177,7 @@ def _tokens(span: Span) -> dict[str, int]:
         or _part(told, "cache_write_5m") + _part(told, "cache_write_1h"),
         _part(told, "reasoning_tokens"),
     )
-    sdk = str(told.get("sdk") or span.resource.get("sdk") or "").lower()
-    return row_tokens(counted, senders.convention_of(told, span.scope.lower(), sdk))
+    return row_tokens(counted, senders.convention_of(span))
 
 
 def _part(told: Told, name: str) -> int:
@@ -193,6 +195,8 @@ def _cost(told: Told) -> Any:
 
 def _status(span: Span) -> int:
     told = span.told
+    if not span.has_error and not span.events and told.keys().isdisjoint(_OUTCOMES):
+        return 200
     status = whole_count(told.get("http_status"))
     if status is not None and 100 <= status <= 599:
         return status
@@ -208,17 +212,22 @@ def _status(span: Span) -> int:
 
 def _ttft_ms(span: Span, latency_ms: float | None) -> float | None:
     """Never longer than the call: it is in the other unit then, or about something else."""
-    seconds, milliseconds = (lenient.number(span.told.get(name)) for name in ("ttft_s", "ttft_ms"))
-    if seconds is not None:
+    told = span.told
+    if (seconds := lenient.number(told.get("ttft_s"))) is not None:
         meant = [seconds * 1000, seconds]
-    elif milliseconds is not None:
+    elif (milliseconds := lenient.number(told.get("ttft_ms"))) is not None:
         meant = [milliseconds]
     else:
-        first = min((e.at_ns for e in span.events if e.name in names.FIRST_TOKEN_EVENTS), default=0)
-        first = first or _unix_ns(span.told.get("first_token_at"))
-        meant = [_milliseconds(first - span.start_ns)] if first > span.start_ns > 0 else []
+        meant = _since_start(span)
     most = float("inf") if latency_ms is None else latency_ms
     return next((round(each, 1) for each in meant if 0 < each <= most), None)
+
+
+def _since_start(span: Span) -> list[float]:
+    """Milliseconds until the first token came, by the time at which it did."""
+    first = min((e.at_ns for e in span.events if e.name in names.FIRST_TOKEN_EVENTS), default=0)
+    first = first or _unix_ns(span.told.get("first_token_at"))
+    return [_milliseconds(first - span.start_ns)] if first > span.start_ns > 0 else []
 
 
 def _unix_ns(text: Any) -> int:

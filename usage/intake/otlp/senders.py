@@ -4,6 +4,8 @@ Read in their sources: tests/senders.py says which and when.
 """
 
 from usage.intake.otlp import conventions as names
+from usage.intake.otlp import kinds
+from usage.intake.otlp.span import Span
 from usage.intake.otlp.told import Told
 from usage.intake.token_arithmetic import (
     CACHE_BESIDE,
@@ -29,8 +31,10 @@ _BUCKETS = Convention(is_cache_beside=True, is_reasoning_beside=True)
 _BARE = ("input_tokens", "output_tokens")
 
 
-def convention_of(told: Told, scope: str, sdk: str) -> Convention:
+def convention_of(span: Span) -> Convention:
     """By the SDK, the scope and the names of the figures, then by the provider."""
+    told, scope = span.told, span.scope.lower()
+    sdk = str(told.get("sdk") or span.resource.get("sdk") or "").lower()
     prompt_name = told.names.get("prompt_tokens", "")
     if prompt_name in _BARE:  # as Claude Code has from Anthropic
         return CACHE_BESIDE
@@ -43,7 +47,7 @@ def convention_of(told: Told, scope: str, sdk: str) -> Convention:
         return _by_provider(provider, CACHE_BESIDE, _OPENLIT_THOUGHTS)
     if scope.startswith(_SPRING):
         return _by_provider(provider, CACHE_BESIDE, WITHIN)
-    if _is_older_ai_sdk(told):
+    if kinds.VERCEL_OPERATION in span.attributes and not _has_details(told):
         if any(name in provider for name in _XAI):
             return REASONING_BESIDE
         return _by_provider(provider, CACHE_BESIDE, REASONING_BESIDE)
@@ -57,14 +61,9 @@ def _by_provider(provider: str, anthropic: Convention, google: Convention) -> Co
     return google if any(name in provider for name in _GOOGLE) else WITHIN
 
 
-def _is_older_ai_sdk(told: Told) -> bool:
-    """Up to 5 it hands on what providers tell."""
-    is_ai_sdk = any(name.startswith("ai.usage.") for name in told.names.values())
-    return is_ai_sdk and "counts_within" not in told and not _has_details(told)
-
-
 def _has_details(told: Told) -> bool:
-    return any("TokenDetails." in name for name in told.names.values())
+    """As the Vercel AI SDK has from 6 on; before it hands on what providers tell."""
+    return "counts_within" in told or any("TokenDetails." in name for name in told.names.values())
 
 
 def _of_langfuse(told: Told, prompt_name: str) -> Convention:

@@ -46,14 +46,12 @@ class Span:
 
 def is_known(key: str) -> bool:
     """Whether an attribute is worth decoding; prompts and completions never are."""
-    return key in _KNOWN_ATTRIBUTES or (
-        len(key) <= loose_names.LONGEST_NAME and _may_be_figure(key)
-    )
+    return len(key) <= loose_names.LONGEST_NAME and _is_known(key)
 
 
 @lru_cache(maxsize=4096)
-def _may_be_figure(key: str) -> bool:
-    return loose_names.place_of(key) is not None
+def _is_known(key: str) -> bool:
+    return key in _KNOWN_ATTRIBUTES or loose_names.place_of(key) is not None
 
 
 def is_known_event(name: str) -> bool:

@@ -39,11 +39,18 @@ class Told(dict[str, Any]):
 
 def told_by(attributes: Mapping[str, Any]) -> Told:
     found = Told()
-    places, tell = names.PLACES, found.tell
+    places, tell, ranks = names.PLACES, found.tell, found._ranks
     for name, value in attributes.items():
         place = places.get(name)
         if place is not None:
-            tell(place[0], place[1], value, name)
+            field, rank = place
+            if value == "" or field in ranks or (value == 0 and field in _FIGURES):
+                tell(field, rank, value, name)
+            else:  # what `tell` does for the first of a field, which nearly all are
+                ranks[field] = rank
+                found[field] = value
+                if field in _FIGURES:
+                    found.names[field] = name
         elif name in _OBJECTS:
             _tell_object(found, name, value)
         elif (loose := loose_names.place_of(name)) is not None:
