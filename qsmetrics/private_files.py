@@ -7,7 +7,8 @@ from pathlib import Path
 
 FILE, FOLDER = 0o600, 0o700
 _COLLECTOR = "collector"
-_NAMES = ("secret_key", ".starting")
+_NAMES = ("secret_key", ".in_use")
+_BEGINNINGS = (".secret_key.", ".starting", ".jobs", ".password-check-")
 _LOGS = ("", "-wal", "-shm", "-journal")
 _REJECTS = ".rejected.ndjson"
 
@@ -41,8 +42,9 @@ def _mend_folder(folder: Path, database: str) -> None:
 
 def _is_ours(name: str, database: str) -> bool:
     is_database = any(name == f"{each}{log}" for each in (database, "demo.db") for log in _LOGS)
-    is_draft = name.startswith(".secret_key.")
-    return is_database or is_draft or name in (*_NAMES, _COLLECTOR) or name.endswith(_REJECTS)
+    is_lock_or_draft = name.startswith(_BEGINNINGS)
+    is_named = name in (*_NAMES, _COLLECTOR) or name.endswith(_REJECTS)
+    return is_database or is_lock_or_draft or is_named
 
 
 def _restrict(path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from qsmetrics import private_files
 from tests.old_files import old_database
 from tests.serving import manage, run_script, serving
+from usage.database.locks import JOBS, PASSWORD_CHECKS, START
 
 
 def modes(folder: Path) -> dict[str, str]:
@@ -44,7 +45,8 @@ def test_all_that_a_portal_writes_is_private(tmp_path: Path):
 def made_open(folder: Path) -> None:
     """As older versions left it."""
     (folder / "collector").mkdir(parents=True)
-    names = ("metrics.db", "metrics.db-wal", "metrics.db-shm", "secret_key", ".starting")
+    locks = [lock.file for lock in (START, JOBS, *PASSWORD_CHECKS)]
+    names = ("metrics.db", "metrics.db-wal", "metrics.db-shm", "secret_key", ".in_use", *locks)
     for name in (*names, "old.db.rejected.ndjson", "collector/east.spool"):
         (folder / name).touch()
         (folder / name).chmod(0o644)

@@ -94,13 +94,13 @@ class _Control(msgspec.Struct, gc=False):
     refresh: bool | None = None
 
 
-class _Told(msgspec.Struct, gc=False):
+class _Essentials(msgspec.Struct, gc=False):
     timestamp: Any = None
     tokens: Any = None
 
 
 _attempt = msgspec.json.Decoder(_Attempt)
-_told = msgspec.json.Decoder(_Told)
+_essentials = msgspec.json.Decoder(_Essentials)
 _control = msgspec.json.Decoder(_Control)
 
 
@@ -146,7 +146,7 @@ def _decoded(payload: bytes) -> _Attempt:
         pass
     try:
         attempt = loose_structs.decoded(_Attempt, payload)
-        _refuse_wrong(_told.decode(payload))
+        _refuse_wrong(_essentials.decode(payload))
     except msgspec.ValidationError:
         raise InvalidRow.whole("is not a usage record: it is no object") from None
     except UNREADABLE:
@@ -154,7 +154,7 @@ def _decoded(payload: bytes) -> _Attempt:
     return attempt
 
 
-def _refuse_wrong(told: _Told) -> None:
+def _refuse_wrong(told: _Essentials) -> None:
     """What must not be taken for none: a time, and tokens that are wholes."""
     if told.timestamp is not None and not isinstance(told.timestamp, str):
         raise InvalidRow.whole("timestamp: must be an RFC 3339 time")
