@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from tests.otlp import SECOND, START, as_json, as_protobuf, request, span
 from tests.sums import assert_sums_equal_rows
+from usage import traced
 from usage.models import SuppressedPair, TracedPost, UsageMetric
 from usage.recording import span_trees
 
@@ -160,6 +161,32 @@ def test_what_is_kept_of_a_trace_is_bounded(client, monkeypatch):
     assert TracedPost.objects.count() <= 16
     deliver(client, at(61, USED), at(62, USED, 61))
     assert counted() == [62]
+
+
+def test_what_a_post_may_tell_of_traces_is_bounded(client, monkeypatch):
+    monkeypatch.setattr(traced, "MOST_TRACES", 3)
+    monkeypatch.setattr(traced, "MOST_SPANS", 4)
+    empty = [{**at(n, EMPTY, n + 1), "traceId": f"{n:032x}"} for n in range(1, 6)]
+    chain = [at(n, EMPTY, n - 1) for n in range(2, 20)]
+    deliver(client, *chain, at(1, USED), at(20, USED, 19), *empty)
+    kept = TracedPost.objects.values_list("spans", flat=True)
+    assert (len(kept), max(kept)) == (3, 6)
+    assert counted() == [1, 20]
+
+
+def test_a_long_chain_of_calls_is_one_call(client):
+    """Each the child of the one before, all calls: the worst that a trace can be."""
+    deliver(client, *(at(n, USED, n - 1) for n in range(1, 3_000)))
+    assert counted() == [2_999]
+    deliver(client, at(3_000, USED, 2_999))
+    assert counted() == [3_000]
+
+
+def test_spans_between_that_come_last_turn_hundreds_of_calls_into_one(client):
+    deliver(client, *(at(n, USED, 1000 + n) for n in range(1, 601)))
+    assert len(counted()) == 600
+    deliver(client, *(at(1000 + n, EMPTY, n - 1) for n in range(2, 601)))
+    assert counted() == [600]
 
 
 def test_many_posts_of_a_trace_become_one(client):

@@ -17,6 +17,9 @@ _EDGE = struct.Struct("8s8s")
 _CALL = struct.Struct("8sqqq?")
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _A_MICROSECOND = dt.timedelta(microseconds=1)
+# Of a trace, and of a post: what comes beyond counts for itself, as if of other traces.
+MOST_SPANS = 10_000
+MOST_TRACES = 10_000
 _MOST_MODELS = 100  # that spans above calls name, in one part
 
 
@@ -65,7 +68,7 @@ class TracePart:
     def add(
         self, span: bytes, parent: bytes | None, call: TracedCall | None, model: str | None
     ) -> None:
-        if parent is not None:
+        if parent is not None and len(self.edges) < MOST_SPANS * _EDGE.size:
             self.edges += span + parent
         if call is not None:
             self.calls.append(call)
@@ -110,6 +113,14 @@ def merged(all_traces: Iterable[Traces]) -> Traces:
         for trace, part in traces.items():
             found.setdefault(trace, TracePart()).add_all(part)
     return found
+
+
+def part_of(traces: Traces, trace: int) -> TracePart | None:
+    """The part of a trace, also of a new one; None where the post tells of too many."""
+    part = traces.get(trace)
+    if part is None and len(traces) < MOST_TRACES:
+        part = traces[trace] = TracePart()
+    return part
 
 
 def agents_of(traces: Traces) -> dict[Row, str]:

@@ -23,11 +23,9 @@ from usage.recording.wrappers import (
     not_counted,
 )
 from usage.records import COST_REPORTED, WRAPPER, UsageRecord
-from usage.traced import Row, TracedCall, TracePart, Traces, moment_at_us, unix_us
+from usage.traced import MOST_SPANS, Row, TracedCall, TracePart, Traces, moment_at_us, unix_us
 
 KEPT_FOR = dt.timedelta(hours=1)
-# Of a trace. Calls of what comes beyond count each for itself, as if of other traces.
-MOST_SPANS = 10_000
 # As sources of reports that do not count. The larger ones used more than all calls below them, so
 # that something is hidden in them: a tool that called another model.
 SPANS, WRAPPERS, LARGER_WRAPPERS = "otel", "otel (wrapper)", "otel (wrapper of less)"

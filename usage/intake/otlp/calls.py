@@ -18,7 +18,7 @@ from usage.intake.parsed import ParsedRows
 from usage.intake.token_arithmetic import Counted, row_tokens, told_counts, whole_count
 from usage.live_keys import KeyInText, clean_name
 from usage.records import InvalidRow, UsageRecord
-from usage.traced import TracedCall, TracePart, Traces, hash_of_trace, id_of_span, unix_us
+from usage.traced import TracedCall, Traces, hash_of_trace, id_of_span, part_of, unix_us
 
 SOURCE = "otel"
 _NS_A_SECOND = 1_000_000_000
@@ -66,7 +66,9 @@ def _trace(span: Span, record: UsageRecord | None, traces: Traces) -> None:
         lacks_model = record.model == lenient.UNKNOWN_MODEL
         at_us = unix_us(record.timestamp)
         call = TracedCall(own, at_us, record.event_id, record.total_tokens, lacks_model)
-    part = traces.setdefault(hash_of_trace(span.trace_id), TracePart())
+    part = part_of(traces, hash_of_trace(span.trace_id))
+    if part is None:
+        return
     part.add(own, parent, call, model)
     if call is not None:
         service = str(span.resource.get("app", ""))
