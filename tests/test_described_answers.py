@@ -13,8 +13,8 @@ from django.test import Client
 from tests.description import Description
 from tests.factory import ALICE, at, store
 from usage.access.attempts import counting
+from usage.incoming_row import IncomingRow
 from usage.models import CollectorState, IngestToken, SuppressedPair, UsageMetric
-from usage.records import IncomingRow
 
 pytestmark = pytest.mark.django_db
 JSON, NDJSON, PROTOBUF = "application/json", "application/x-ndjson", "application/x-protobuf"

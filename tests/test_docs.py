@@ -15,7 +15,7 @@ from django.urls import URLPattern, get_resolver
 from qsmetrics import __version__, configuration
 from tests.senders import READ
 from tests.serving import serving
-from usage.records import IncomingRow
+from usage.incoming_row import IncomingRow
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -14,7 +14,7 @@ from tests.failing_server import outlive_a_kill, rows_in
 from tests.serving import PROJECT
 from tests.thorough import IS_THOROUGH
 from usage.identity import hash_api_key
-from usage.records import IncomingRow
+from usage.incoming_row import IncomingRow
 
 FOLDER = PROJECT / "clients" / "go"
 RACE = ["-race"] if os.environ.get("QSMETRICS_GO_RACE") else []

@@ -30,7 +30,7 @@ from tests.failing_server import (
 from tests.migrated import migrated
 from tests.serving import PROJECT, serving
 from usage.identity import bare_key, hash_api_key
-from usage.records import IncomingRow
+from usage.incoming_row import IncomingRow
 
 # --- The portal itself ------------------------------------------------------------------------
 

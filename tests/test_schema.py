@@ -8,8 +8,8 @@ from django.core.management import call_command
 from drf_spectacular.generators import SchemaGenerator
 
 from usage.api.urls import urlpatterns
+from usage.incoming_row import IncomingRow
 from usage.queries import Figures
-from usage.records import IncomingRow
 
 KINDS = [
     *("application/vnd.oai.openapi", "application/yaml"),

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from usage.incoming_row import MOST_TOKENS
 from usage.intake.token_arithmetic import (
     AS_TOLD,
     CACHE_BESIDE,
@@ -16,7 +17,6 @@ from usage.intake.token_arithmetic import (
     row_tokens,
     whole_count,
 )
-from usage.records import MOST_TOKENS
 
 ALL_BESIDE = Convention(is_cache_beside=True, is_reasoning_beside=True)
 # input, output, total, read, written, reasoning; how the sender counts; the row's six figures.

@@ -1,41 +1,36 @@
-"""One usage record: its fields and bounds, and how values from outside become one."""
+"""One usage record: its fields, and how values from outside become one."""
 
 import datetime as dt
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
-from msgspec import Meta
 
 from usage import live_keys
 from usage.identity import bare_key, event_identity, hash_api_key, known_digest
+from usage.incoming_row import (
+    LONGEST_HASH,
+    LONGEST_NAME,
+    LONGEST_STATUS,
+    LONGEST_TEXT,
+    MOST_MS,
+    MOST_TOKENS,
+    MOST_USD,
+    IncomingRow,
+)
 from usage.live_keys import KeyInText, clean_id, clean_name
 
-MOST_TOKENS = 2**53
-MOST_MS = 2**53
-MOST_USD = 1_000_000_000
 COST_REPORTED = "reported"  # as `cost_source`; the others are in usage.pricing
 WARM_UP, DUPLICATE, WRAPPER = "warm_up", "duplicate", "wrapper"  # as `excluded_as`
-_LONGEST_STATUS = 32
 EARLIEST = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
 MOST_AHEAD = dt.timedelta(hours=24)
 # Unix times from here on are milliseconds: as seconds they would lie in the year 5138.
 _FIRST_MILLISECONDS = 100_000_000_000
 _FIRST_TOO_FINE = 100_000_000_000_000
 _FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]")
-
-# In the schema of a field: understood, and not told of.
-UNDESCRIBED = "x-undescribed"
-_INT64 = {"format": "int64"}  # which clients take for 32 bits otherwise
-Tokens = Annotated[int, Meta(ge=0, le=MOST_TOKENS, extra_json_schema=_INT64)] | None
-Milliseconds = Annotated[float, Meta(ge=0, le=MOST_MS)] | None
-Dollars = Annotated[float, Meta(ge=0, le=MOST_USD)] | None
-_Moment = Annotated[dt.datetime, Meta(extra_json_schema={"format": "date-time"})]
-Name = Annotated[str, Meta(max_length=64)] | None
-Text = Annotated[str, Meta(max_length=255)] | None
 
 
 # Rows hold nothing that could refer back to them, so the garbage collector need not look (gc).
@@ -71,51 +66,6 @@ class UsageRecord(msgspec.Struct, frozen=True, gc=False):
     excluded_as: str | None = None
 
 
-class IncomingRow(msgspec.Struct, kw_only=True, gc=False):
-    """A row as clients write it: the types and bounds of the contract. Null means absent."""
-
-    model: Annotated[str, Meta(min_length=1, max_length=255)]
-    timestamp: Annotated[
-        _Moment | int | float | None,
-        Meta(description="Completion: RFC 3339, Unix seconds or milliseconds; default now."),
-    ] = None
-    prompt_tokens: Tokens = None
-    completion_tokens: Tokens = None
-    total_tokens: Annotated[Tokens, Meta(description="Default: prompt + completion.")] = None
-    request_id: Text = None
-    status: Annotated[
-        Annotated[int, Meta(ge=0, le=999)]
-        | Annotated[str, Meta(max_length=_LONGEST_STATUS)]
-        | None,
-        Meta(description='"200" or 200.'),
-    ] = None
-    latency_ms: Milliseconds = None
-    api_key_hash: Annotated[
-        str | None,
-        Meta(description="Up to 64 characters, normally the hex SHA-256 of the key."),
-    ] = None
-    # Hashed on receipt and dropped; no generated client shall offer to send one.
-    api_key: Annotated[str | None, Meta(extra_json_schema={UNDESCRIBED: True})] = None
-    provider: Name = None
-    requested_model: Text = None
-    cached_tokens: Annotated[Tokens, Meta(description="Part of prompt_tokens.")] = None
-    cache_write_tokens: Annotated[Tokens, Meta(description="Part of prompt_tokens.")] = None
-    reasoning_tokens: Annotated[Tokens, Meta(description="Part of completion_tokens.")] = None
-    ttft_ms: Annotated[Milliseconds, Meta(description="Time to first token.")] = None
-    cost_usd: Dollars = None
-    event_id: Annotated[
-        Text, Meta(description="The client's own; needs a timestamp. A resend counts once.")
-    ] = None
-    source: Name = None
-    response_id: Annotated[Text, Meta(description="The provider's own id of its answer.")] = None
-    app: Annotated[Text, Meta(description="The program that asked.")] = None
-    user: Annotated[Text, Meta(description="On whose behalf.")] = None
-    team: Text = None
-    project: Text = None
-    session: Text = None
-    account: Text = None
-
-
 TEXT_FIELDS = (
     *("model", "request_id", "provider", "requested_model", "event_id", "source"),
     *("response_id", "app", "user", "team", "project", "session", "account"),
@@ -128,20 +78,23 @@ STORED_TEXTS = tuple(
 )
 _TYPES = {field.name: field.type for field in msgspec.structs.fields(IncomingRow)}
 TOKENS_RULE = f"must be a whole number from 0 to {MOST_TOKENS}"
-_TEXT_RULE = "must be text up to 255 characters"
+_NAME_RULE = f"must be text up to {LONGEST_NAME} characters"
+_TEXT_RULE = f"must be text up to {LONGEST_TEXT} characters"
 _MS_RULE = f"must be a number of milliseconds from 0 to {MOST_MS}"
 _RULES = {
-    "model": "must be text of 1 to 255 characters",
+    "model": f"must be text of 1 to {LONGEST_TEXT} characters",
     "timestamp": "must be an RFC 3339 time such as 2024-01-15T10:00:00Z, or Unix seconds or "
     "milliseconds",
-    "status": "must be an HTTP status such as 200, or text up to 32 characters",
+    "status": f"must be an HTTP status such as 200, or text up to {LONGEST_STATUS} characters",
     "latency_ms": _MS_RULE,
     "ttft_ms": _MS_RULE,
     "cost_usd": f"must be a number of US dollars from 0 to {MOST_USD}",
-    "api_key_hash": "must be text up to 64 characters, normally the hex SHA-256 of the key",
+    "api_key_hash": (
+        f"must be text up to {LONGEST_HASH} characters, normally the hex SHA-256 of the key"
+    ),
     "api_key": "must be text",
-    "provider": "must be text up to 64 characters",
-    "source": "must be text up to 64 characters",
+    "provider": _NAME_RULE,
+    "source": _NAME_RULE,
     **{name: TOKENS_RULE for name in _TYPES if name.endswith("_tokens")},
     **dict.fromkeys(("request_id", "requested_model", "event_id", "response_id"), _TEXT_RULE),
     **dict.fromkeys(("app", "user", "team", "project", "session", "account"), _TEXT_RULE),
@@ -304,7 +257,7 @@ def _check_text(row: IncomingRow) -> None:
 @lru_cache(maxsize=256)
 def _normal_status(status: str | int) -> str | None:
     text = clean_name(str(status)).strip().lower()  # a key in lower case would be another
-    if len(text) > _LONGEST_STATUS:  # lower case may be longer
+    if len(text) > LONGEST_STATUS:  # lower case may be longer
         raise _invalid("status", _RULES["status"])
     if _FORBIDDEN.search(text):
         raise _invalid("status", "must not contain control characters")
@@ -318,7 +271,7 @@ def _key_hash(given: str | None, api_key: str | None) -> str | None:
     if (digest := known_digest(given)) is not None:
         return digest
     given = live_keys.clean_hash(given)
-    if len(given) > 64:
+    if len(given) > LONGEST_HASH:
         raise _invalid("api_key_hash", _RULES["api_key_hash"])
     if _FORBIDDEN.search(given):
         raise _invalid("api_key_hash", "must not contain control characters")

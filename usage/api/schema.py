@@ -15,9 +15,9 @@ from usage.api.shapes.outcomes import Error, Stored, TelemetryError
 from usage.api.shapes.state import Health, Unhealthy
 from usage.api.struct_schemas import OneOf
 from usage.asking.declared import Declared
+from usage.incoming_row import IncomingRow
 from usage.intake.otlp.json import Taken
 from usage.intake.parsed import MOST_ROWS
-from usage.records import IncomingRow
 
 _JSON, _NDJSON, _PROTOBUF = "application/json", "application/x-ndjson", "application/x-protobuf"
 _SAID = {

@@ -9,7 +9,7 @@ import msgspec
 from drf_spectacular.extensions import OpenApiSerializerExtension
 from drf_spectacular.plumbing import ResolvedComponent
 
-from usage.records import UNDESCRIBED
+from usage.incoming_row import UNDESCRIBED
 
 _NULL = {"type": "null"}
 _REFERENCE = "#/components/schemas/{name}"

@@ -11,7 +11,8 @@ from urllib.parse import quote
 
 from usage.importing import proxy_row
 from usage.importing.source import PAGE, CannotRead, Context, RowPage, Source
-from usage.records import IncomingRow, UsageRecord
+from usage.incoming_row import IncomingRow
+from usage.records import UsageRecord
 
 __all__ = [
     "CannotRead",

@@ -9,7 +9,8 @@ import msgspec
 from usage.identity import event_identity, joined_parts
 from usage.importing import go_timestamps, loose
 from usage.importing.source import SOURCE
-from usage.records import FieldError, IncomingRow, InvalidRow, UsageRecord, record_from
+from usage.incoming_row import IncomingRow
+from usage.records import FieldError, InvalidRow, UsageRecord, record_from
 
 _FIELDS = IncomingRow.__struct_fields__
 _WHOLE = tuple(name for name in _FIELDS if name.endswith("_tokens"))

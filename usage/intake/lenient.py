@@ -9,15 +9,8 @@ from typing import Any
 import msgspec
 
 from usage.identity import hash_api_key
-from usage.records import (
-    MOST_MS,
-    MOST_USD,
-    IncomingRow,
-    InvalidRow,
-    UsageRecord,
-    make_record,
-    record_from,
-)
+from usage.incoming_row import MOST_MS, MOST_USD, IncomingRow
+from usage.records import InvalidRow, UsageRecord, make_record, record_from
 
 UNKNOWN_MODEL = "unknown"
 _IDS = ("request_id", "response_id", "session", "event_id")

@@ -8,8 +8,9 @@ from typing import Any
 
 import msgspec
 
+from usage.incoming_row import IncomingRow
 from usage.intake.parsed import MOST_ROWS, MalformedBody, ParsedRows, TooManyRowsInBody, collect
-from usage.records import IncomingRow, InvalidRow, UsageRecord, make_record, record_from
+from usage.records import InvalidRow, UsageRecord, make_record, record_from
 
 _MOST_OBJECTS = 4 * MOST_ROWS  # unknown fields may hold some
 _MOST_COMMAS = 40 * MOST_ROWS

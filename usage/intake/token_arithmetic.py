@@ -9,7 +9,8 @@ from itertools import combinations
 from math import isfinite
 from typing import Any, NamedTuple
 
-from usage.records import MOST_TOKENS, TOKENS_RULE, FieldError, InvalidRow
+from usage.incoming_row import MOST_TOKENS
+from usage.records import TOKENS_RULE, FieldError, InvalidRow
 
 READ, WRITTEN, REASONING = range(3)
 _CACHE = frozenset((READ, WRITTEN))

@@ -8,6 +8,7 @@ from django.db.models.functions import Now
 
 from usage import live_keys, records
 from usage.database import extensions
+from usage.incoming_row import LONGEST_HASH, LONGEST_NAME, LONGEST_STATUS, LONGEST_TEXT
 from usage.models import chunked, distributed
 from usage.models.fields import UtcDateTimeField
 from usage.models.usage_rows import UsageMetricQuerySet
@@ -23,18 +24,18 @@ class UsageMetric(models.Model):
         WRAPPER = records.WRAPPER  # another span of its trace tells the call
 
     timestamp = UtcDateTimeField(help_text="When the request completed.")
-    model = models.CharField(max_length=255)
+    model = models.CharField(max_length=LONGEST_TEXT)
     prompt_tokens = models.BigIntegerField(null=True, blank=True, db_default=0)
     completion_tokens = models.BigIntegerField(null=True, blank=True, db_default=0)
     total_tokens = models.BigIntegerField(null=True, blank=True, db_default=0)
-    request_id = models.CharField(max_length=255, null=True, blank=True)
-    status = models.CharField(max_length=32, null=True, blank=True)
+    request_id = models.CharField(max_length=LONGEST_TEXT, null=True, blank=True)
+    status = models.CharField(max_length=LONGEST_STATUS, null=True, blank=True)
     latency_ms = models.FloatField(null=True, blank=True)
-    api_key_hash = models.CharField(max_length=64, null=True, blank=True)
+    api_key_hash = models.CharField(max_length=LONGEST_HASH, null=True, blank=True)
     created_at = UtcDateTimeField(db_default=Now(), editable=False)
 
-    provider = models.CharField(max_length=64, null=True, blank=True)
-    requested_model = models.CharField(max_length=255, null=True, blank=True)
+    provider = models.CharField(max_length=LONGEST_NAME, null=True, blank=True)
+    requested_model = models.CharField(max_length=LONGEST_TEXT, null=True, blank=True)
     cached_tokens = models.BigIntegerField(null=True, blank=True)
     cache_write_tokens = models.BigIntegerField(null=True, blank=True)
     reasoning_tokens = models.BigIntegerField(null=True, blank=True)
@@ -52,27 +53,45 @@ class UsageMetric(models.Model):
         editable=False,
         help_text="63-bit hash of source and the client's own event id.",
     )
-    source = models.CharField(max_length=64, null=True, blank=True)
+    source = models.CharField(max_length=LONGEST_NAME, null=True, blank=True)
     response_id = models.CharField(
-        max_length=255, null=True, blank=True, help_text="The provider's own id of its answer."
+        max_length=LONGEST_TEXT,
+        null=True,
+        blank=True,
+        help_text="The provider's own id of its answer.",
     )
     app = models.CharField(
-        max_length=255, null=True, blank=True, help_text="The program that asked."
+        max_length=LONGEST_TEXT,
+        null=True,
+        blank=True,
+        help_text="The program that asked.",
     )
     user = models.CharField(
-        max_length=255, null=True, blank=True, help_text="On whose behalf, as the client names it."
+        max_length=LONGEST_TEXT,
+        null=True,
+        blank=True,
+        help_text="On whose behalf, as the client names it.",
     )
     team = models.CharField(
-        max_length=255, null=True, blank=True, help_text="The team, department or cost centre."
+        max_length=LONGEST_TEXT,
+        null=True,
+        blank=True,
+        help_text="The team, department or cost centre.",
     )
     project = models.CharField(
-        max_length=255, null=True, blank=True, help_text="The project or repository worked on."
+        max_length=LONGEST_TEXT,
+        null=True,
+        blank=True,
+        help_text="The project or repository worked on.",
     )
     session = models.CharField(
-        max_length=255, null=True, blank=True, help_text="The client's id of one conversation."
+        max_length=LONGEST_TEXT,
+        null=True,
+        blank=True,
+        help_text="The client's id of one conversation.",
     )
     account = models.CharField(
-        max_length=255,
+        max_length=LONGEST_TEXT,
         null=True,
         blank=True,
         help_text="The upstream account or deployment that answered; never its key.",

@@ -12,17 +12,10 @@ from usage.importing.proxy_row import strict_values
 from usage.importing.source import SOURCE, Context, Skip
 from usage.importing.usage_files.json_values import Raw, object_of
 from usage.importing.usage_files.occurrences import Occurrences
+from usage.incoming_row import IncomingRow
 from usage.live_keys import begins_as_key
 from usage.pricing import GENAI_PRICES, OVERRIDE
-from usage.records import (
-    TEXT_FIELDS,
-    FieldError,
-    IncomingRow,
-    InvalidRow,
-    UsageRecord,
-    make_record,
-    record_from,
-)
+from usage.records import TEXT_FIELDS, FieldError, InvalidRow, UsageRecord, make_record, record_from
 
 # By which two rows without an event id are told apart. Never change it: a file that was imported
 # before would be imported again. A cost is not there, since prices may be corrected.
