@@ -3,6 +3,7 @@
 import datetime as dt
 import json
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -13,6 +14,7 @@ from usage.api.shapes.metrics_answer import (
     LISTS,
     PARTS,
     BucketAnswer,
+    FiguresAnswer,
     Others,
     OthersAnswer,
     PeriodAnswer,
@@ -25,6 +27,14 @@ from usage.queries import Breakdown, Bucket, Figures, Part, Percentiles, Summary
 from usage.rollups.declarations import DIMENSIONS
 
 _MILLION, _BILLION = 10**6, 10**9
+_FIELDS = FiguresAnswer.__struct_fields__  # each is one of Figures' fields or properties
+_answered = attrgetter(*_FIELDS)
+# Averages and shares, by their place, and to which part of one.
+_ROUNDED = [
+    (place, _MILLION if name.endswith("_ms") else _BILLION)
+    for place, name in enumerate(_FIELDS)
+    if name not in Figures.__struct_fields__
+]
 
 
 def report_answer(report: UsageReport, breakdown: Breakdown) -> Any:
@@ -89,23 +99,12 @@ def _parts(column: str, parts: Sequence[Part]) -> list[Any]:
     ]
 
 
-def _figures(figures: Figures) -> tuple[Any, ...]:
+def _figures(figures: Figures) -> list[Any]:
     """In the order of FiguresAnswer."""
-    return (
-        figures.tokens,
-        figures.requests,
-        figures.prompt_tokens,
-        figures.completion_tokens,
-        figures.cached_tokens,
-        figures.cache_write_tokens,
-        figures.reasoning_tokens,
-        figures.failed_requests,
-        _rounded(figures.success_rate, _BILLION),
-        _rounded(figures.avg_latency_ms, _MILLION),
-        _rounded(figures.avg_ttft_ms, _MILLION),
-        _rounded(figures.cost_usd, _BILLION),
-        figures.unpriced_requests,
-    )
+    values = list(_answered(figures))
+    for place, parts in _ROUNDED:
+        values[place] = _rounded(values[place], parts)
+    return values
 
 
 def _percentiles(percentiles: Percentiles | None) -> list[float | None]:
