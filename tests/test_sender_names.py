@@ -346,6 +346,16 @@ def test_an_optional_field_never_costs_the_row(attributes, expected):
         assert told.startswith(value[:7]) if value == "sha256:…" else told == value
 
 
+def test_numbers_that_json_has_not_cost_no_request():
+    """As Python's encoder writes them; in texts they stay."""
+    told = {**MODEL, "gen_ai.usage.input_tokens": 7, "user.id": 'NaN " -Infinity'}
+    posted = request(span({**told, "gen_ai.usage.cost": 0.5}))
+    body = as_json(posted).replace(b'"doubleValue": 0.5', b'"doubleValue": -Infinity')
+    assert b": -Infinity}" in body
+    (found,) = calls.records_of(json.spans(body), NOW).records
+    assert (found.prompt_tokens, found.cost_usd, found.user) == (7, None, 'NaN " -Infinity')
+
+
 def test_wholes_that_are_no_counts_are_refused_by_name_and_cost_no_other_row():
     bad = span({**MODEL, "gen_ai.usage.input_tokens": -1}, spanId="ab" * 8)
     found = calls.records_of(

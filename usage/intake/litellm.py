@@ -4,12 +4,11 @@ https://docs.litellm.ai/docs/observability/generic_api and …/docs/proxy/loggin
 """
 
 import datetime as dt
-import re
 from typing import Any
 
 import msgspec
 
-from usage.intake import lenient, loose_structs
+from usage.intake import lenient, loose_structs, numbers_of_json
 from usage.intake.error_types import http_status_of
 from usage.intake.litellm_call_types import CallKind, call_kind
 from usage.intake.loose_structs import UNREADABLE
@@ -22,8 +21,6 @@ SOURCE = "litellm"
 INTERNAL = "litellm-internal"  # calls that the proxy made for itself: classifiers, shadows, polls
 _COST_POLL = "background_response_cost_poll"  # the one that bills an answer in the background
 _NOBODY = "default_user_id"  # as whom the proxy's own key asks
-# Numbers that JSON has not, and texts, in which they mean nothing.
-_TEXT_OR_NO_NUMBER = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|-?\b(?:NaN|Infinity)\b', re.DOTALL)
 
 
 class _Metadata(msgspec.Struct, gc=False):
@@ -94,18 +91,11 @@ def parse(body: bytes, now: dt.datetime) -> ParsedRows:
     try:
         raws = each_raw_object(body)
     except MalformedBody:
-        if b"NaN" not in body and b"Infinity" not in body:
+        if not numbers_of_json.has_others(body):
             raise
-        raws = each_raw_object(_with_numbers_of_json(body))
+        raws = each_raw_object(numbers_of_json.without_others(body))
     batches: set[Any] = set()
     return collect(raws, lambda raw: _record(raw, batches, now), ParsedRows())
-
-
-def _with_numbers_of_json(text: bytes) -> bytes:
-    """NaN and infinities, which Python's encoder writes, stand for nothing."""
-    return _TEXT_OR_NO_NUMBER.sub(
-        lambda found: found[0] if found[0].startswith(b'"') else b"null", text
-    )
 
 
 def _record(raw: bytes | msgspec.Raw, batches: set[Any], now: dt.datetime) -> UsageRecord | None:
@@ -131,7 +121,7 @@ def _decoded(raw: bytes | msgspec.Raw) -> _Call:
     except UNREADABLE:
         pass
     try:
-        return loose_structs.decoded(_Call, _with_numbers_of_json(bytes(raw)))
+        return loose_structs.decoded(_Call, numbers_of_json.without_others(bytes(raw)))
     except UNREADABLE:
         raise InvalidRow.whole("is not a standard logging payload of LiteLLM") from None
 

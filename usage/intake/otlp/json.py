@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from usage.intake import numbers_of_json
 from usage.intake.otlp.span import (
     STATUS_ERROR,
     Attributes,
@@ -100,7 +101,7 @@ def spans(body: bytes) -> Iterator[Span]:
     refuse_empty(body)
     refuse_too_many(body)
     try:
-        request = _request.decode(body)
+        request = numbers_of_json.decoded(_request, body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise MalformedBody("the body is not an OTLP trace request in JSON") from None
     for group in request.resource_spans or ():

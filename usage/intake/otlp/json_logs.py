@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from usage.intake import numbers_of_json
 from usage.intake.agents.event import EVENT_NAME, AgentEvent
 from usage.intake.agents.readers import KNOWN_ATTRIBUTES, NAME_PARTS, is_agent_event, is_name
 from usage.intake.otlp import json
@@ -74,7 +75,7 @@ def events(body: bytes) -> Iterator[AgentEvent | InvalidRow]:
     json.refuse_empty(body)
     json.refuse_too_many(body)
     try:
-        request = _request.decode(body)
+        request = numbers_of_json.decoded(_request, body)
     except _BROKEN:
         raise MalformedBody("the body is not an OTLP logs request in JSON") from None
     for group in request.resource_logs or ():
