@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
 
+from tests.captures import Capture
 from tests.otlp import START, as_json, log, logs, logs_as_protobuf
+from tests.serving import serving
+from tests.test_captures import send
 from usage.models import UsageMetric
 
 pytestmark = pytest.mark.django_db
@@ -342,3 +345,20 @@ def test_nothing_is_taken_while_metrics_are_disabled(client, settings):
     settings.USAGE_STATISTICS_ENABLED = False
     answer = client.post("/v1/logs", as_json(logs()), content_type=JSON)
     assert (answer.status_code, "Retry-After" in answer) == (503, True)
+
+
+def test_agents_send_chunked_and_gzipped_and_no_prompt_is_kept(tmp_path):
+    """All that three agents were seen to send, over a socket, in each of the ways."""
+    folders = sorted(path.parent for path in CAPTURES)
+    with serving(tmp_path) as portal:
+        for headers in ({}, {"transfer-encoding": "chunked"}, {"content-encoding": "gzip"}):
+            for body in (each for folder in folders for each in sorted(folder.glob("*.body"))):
+                data = body.read_bytes()
+                sent = gzip.compress(data) if "content-encoding" in headers else data
+                path = "/" + body.name[4:-5].replace("_", "/")
+                capture = Capture(body.name, path, {"content-type": JSON, **headers}, sent, [])
+                assert send(portal, capture) == (200, b"{}")
+        rows = portal.request("GET", "/_qs/usage").json()["usage"]
+    assert sorted(row["source"] for row in rows) == ["claude-code", "codex", "gemini-cli"]
+    kept = [each.read_bytes() for each in tmp_path.rglob("*") if each.is_file()]
+    assert not any(CANARY.encode() in each for each in (*kept, portal.output.encode()))
