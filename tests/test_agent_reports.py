@@ -30,7 +30,7 @@ def deliver(client: Any, *deliveries: Delivery) -> None:
         assert (answer.status_code, answer.content) == (200, b"{}")
 
 
-def codex_log(at: float, tokens: int = 100) -> Delivery:
+def codex_log(at: float, tokens: int = 100, service: str = CODEX) -> Delivery:
     figures = {
         "event.name": "codex.sse_event",
         "event.kind": "response.completed",
@@ -41,7 +41,7 @@ def codex_log(at: float, tokens: int = 100) -> Delivery:
         "conversation.id": "c-1",
     }
     record = log(figures, timeUnixNano="0", observedTimeUnixNano=moment(at))
-    return "/v1/logs", logs(record, resource={"service.name": CODEX})
+    return "/v1/logs", logs(record, resource={"service.name": service})
 
 
 def codex_span(at: float, tokens: int = 100, service: str = CODEX) -> Delivery:
@@ -122,6 +122,10 @@ COMING: dict[str, tuple[list[Delivery], list[str]]] = {
     "two seconds apart": ([codex_log(10), codex_span(12)], ["codex"]),
     "more than two seconds apart": ([codex_log(10), codex_span(12.1)], ["codex", "otel"]),
     "other counts": ([codex_log(10), codex_span(10, 101)], ["codex", "otel"]),
+    "Codex within another program": (
+        [codex_log(10, service="my-bot"), codex_span(10.01, service="my-bot")],
+        ["codex"],
+    ),
     "a span alone": ([codex_span(10)], ["otel"]),
     "two equal calls at once": (
         [codex_log(10), codex_log(10.5), codex_span(10.01), codex_span(10.51)],

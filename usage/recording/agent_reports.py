@@ -51,6 +51,7 @@ class _AgentReport:
     at: dt.datetime
     event_id: int | None
     is_counted: bool
+    app: str | None = None
     place: int | None = None
     row_id: int | None = None
 
@@ -155,7 +156,7 @@ def _told(records: Sequence[UsageRecord], spans: Mapping[Row, str]) -> dict[_Sha
         is_log = record.source in AGENTS
         if not is_log and not spans:
             continue
-        report = _AgentReport(record.timestamp, record.event_id, is_counted=True, place=place)
+        report = _AgentReport(record.timestamp, record.event_id, True, record.app, place)
         agent = record.source if is_log else spans.get(report.row)
         if agent not in AGENTS or record.event_id is None or record.excluded_as is not None:
             continue
@@ -212,19 +213,22 @@ def _stored_by_counts(key: _Shared, told: _Calls) -> _Calls:
         completion_tokens=key.counts[1],
         source__in=(agent, SPANS),
     )
+    apps = {log.app for log in told.logs}
     for row in rows:
-        if _key(agent, row) == key and (row.source == agent or _is_of(agent, row)):
+        if _key(agent, row) == key and (row.source == agent or _is_of(agent, row, apps)):
             _add(found, row)
     return found
 
 
-def _is_of(agent: str, row: UsageMetric) -> bool:
-    """Whether a span's row is of that agent: Codex is called codex_exec, codex_cli_rs, …"""
-    return AGENTS[agent] or str(row.app or "").lower().startswith(agent)
+def _is_of(agent: str, row: UsageMetric, apps: set[str | None]) -> bool:
+    """Whether a span's row is of that agent: Codex is called codex_exec, or as its host says."""
+    return AGENTS[agent] or row.app in apps or str(row.app or "").lower().startswith(agent)
 
 
 def _add(found: _Calls, row: UsageMetric) -> None:
-    report = _AgentReport(row.timestamp, row.event_id, row.excluded_as is None, row_id=row.pk)
+    report = _AgentReport(
+        row.timestamp, row.event_id, row.excluded_as is None, row.app, row_id=row.pk
+    )
     (found.logs if row.source in AGENTS else found.spans).append(report)
 
 
