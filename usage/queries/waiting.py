@@ -9,6 +9,7 @@ from usage.database.joins import Sql, by_index
 MOST_READ = 20_000  # in each of a few passes, half a second together
 # Plain SQL may have written a time in other words than recording does, of the same day.
 _MARGIN = dt.timedelta(days=1)
+_EARLIEST, _LATEST = (each.replace(tzinfo=dt.UTC) for each in (dt.datetime.min, dt.datetime.max))
 
 
 class TooManyWaiting(Exception):
@@ -31,7 +32,9 @@ def waiting_rows(columns: str = "1") -> str:
 def near(begin: dt.datetime, end: dt.datetime) -> Sql:
     """A condition that all rows from `begin` to before `end` meet, and that their index serves."""
     adapt = connection.ops.adapt_datetimefield_value
-    return "timestamp >= %s AND timestamp < %s", [adapt(begin - _MARGIN), adapt(end + _MARGIN)]
+    first = begin - min(_MARGIN, begin - _EARLIEST)
+    last = end + min(_MARGIN, _LATEST - end)
+    return "timestamp >= %s AND timestamp <= %s", [adapt(first), adapt(last)]
 
 
 def require_few(begin: dt.datetime, end: dt.datetime) -> None:
