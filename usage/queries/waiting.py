@@ -9,7 +9,8 @@ from usage.database.joins import Sql, by_index
 MOST_READ = 20_000  # in each of a few passes, half a second together
 # Plain SQL may have written a time in other words than recording does, of the same day.
 _MARGIN = dt.timedelta(days=1)
-_EARLIEST, _LATEST = (each.replace(tzinfo=dt.UTC) for each in (dt.datetime.min, dt.datetime.max))
+_EARLIEST = dt.datetime.min.replace(tzinfo=dt.UTC)
+_LATEST = dt.datetime.max.replace(tzinfo=dt.UTC)
 
 
 class TooManyWaiting(Exception):
