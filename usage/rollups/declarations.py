@@ -69,6 +69,14 @@ DIMENSIONS = {
             has_patterns=True,
         ),
         Dimension("user", "user", "Exactly this name; repeatable."),
+        Dimension("team", "team", "Only this team; repeatable."),
+        Dimension("project", "project", "Only this project; repeatable."),
+        Dimension("app", "app", "Only what this program asked; repeatable."),
+        Dimension("source", "source", "Only what this sender reported; repeatable."),
+        Dimension("account", "account", "Only what this upstream answered; repeatable."),
+        Dimension("session", "session", "Only this conversation; repeatable."),
+        Dimension("response_id", "response_id", "The provider's own id; repeatable."),
+        Dimension("request_id", "request_id", "The sender's own id; repeatable."),
     )
 }
 TOTAL = Grouping("total", ())
