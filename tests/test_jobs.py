@@ -139,7 +139,20 @@ def test_a_commit_takes_a_few_waiting_rows_along():
     assert_sums_equal_rows()
 
 
-def test_rows_that_change_between_reading_and_adding_are_added_as_they_are(monkeypatch):
+@pytest.mark.parametrize(
+    "change",
+    [
+        "SET total_tokens = 9",
+        "SET cost_usd = 0.25",
+        "SET latency_ms = 7",
+        "SET status = NULL, model = 'new'",
+        "SET timestamp = '2024-02-03T10:00:00Z'",
+        "SET timestamp = '2024-02-03 10:00:00.5+00:00' WHERE id % 2 = 0",
+        "SET excluded_as = 'warm-up' WHERE id % 3 = 0",
+        "SET is_summed = false, excluded_as = 'warm-up' WHERE id % 3 = 0",
+    ],
+)
+def test_rows_that_change_between_reading_and_adding_are_added_as_they_are(monkeypatch, change):
     insert_in_plain_sql(10)
     add_waiting_rows()
     insert_in_plain_sql(10)
@@ -148,12 +161,56 @@ def test_rows_that_change_between_reading_and_adding_are_added_as_they_are(monke
     def reckoned_too_early(most):
         found = reckon(most)
         with connection.cursor() as cursor:
-            cursor.execute("UPDATE usage_metrics SET total_tokens = 9 WHERE is_summed IS NULL")
+            set_, _, where = change.partition(" WHERE ")
+            cursor.execute(
+                f"UPDATE usage_metrics {set_} WHERE is_summed IS NULL AND {where or 'true'}"
+            )
         return found
 
     monkeypatch.setattr(unsummed, "_reckon", reckoned_too_early)
     add_waiting_rows()
     monkeypatch.undo()
+    assert waiting() == 0
+    assert_sums_equal_rows()
+
+
+def test_rows_in_every_form_are_added_whether_their_names_are_known_or_new():
+    forms = ["2024-01-05 10:00:00", "2024-01-05T10:00:01.5Z", "2024-01-05 10:00:02.123456+00:00"]
+    for _ in range(2):  # names are new, then known
+        with connection.cursor() as cursor:
+            cursor.executemany(
+                "INSERT INTO usage_metrics (timestamp, model, prompt_tokens, total_tokens,"
+                " cost_usd, excluded_as) VALUES (%s, %s, %s, %s, %s, %s)",
+                [
+                    (at, model, tokens, 2**62, cost, excluded)
+                    for at in forms
+                    for model in ("a", "b")
+                    for tokens, cost, excluded in [
+                        (None, None, None),
+                        (-5, 0.1 + 0.2, None),
+                        (7, 1e308, None),
+                        (1, 1, "warm-up"),
+                    ]
+                ],
+            )
+        add_waiting_rows()
+        assert waiting() == 0
+        assert_sums_equal_rows()
+    times = set(UsageMetric.objects.values_list("timestamp", flat=True))
+    assert [f"{at:%S.%f}" for at in sorted(times)] == ["00.000000", "01.500000", "02.123456"]
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL's times have one form")
+def test_a_row_whose_time_belongs_to_a_report_of_its_event_is_added_as_it_is():
+    with connection.cursor() as cursor:
+        for at in ("2024-01-05 10:00:00", "2024-01-06 10:00:00", "2024-01-05T10:00:00Z"):
+            cursor.execute(
+                "INSERT INTO usage_metrics (timestamp, model, event_id) VALUES (%s, 'm', 1)", [at]
+            )
+            add_waiting_rows()
+        cursor.execute("SELECT timestamp || '' FROM usage_metrics WHERE is_summed ORDER BY id")
+        kept = [text for (text,) in cursor.fetchall()]
+    assert kept == ["2024-01-05 10:00:00", "2024-01-06 10:00:00", "2024-01-05T10:00:00Z"]
     assert_sums_equal_rows()
 
 

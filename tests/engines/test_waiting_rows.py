@@ -88,7 +88,7 @@ def test_a_worker_that_is_killed_in_the_middle_loses_nothing(tmp_path, portal_se
         killed = set()
         for number in range(4):
             insert(tmp_path, portal_settings, 1_500, first=1_500 * number)
-            process = wait_until(portal.job_process)
+            process = wait_until(lambda: {portal.job_process()} - {None, *killed}).pop()
             time.sleep(0.1 * number)
             os.kill(process, signal.SIGKILL)
             killed.add(process)

@@ -6,7 +6,7 @@ from django.db import connection
 
 from usage.database.joins import Sql, by_index
 
-MOST_READ = 20_000  # in each of a few passes, half a second together
+MOST_READ = 10_000  # in each of a few passes, of which each may read as many pages
 # Plain SQL may have written a time in other words than recording does, of the same day.
 _MARGIN = dt.timedelta(days=1)
 _EARLIEST = dt.datetime.min.replace(tzinfo=dt.UTC)

@@ -18,11 +18,15 @@ Portion = tuple[Sequence[int], Place | None]  # ids of rows, and where those are
 
 
 def columns() -> str:
-    """Of usage_metrics, what `timed` takes. Plain SQL may have stored text for a number."""
+    """Of usage_metrics, what `timed` takes."""
+    return ", ".join([counted_at(), *counted_columns()])
+
+
+def counted_columns() -> list[str]:
+    """COLUMNS in SQL. Plain SQL may have stored text for a number."""
     casts = dict.fromkeys(TOKEN_COLUMNS, "COALESCE(CAST({0} AS BIGINT), 0)")
     casts |= dict.fromkeys(NUMBER_COLUMNS, numbers.finite("{0}"))
-    wanted = (casts.get(name, "{0}").format(quoted(name)) for name in COLUMNS)
-    return ", ".join([counted_at(), *wanted])
+    return [casts.get(name, "{0}").format(quoted(name)) for name in COLUMNS]
 
 
 def timed(rows: Iterable[tuple[Any, ...]]) -> Iterator[TimedRow]:

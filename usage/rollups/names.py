@@ -150,9 +150,9 @@ def as_decided(
     return renaming(found)
 
 
-def if_all_are_decided(rows: Sequence[TimedRow]) -> tuple[bool, Renaming | None]:
-    """Whether there is nothing new to decide on in these rows, and how they are counted then."""
-    wanted = {d: [name for name in some if name] for d, some in names_of(rows).items()}
+def if_all_are_decided(names: Names) -> tuple[bool, Renaming | None]:
+    """Whether there is nothing new to decide on, and how rows of these names are counted then."""
+    wanted = {d: [name for name in some if name] for d, some in names.items()}
     found = name_entries.find(wanted)
     is_all = all(len(found[dimension]) == len(some) for dimension, some in wanted.items())
     return is_all, renaming(found) if is_all else None

@@ -4,25 +4,22 @@ What they add is reckoned before any lock is taken: other writers wait for the w
 """
 
 import datetime as dt
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from django.db import connection
 
-from usage.database import extensions, locks, times
+from usage.database import locks, times
 from usage.database.deferred_sync import deferred_sync
 from usage.database.pace import Pace
 from usage.rollups import keeping, names, tables
 from usage.rollups.aggregation import Renaming, aggregate
-from usage.rollups.places import Place
+from usage.rollups.unlocked import ReadRow, mark_unchanged, place_as_read, read_waiting
 
 _FIRST_STEP = 500
-_LARGEST_STEP = 5_000
+_LARGEST_STEP = 20_000
 _SMALLEST_STEP = 200  # fewer would take longer together than others have to gain
 _HELD_SECONDS = 0.03  # for which posts wait
-_SECOND = dt.timedelta(seconds=1)
 
 
 class Waiting(NamedTuple):
@@ -33,9 +30,10 @@ class Waiting(NamedTuple):
 
 
 class _Sums(NamedTuple):
-    """What rows add if they are still these, and names and series are what they were."""
+    """What rows add as long as names and series are what they were."""
 
-    rows: Counter[tuple[Any, ...]]
+    names: names.Names
+    latest: int
     renaming: Renaming | None
     version: int
     to_add: tables.SumRows
@@ -44,9 +42,12 @@ class _Sums(NamedTuple):
 class _Reckoned(NamedTuple):
     """Some waiting rows, and what they add to the sums where that can be told beforehand."""
 
-    ids: list[int]
-    place: Place | None
+    rows: list[ReadRow]
     sums: _Sums | None
+
+
+class _OthersByNow(Exception):
+    """Rows, or names, are not what they were when it was reckoned what they add."""
 
 
 def waiting(most: int) -> Waiting:
@@ -72,8 +73,12 @@ def add_waiting_rows() -> Iterator[None]:
     )
     with deferred_sync() as between:
         while reckoned := _reckon(pace.size):
-            with pace.step():
-                _add(reckoned)
+            try:
+                with pace.step():
+                    _add(reckoned)
+            except _OthersByNow:
+                with pace.step():
+                    _add_anew(reckoned)
             pace.is_alone = between()
             yield
 
@@ -95,54 +100,36 @@ def take_some(most: int) -> list[tuple[Any, ...]]:
 
 def _reckon(most: int) -> _Reckoned | None:
     """The next ones; None where none wait."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT id, {times.unix_seconds('timestamp')}, {keeping.columns()} FROM usage_metrics"
-            " WHERE is_summed IS NULL ORDER BY timestamp LIMIT %s",
-            [most],
-        )
-        read = cursor.fetchall()
-    if not read:
-        return None
-    place = _place([row[1] for row in read])
-    return _Reckoned([row[0] for row in read], place, _sums_of([row[2:] for row in read]))
+    rows = read_waiting(most)
+    return _Reckoned(rows, _sums_of(rows)) if rows else None
 
 
-def _sums_of(rows: list[tuple[Any, ...]]) -> _Sums | None:
+def _sums_of(rows: Sequence[ReadRow]) -> _Sums | None:
     """None where names are new: to decide on them, and to make their series, takes locks."""
     version = names.version()
-    found = list(keeping.timed(rows))
-    is_all, renaming = names.if_all_are_decided(found)
+    found = list(keeping.timed(row.values for row in rows))
+    wanted = names.names_of(found)
+    is_all, renaming = names.if_all_are_decided(wanted)
     if not is_all:
         return None
-    to_add = tables.rows_of(aggregate(found, renaming))
-    return _Sums(Counter(rows), renaming, version, to_add)
+    latest = max((at for at, _ in found), default=0)
+    return _Sums(wanted, latest, renaming, version, tables.rows_of(aggregate(found, renaming)))
 
 
 def _add(reckoned: _Reckoned) -> None:
-    """In the caller's transaction; reckoned anew where others have changed something since."""
-    names.hold()
-    taken = keeping.take_waiting([(reckoned.ids, reckoned.place)])
-    found = list(keeping.timed(taken))
-    if not found:
+    """In the caller's transaction. _OthersByNow, with which it is to be rolled back."""
+    sums = reckoned.sums
+    if sums is None:
+        _add_anew(reckoned)
         return
-    renaming, sums = names.agree_on(found), reckoned.sums
-    if (
-        sums is not None
-        and (sums.version, sums.renaming) == (names.version(), renaming)
-        and sums.rows == Counter(taken)
-    ):
-        tables.add_rows(sums.to_add)
-    else:
-        tables.add(aggregate(found, renaming))
+    renaming = names.agree(sums.names, sums.latest)
+    if (sums.version, sums.renaming) != (names.version(), renaming):
+        raise _OthersByNow
+    if not mark_unchanged(reckoned.rows):
+        raise _OthersByNow
+    tables.add_rows(sums.to_add)
 
 
-def _place(seconds: list[int | None]) -> Place | None:
-    """Where TimescaleDB has them; None where it is to look everywhere, or they are elsewhere."""
-    if not extensions.is_hypertable() or None in seconds:
-        return None
-    known = [each for each in seconds if each is not None]
-    with suppress(ValueError, OverflowError, OSError):  # a year that Python's calendar has not
-        first, last = (dt.datetime.fromtimestamp(f(known), dt.UTC) for f in (min, max))
-        return Place(first, last + _SECOND)
-    return None
+def _add_anew(reckoned: _Reckoned) -> None:
+    """Reckoned under the lock, of those that wait still."""
+    keeping.add_rows([row.id for row in reckoned.rows], place_as_read(reckoned.rows))
