@@ -170,7 +170,8 @@ def _completed(attempt: _Attempt) -> dt.datetime | None:
         began = msgspec.convert(attempt.timestamp, dt.datetime)
         if began.tzinfo is None:
             raise InvalidRow.whole("timestamp: needs a zone")
-        return began + dt.timedelta(milliseconds=max(attempt.latency_ms, 0))
+        # NaN may come as text.
+        return began + dt.timedelta(milliseconds=max(lenient.number(attempt.latency_ms) or 0, 0))
     except OverflowError:
         return began  # a time that no attempt takes
     except msgspec.ValidationError:

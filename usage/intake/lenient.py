@@ -2,8 +2,8 @@
 
 import datetime as dt
 import hashlib
-import math
 import re
+import sys
 from typing import Any
 
 import msgspec
@@ -20,6 +20,7 @@ _NAMES = {
 }
 _NUMBERS = {"latency_ms": MOST_MS, "ttft_ms": MOST_MS, "cost_usd": MOST_USD}
 _LONGEST_ID = 255
+_LARGEST = sys.float_info.max
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]+")
 
 
@@ -32,14 +33,15 @@ def record_of(values: dict[str, Any], now: dt.datetime) -> UsageRecord:
 
 
 def number(value: Any) -> float | None:
-    """A finite number, also as text; None for all else."""
+    """One that a float can hold, also as text; None for all else, integers of 400 digits too."""
     if isinstance(value, str) and len(value) < 40:
         try:
             value = float(value)
         except ValueError:
             return None
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return value if is_number and math.isfinite(value) else None
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    return value if -_LARGEST <= value <= _LARGEST else None  # which NaN is not either
 
 
 def storable(values: dict[str, Any]) -> dict[str, Any]:
@@ -55,7 +57,7 @@ def storable(values: dict[str, Any]) -> dict[str, Any]:
         if found.get(name) is not None:
             found[name] = _number(found[name], most)
     if (key_hash := found.get("api_key_hash")) is not None and not _is_hash(key_hash):
-        found["api_key_hash"] = hash_api_key(str(key_hash))
+        found["api_key_hash"] = hash_api_key(as_text(key_hash))
     found["model"] = found.get("model") or UNKNOWN_MODEL
     return found
 
@@ -64,8 +66,16 @@ def _is_hash(value: Any) -> bool:
     return isinstance(value, str) and len(value) <= 64 and _CONTROLS.search(value) is None
 
 
+def as_text(value: Any) -> str:
+    """Empty for what Python writes as none: integers of 4,301 digits, lists within hundreds."""
+    try:
+        return value if isinstance(value, str) else str(value)
+    except (ValueError, RecursionError):
+        return ""
+
+
 def _text(value: Any) -> str:
-    text = value if isinstance(value, str) else str(value)
+    text = as_text(value)
     return text if text.isprintable() else _CONTROLS.sub(" ", text)
 
 

@@ -187,7 +187,7 @@ def _status(call: _Call) -> int:
     if call.status != "failure":
         return 200
     error = call.error_information or _Error()
-    return http_status_of(str(error.error_code or error.error_class or ""))
+    return http_status_of(lenient.as_text(error.error_code or error.error_class or ""))
 
 
 def _user(call: _Call, metadata: _Metadata) -> Any:
@@ -206,9 +206,12 @@ def _cost(call: _Call) -> Any:
 
 def _milliseconds(start: Any, end: Any) -> float | None:
     """Between two Unix times in seconds, to a tenth; a clock set back gives zero."""
-    if not isinstance(start, int | float) or not isinstance(end, int | float):
+    if isinstance(start, str) or isinstance(end, str):
         return None
-    return max(0.0, round((end - start) * 1000, 1))
+    since, until = lenient.number(start), lenient.number(end)
+    if since is None or until is None:
+        return None
+    return max(0.0, round((until - since) * 1000, 1))
 
 
 def _tokens(call: _Call, usage: Any) -> dict[str, int]:

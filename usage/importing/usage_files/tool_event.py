@@ -159,9 +159,10 @@ def _row_tokens(
         numbers["written"],
         numbers["reasoning"],
     )
-    is_beside = False if is_newer_keeper else CACHE_IS_BESIDE.get(found["cache_mode"])
-    names = (found["provider"], found["executor"], found["model"])
-    return row_tokens(counted, provider_convention(names, is_cache_beside=is_beside))
+    wanted = ("cache_mode", "provider", "executor", "model")
+    mode, *names = (found[name] if isinstance(found[name], str) else "" for name in wanted)
+    is_beside = False if is_newer_keeper else CACHE_IS_BESIDE.get(mode)
+    return row_tokens(counted, provider_convention(tuple(names), is_cache_beside=is_beside))
 
 
 def _identity(

@@ -6,6 +6,8 @@ from typing import Any
 
 import msgspec
 
+from usage.intake import lenient
+
 _LONGEST = 16_384
 _MOST_LEAVES = 200
 _object = msgspec.json.Decoder(dict[str, Any])
@@ -38,7 +40,7 @@ def _below(path: str, value: dict[Any, Any], seen: list[None]) -> Iterator[Leaf]
         if len(seen) >= _MOST_LEAVES:
             return
         seen.append(None)
-        here = f"{path}.{name}" if path else str(name)
+        here = f"{path}.{lenient.as_text(name)}" if path else lenient.as_text(name)
         if isinstance(part, dict):
             yield from _below(here, part, seen)
         else:
