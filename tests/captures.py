@@ -1,4 +1,10 @@
-"""Requests that real clients sent, and the rows that each must become."""
+"""Requests that real clients sent, and the rows that each must become.
+
+A folder for each client in tests/data/captures. Of a request `001_x.body` is the body, unpacked,
+and `001_x.head.txt` its head, whose first line has the portal's address. `expected.json` has, by
+the body's name, the rows it becomes: `timestamp` in Unix seconds, `status` as a number, `source`,
+and `event_id` as the client wrote it.
+"""
 
 import datetime as dt
 import gzip
@@ -30,10 +36,6 @@ class Capture:
         return self.headers.get("transfer-encoding") == "chunked"
 
     @property
-    def source(self) -> str:
-        return "litellm" if "litellm" in self.path else "otel"
-
-    @property
     def rows(self) -> list[dict[str, Any]]:
         """The expected rows as the table keeps them."""
         return [
@@ -41,33 +43,56 @@ class Capture:
                 **row,
                 "timestamp": _EPOCH + dt.timedelta(microseconds=round(row["timestamp"] * 1e6)),
                 "status": str(row["status"]),
-                "event_id": event_identity(self.source, row["event_id"]),
+                "event_id": event_identity(row["source"], row["event_id"]),
             }
             for row in self.expected
         ]
 
 
 def captures() -> Iterator[Capture]:
+    """Those that are whole; of the others `incomplete` tells."""
     for folder in sorted(FOLDER.iterdir()):
-        expected = json.loads((folder / "expected.json").read_bytes())
+        expected = _expected(folder)
         for body in sorted(folder.glob("*.body")):
-            headers = _headers(body.with_name(body.stem + ".head.txt").read_text())
+            if body.name not in expected or not _head_file(body).exists():
+                continue
+            path, headers = _head(_head_file(body).read_text())
             data = body.read_bytes()
             if headers.get("content-encoding") == "gzip":  # they were kept unpacked
                 data = gzip.compress(data)
             name = f"{folder.name}/{body.name}"
-            yield Capture(name, _path(folder.name, body.name), headers, data, expected[body.name])
+            yield Capture(name, path, headers, data, expected[body.name])
 
 
-def _headers(head: str) -> dict[str, str]:
-    """Those that say what the body is."""
-    pairs = (line.split(":", 1) for line in head.splitlines()[1:] if ":" in line)
+def incomplete() -> list[str]:
+    """What a capture lacks, so that nothing was sent of it."""
+    found = []
+    for folder in sorted(FOLDER.iterdir()):
+        if not (folder / "expected.json").exists():
+            found.append(f"{folder.name}: write expected.json")
+            continue
+        bodies = {body.name: body for body in folder.glob("*.body")}
+        for name in sorted(bodies.keys() ^ _expected(folder).keys()):
+            what = "say in expected.json what it becomes" if name in bodies else "there is no body"
+            found.append(f"{folder.name}/{name}: {what}")
+        heads = map(_head_file, bodies.values())
+        found += [f"{folder.name}/{head.name}: is missing" for head in heads if not head.exists()]
+    return found
+
+
+def _expected(folder: Path) -> dict[str, list[dict[str, Any]]]:
+    file = folder / "expected.json"
+    return json.loads(file.read_bytes()) if file.exists() else {}
+
+
+def _head_file(body: Path) -> Path:
+    return body.with_name(body.stem + ".head.txt")
+
+
+def _head(text: str) -> tuple[str, dict[str, str]]:
+    """The address, and those headers that say what the body is."""
+    first, *lines = text.splitlines()
+    pairs = (line.split(":", 1) for line in lines if ":" in line)
     found = {name.strip().lower(): value.strip() for name, value in pairs}
     wanted = ("content-type", "content-encoding", "transfer-encoding", "user-agent")
-    return {name: found[name] for name in wanted if name in found}
-
-
-def _path(folder: str, body: str) -> str:
-    if folder.startswith("litellm"):
-        return "/_qs/litellm"
-    return "/v1/" + body.removesuffix(".body").rpartition("_")[2]
+    return first.split()[1], {name: found[name] for name in wanted if name in found}

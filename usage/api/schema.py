@@ -134,9 +134,7 @@ _NOTHING_TO_STORE = OpenApiResponse(Stored, "None of it was a call of a model.")
 STORE_LITELLM = extend_schema(
     summary="Store what LiteLLM's generic API callback sends",
     description="Its json_array, ndjson and single. What can be stored is, the rest is listed.",
-    request={
-        _JSON: {"oneOf": [{"type": "object"}, {"type": "array", "items": {"type": "object"}}]}
-    },
+    request={_JSON: _CALLS},
     parameters=[_RETRY, _WAY_IN],
     responses={201: Stored, 200: _NOTHING_TO_STORE, **_refusals(_POSTING)},
     auth=_WRITER,
