@@ -18,8 +18,8 @@ from tests.streams import LONG_LINE, MEGABYTE, Stream, peak_while
 from usage import identity, records
 from usage.identity import hash_api_key
 from usage.intake.body import BadEncoding, BodyTooLarge, read_pieces
-from usage.intake.native import parse_json, parse_ndjson
-from usage.intake.parsed import MOST_ROWS, ParsedRows, TooManyRowsInBody
+from usage.intake.native import each_raw_object_under, parse_json, parse_ndjson
+from usage.intake.parsed import MOST_ROWS, MalformedBody, ParsedRows, TooManyRowsInBody
 from usage.records import TEXT_FIELDS, InvalidRow, record_from
 
 NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
@@ -207,3 +207,37 @@ def test_what_many_rows_repeat_is_kept_once():
     assert first.model is second.model
     assert first.provider is second.provider
     assert first.api_key_hash is second.api_key_hash
+
+
+def test_the_rows_of_an_envelope_are_found_under_their_name():
+    body = b'\xef\xbb\xbf {"gateway": "g", "calls": [ {"a": "]"} , 5, []], "more": {"calls": 1}}\n'
+    assert list(map(bytes, each_raw_object_under("calls", body))) == [b'{"a": "]"}', b"5", b"[]"]
+    assert each_raw_object_under("calls", b'{"calls":[]}') == []
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b"", "the body is empty"),
+        (b"\xef\xbb\xbf \n", "the body is empty"),
+        (b"[]", 'send an object with its rows as an array: {"calls": [rows]}'),
+        (b"nonsense", 'send an object with its rows as an array: {"calls": [rows]}'),
+        (b"{}", 'send an object with its rows as an array: {"calls": [rows]}'),
+        (
+            b'{"calls": {"calls": []}}',
+            'send an object with its rows as an array: {"calls": [rows]}',
+        ),
+        (b'{"calls": [', "not valid JSON: input data was truncated"),
+        (b'{"\xe9": 1}', "the body is not UTF-8"),
+        (b'{"calls": ' + b"[" * 100_000, "the JSON is nested too deeply"),
+    ],
+)
+def test_what_is_no_envelope_says_what_to_send(body: bytes, message: str):
+    with pytest.raises(MalformedBody) as refused:
+        each_raw_object_under("calls", body)
+    assert str(refused.value).startswith(message)
+
+
+def test_an_envelope_holds_no_more_rows_than_any_body():
+    with pytest.raises(TooManyRowsInBody):
+        each_raw_object_under("calls", b'{"calls":[' + b"1," * MOST_ROWS + b"1]}")

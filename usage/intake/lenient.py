@@ -29,7 +29,7 @@ def record_of(values: dict[str, Any], now: dt.datetime) -> UsageRecord:
     try:  # as nearly all can be
         return make_record(msgspec.convert(values, IncomingRow), now)
     except (msgspec.ValidationError, OverflowError, InvalidRow):
-        return record_from(storable(values), now)
+        return record_from(_storable(values), now)
 
 
 def number(value: Any) -> float | None:
@@ -44,7 +44,7 @@ def number(value: Any) -> float | None:
     return value if -_LARGEST <= value <= _LARGEST else None  # which NaN is not either
 
 
-def storable(values: dict[str, Any]) -> dict[str, Any]:
+def _storable(values: dict[str, Any]) -> dict[str, Any]:
     """The same row without what would cost it: of long names the beginning, of ids a digest."""
     found = dict(values)
     for name, longest in _NAMES.items():

@@ -28,6 +28,7 @@ _ROW = {kind: msgspec.json.Decoder(kind) for kind in (_PlainRow, IncomingRow)}
 _ROWS = {kind: msgspec.json.Decoder(list[kind]) for kind in _ROW}  # type: ignore[valid-type]
 _raw = msgspec.json.Decoder(msgspec.Raw)
 _raw_rows = msgspec.json.Decoder(list[msgspec.Raw])
+_raw_fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 # The names of a Go struct without JSON tags, which its encoder writes.
 _GO_NAMES = {
@@ -92,6 +93,16 @@ def each_raw_object(body: bytes) -> list[bytes | msgspec.Raw]:
         if len(lines) == 1:
             raise
         return _not_too_many(lines)
+
+
+def each_raw_object_under(name: str, body: bytes) -> list[msgspec.Raw]:
+    """What an envelope such as {"calls": […]} holds under one name, undecoded."""
+    body = body.removeprefix(_BYTE_ORDER_MARK).strip()
+    _refuse_empty(body)
+    rows = _decode(_raw_fields, body).get(name) if body.startswith(b"{") else None
+    if rows is None or bytes(memoryview(rows)[:1]) != b"[":
+        raise MalformedBody(f'send an object with its rows as an array: {{"{name}": [rows]}}')
+    return _not_too_many(_decode(_raw_rows, rows))
 
 
 def _whole_lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
