@@ -4,6 +4,8 @@ from functools import partial
 
 import pytest
 
+from usage.api import urls
+from usage.api.posts import PostView
 from usage.models import UsageMetric
 
 pytestmark = pytest.mark.django_db
@@ -34,6 +36,7 @@ OTHERS = {
     "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily",
 }
 OPENMETRICS = "application/openmetrics-text"
+JSON = "application/json"
 POSTS = {
     "/_qs/usage": (b'{"model":"m"}', "application/json", 201),
     "/_qs/litellm": (b'{"model":"m","call_type":"completion","id":"1"}', "application/json", 400),
@@ -42,6 +45,14 @@ POSTS = {
     "/v1/logs": (b"{}", "application/json", 200),
     "/api/public/otel/v1/traces": (b"\x0a\x00", "application/x-protobuf", 200),
 }
+
+
+def addresses_of_posts():
+    """Each pattern of the API that takes posts in a way of its own, by an address of it."""
+    for pattern in urls.urlpatterns:
+        view = getattr(getattr(pattern, "callback", None), "cls", None)
+        if view is not None and issubclass(view, PostView):
+            yield f"/{pattern.pattern}"
 
 
 def each_accept(send):
@@ -59,6 +70,12 @@ def test_no_post_is_refused_for_what_its_sender_likes_to_read(client, path):
     answers = each_accept(partial(client.post, path, body, content_type=kind))
     assert answers == dict.fromkeys(ACCEPTS, (status, kind))
     assert UsageMetric.objects.count() == (len(ACCEPTS) if path == "/_qs/usage" else 0)
+
+
+@pytest.mark.parametrize("path", list(addresses_of_posts()))
+def test_nor_is_an_empty_object_at_any_address(client, path):
+    answers = set(each_accept(partial(client.post, path, b"{}", content_type=JSON)).values())
+    assert answers in ({(status, JSON)} for status in (200, 201, 400))
 
 
 @pytest.mark.django_db(transaction=True)  # the probe of health has a connection of its own
