@@ -23,7 +23,7 @@ _COST_POLL = "background_response_cost_poll"  # the one that bills an answer in 
 _NOBODY = "default_user_id"  # as whom the proxy's own key asks
 
 
-class _Metadata(msgspec.Struct, gc=False):
+class _LiteLLMMetadata(msgspec.Struct, gc=False):
     user_api_key_hash: Any = None
     user_api_key_end_user_id: Any = None
     user_api_key_user_email: Any = None
@@ -36,23 +36,23 @@ class _Metadata(msgspec.Struct, gc=False):
     usage_object: Any = None
 
 
-class _ModelParameters(msgspec.Struct, gc=False):
+class _LiteLLMModelParameters(msgspec.Struct, gc=False):
     user: Any = None
 
 
-class _Error(msgspec.Struct, gc=False):
+class _LiteLLMError(msgspec.Struct, gc=False):
     error_code: Any = None
     error_class: Any = None
 
 
-class _Response(msgspec.Struct, gc=False):
+class _LiteLLMResponse(msgspec.Struct, gc=False):
     """Of a batch or an answer: when it was made, in Unix seconds."""
 
     completed_at: Any = None
     created_at: Any = None
 
 
-class _Call(msgspec.Struct, rename={"start_time": "startTime", "end_time": "endTime",
+class _LiteLLMCall(msgspec.Struct, rename={"start_time": "startTime", "end_time": "endTime",
                                     "completion_start_time": "completionStartTime"}):  # fmt: skip
     """Of a payload only this is decoded: what was said in the call is passed over."""
 
@@ -76,14 +76,14 @@ class _Call(msgspec.Struct, rename={"start_time": "startTime", "end_time": "endT
     end_user: Any = None
     session_id: Any = None
     model_id: Any = None
-    metadata: _Metadata | None = None
-    model_parameters: _ModelParameters | None = None
-    error_information: _Error | None = None
+    metadata: _LiteLLMMetadata | None = None
+    model_parameters: _LiteLLMModelParameters | None = None
+    error_information: _LiteLLMError | None = None
     response: msgspec.Raw = msgspec.Raw()
 
 
-_call = msgspec.json.Decoder(_Call)
-_response = msgspec.json.Decoder(_Response)
+_call = msgspec.json.Decoder(_LiteLLMCall)
+_response = msgspec.json.Decoder(_LiteLLMResponse)
 
 
 def parse(body: bytes, now: dt.datetime) -> ParsedRows:
@@ -115,31 +115,31 @@ def _record(raw: bytes | msgspec.Raw, batches: set[Any], now: dt.datetime) -> Us
     return lenient.record_of(values, now)
 
 
-def _decoded(raw: bytes | msgspec.Raw) -> _Call:
+def _decoded(raw: bytes | msgspec.Raw) -> _LiteLLMCall:
     try:
         return _call.decode(raw)
     except UNREADABLE:
         pass
     try:
-        return loose_structs.decoded(_Call, numbers_of_json.without_others(bytes(raw)))
+        return loose_structs.decoded(_LiteLLMCall, numbers_of_json.without_others(bytes(raw)))
     except UNREADABLE:
         raise InvalidRow.whole("is not a standard logging payload of LiteLLM") from None
 
 
-def _kind(call: _Call) -> CallKind:
+def _kind(call: _LiteLLMCall) -> CallKind:
     kind = call_kind(call.call_type if isinstance(call.call_type, str) else "")
     if kind == CallKind.REPLAY and call.metadata is not None:
         return CallKind.WITH_USAGE if call.metadata.internal_call_origin == _COST_POLL else kind
     return kind
 
 
-def _has_usage(call: _Call) -> bool:
+def _has_usage(call: _LiteLLMCall) -> bool:
     counts = (call.prompt_tokens, call.completion_tokens, call.total_tokens)
     return any(counts) or bool(_cost(call))
 
 
-def _values(call: _Call) -> dict[str, Any]:
-    metadata = call.metadata or _Metadata()
+def _values(call: _LiteLLMCall) -> dict[str, Any]:
+    metadata = call.metadata or _LiteLLMMetadata()
     provider = call.custom_llm_provider or None
     model = _without_prefix(call.model, provider) or lenient.UNKNOWN_MODEL
     ttft_ms = _milliseconds(call.start_time, call.completion_start_time)
@@ -165,7 +165,7 @@ def _values(call: _Call) -> dict[str, Any]:
     }
 
 
-def _made_at(call: _Call) -> Any:
+def _made_at(call: _LiteLLMCall) -> Any:
     """The same for each time that a batch is asked for, unlike the time at which it was."""
     try:
         response = _response.decode(call.response)
@@ -183,22 +183,22 @@ def _without_prefix(model: Any, provider: Any) -> Any:
     return model
 
 
-def _status(call: _Call) -> int:
+def _status(call: _LiteLLMCall) -> int:
     if call.status != "failure":
         return 200
-    error = call.error_information or _Error()
+    error = call.error_information or _LiteLLMError()
     return http_status_of(lenient.as_text(error.error_code or error.error_class or ""))
 
 
-def _user(call: _Call, metadata: _Metadata) -> Any:
+def _user(call: _LiteLLMCall, metadata: _LiteLLMMetadata) -> Any:
     """On whose behalf: as the proxy knows it, or as the SDK was told; else whose key it was."""
-    parameters = call.model_parameters or _ModelParameters()
+    parameters = call.model_parameters or _LiteLLMModelParameters()
     told = call.end_user or metadata.user_api_key_end_user_id or parameters.user
     owner = metadata.user_api_key_user_email or metadata.user_api_key_user_id
     return told or (owner if owner != _NOBODY else None) or None
 
 
-def _cost(call: _Call) -> Any:
+def _cost(call: _LiteLLMCall) -> Any:
     """LiteLLM writes 0 for a model whose price it does not know, and why beside it."""
     is_unknown = call.response_cost_failure_debug_info or call.zero_cost_diagnostic
     return None if is_unknown and not call.response_cost else call.response_cost
@@ -214,7 +214,7 @@ def _milliseconds(start: Any, end: Any) -> float | None:
     return max(0.0, round((until - since) * 1000, 1))
 
 
-def _tokens(call: _Call, usage: Any) -> dict[str, int]:
+def _tokens(call: _LiteLLMCall, usage: Any) -> dict[str, int]:
     """LiteLLM puts every provider's figures into OpenAI's way, as far as it knows that."""
     prompt = _object(usage, "prompt_tokens_details")
     completion = _object(usage, "completion_tokens_details")
