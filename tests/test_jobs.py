@@ -10,6 +10,7 @@ from tests.factory import store
 from tests.sums import add_waiting_rows, assert_sums_equal_rows
 from usage.database import job_lock
 from usage.database.job_lock import JobLock
+from usage.database.pace import Pace
 from usage.jobs import Job, Runner
 from usage.models import UsageMetric
 from usage.recording import taken_along
@@ -212,6 +213,16 @@ def test_a_row_whose_time_belongs_to_a_report_of_its_event_is_added_as_it_is():
         kept = [text for (text,) in cursor.fetchall()]
     assert kept == ["2024-01-05 10:00:00", "2024-01-06 10:00:00", "2024-01-05T10:00:00Z"]
     assert_sums_equal_rows()
+
+
+def test_a_step_is_short_again_as_soon_as_others_write():
+    pace = Pace(first=5_000, least=200, most=20_000)
+    pace.note(is_alone=True)
+    sizes = [pace.size]
+    for is_alone in (False, False, True):
+        pace.note(is_alone=is_alone)
+        sizes.append(pace.size)
+    assert sizes == [5_000, 500, 500, 500]
 
 
 def test_waiting_rows_are_counted_up_to_a_bound():

@@ -24,8 +24,14 @@ class Pace:
         self.size = min(first, most)
         self._most, self._least = most, least
         self._held_seconds = held_seconds
-        self.is_alone = False  # nobody else writes, so larger steps harm nobody
+        self._is_alone = False
         self._rests_until = 0.0
+
+    def note(self, *, is_alone: bool) -> None:
+        """Whether nobody else writes, so that larger steps harm nobody."""
+        if self._is_alone and not is_alone:
+            self.size = max(self._least, self.size // _TIMES_LONGER_ALONE)
+        self._is_alone = is_alone
 
     @contextmanager
     def step(self) -> Iterator[None]:
@@ -38,10 +44,10 @@ class Pace:
         self._adapt(held)
 
     def _adapt(self, held: float) -> None:
-        seconds = self._held_seconds * (_TIMES_LONGER_ALONE if self.is_alone else 1)
+        seconds = self._held_seconds * (_TIMES_LONGER_ALONE if self._is_alone else 1)
         fitting = int(self.size * seconds / max(held, 0.001))
         self.size = max(self._least, min(fitting, self.size * 2, self._most))
         if connection.vendor == "sqlite":  # elsewhere rows are locked, not the database
-            earned = 0.0 if self.is_alone else held * REST_PER_HELD
+            earned = 0.0 if self._is_alone else held * REST_PER_HELD
             rest = min(max(_SHORTEST_REST, earned), _LONGEST_REST)
             self._rests_until = time.monotonic() + rest

@@ -79,7 +79,7 @@ def add_waiting_rows() -> Iterator[None]:
             except _OthersByNow:
                 with pace.step():
                     _add_anew(reckoned)
-            pace.is_alone = between()
+            pace.note(is_alone=between())
             yield
 
 
