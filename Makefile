@@ -1,4 +1,4 @@
-# make serve | demo | test | check | fix | bench | live | requirements     Everything sets itself up first.
+# make serve | demo | test | test-all | check | fix | bench | live | requirements     Everything sets itself up first.
 
 PYTHON ?= python3
 VENV := .venv
@@ -7,9 +7,11 @@ COMPILER := .venv-requirements
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 SOURCES := manage.py qsmetrics usage dashboards tests benchmarks clients
+# A round of tests between two edits; with QSMETRICS_TESTS_MUST_RUN, as in CI, all of them.
+ROUND := $(if $(QSMETRICS_TESTS_MUST_RUN),,-m "not process")
 TEMPLATES := $(shell find templates -name '*.html')
 
-.PHONY: serve demo test check fix bench live requirements clean
+.PHONY: serve demo test test-all check fix bench live requirements clean
 
 serve: $(VENV)/.ready
 	$(BIN)/python manage.py serve
@@ -18,6 +20,10 @@ demo: $(VENV)/.ready
 	METRICS_STORAGE_PATH=./data/demo.db $(BIN)/python manage.py serve --demo
 
 test: $(VENV)/.ready
+	$(BIN)/python -m pytest -q -n auto $(ROUND)
+	@echo "Left out: what starts real programs. make test-all runs it too, .ci/run the rest: see CONTRIBUTING.md."
+
+test-all: $(VENV)/.ready
 	$(BIN)/python -m pytest -q -n auto
 
 check: $(VENV)/.ready-dev
@@ -27,9 +33,9 @@ check: $(VENV)/.ready-dev
 	$(BIN)/mypy .
 	$(BIN)/lint-imports --no-logo
 	SECRET_KEY=only-for-this-check-0123456789abcdef $(BIN)/python manage.py makemigrations --check --dry-run
-	$(BIN)/python -m pytest -q -n auto
-	@echo "Left out here, and run by .ci/run: the suite on PostgreSQL, tests/engines on TimescaleDB and Citus, make live," \
-		"three of four random cases, and an interpreter of its own for each program (both with QSMETRICS_TESTS_MUST_RUN=1)."
+	$(BIN)/python -m pytest -q -n auto $(ROUND)
+	@echo "Left out here, and run by .ci/run: what starts real programs (make test-all), each in an interpreter of its own," \
+		"three of four random cases (all with QSMETRICS_TESTS_MUST_RUN=1), the suite on PostgreSQL, tests/engines, make live."
 
 fix: $(VENV)/.ready-dev
 	$(BIN)/ruff format --quiet $(SOURCES)

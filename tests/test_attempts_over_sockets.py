@@ -9,6 +9,8 @@ from django.db import connection
 from tests.migrated import migrated
 from tests.serving import serving
 
+pytestmark = pytest.mark.process
+
 PAIR = {"METRICS_BASIC_AUTH_USER": "alice", "METRICS_BASIC_AUTH_PASS": "open sesame"}
 KEY = {"SECRET_KEY": "only-for-tests-0123456789abcdef-0123456789abcdef"}
 

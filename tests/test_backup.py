@@ -21,7 +21,10 @@ from usage.backups import CannotBackUp, back_up, restore, restoring, writing
 from usage.collecting.spool import Spool
 from usage.records import UsageRecord
 
-pytestmark = pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL has pg_dump")
+pytestmark = [
+    pytest.mark.process,
+    pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL has pg_dump"),
+]
 NOW = dt.datetime.now(dt.UTC)
 
 

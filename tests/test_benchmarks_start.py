@@ -15,6 +15,8 @@ if not (find_spec("duckdb") and find_spec("matplotlib")):
 from benchmarks.ingest import empty_view
 from benchmarks.stores import SqliteStore
 
+pytestmark = pytest.mark.process
+
 
 def started_by_commands() -> list[str]:
     sources = sorted((PROJECT / "benchmarks").rglob("*.py"))

@@ -29,7 +29,7 @@ from tests.sums import assert_sums_equal_rows
 from usage.collecting import Collectors
 from usage.models import CollectorState, UsageMetric
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.process, pytest.mark.django_db(transaction=True)]
 
 _RESTARTS = int(os.environ.get("QSMETRICS_QUEUE_RESTARTS", "3"))
 

@@ -14,7 +14,7 @@ from usage.collecting import Collectors
 from usage.collecting.resp import RespConnection, RespError
 from usage.models import CollectorState
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.process, pytest.mark.django_db(transaction=True)]
 
 
 class HttpOnly:

@@ -15,6 +15,8 @@ from tests.migrated import migrated
 from tests.serving import Portal, launch, manage, run_script, serving, stopped_afterwards
 from usage.database.files import DatabaseFiles, FilesMoved, WatchedConnection
 
+pytestmark = pytest.mark.process
+
 MOVED = (
     "the database file was moved, removed or replaced while the portal ran: put the right one in "
     "its place and restart the portal; until then nothing is stored"

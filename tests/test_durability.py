@@ -19,6 +19,8 @@ import pytest
 from tests.migrated import migrated
 from tests.serving import launch, send, serving, stopped_afterwards
 
+pytestmark = pytest.mark.process
+
 RUNS = int(os.environ.get("QSMETRICS_KILL_RUNS", "2"))
 ROWS_A_POST = 10
 

@@ -16,6 +16,8 @@ from benchmarks.endurance.minutes import Minute
 from benchmarks.endurance.stage import Stage
 from benchmarks.stores import SqliteStore
 
+pytestmark = pytest.mark.process
+
 
 def test_seconds_of_everything_at_once_lose_and_double_nothing(tmp_path):
     stage = Stage(

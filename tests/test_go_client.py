@@ -16,6 +16,8 @@ from tests.thorough import IS_THOROUGH
 from usage.identity import hash_api_key
 from usage.incoming_row import IncomingRow
 
+pytestmark = pytest.mark.process
+
 FOLDER = PROJECT / "clients" / "go"
 RACE = ["-race"] if os.environ.get("QSMETRICS_GO_RACE") else []
 SETTINGS = {

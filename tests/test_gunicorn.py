@@ -13,6 +13,8 @@ import pytest
 from tests.migrated import migrated
 from tests.serving import PROJECT, environment, start, stopped_afterwards
 
+pytestmark = pytest.mark.process
+
 COMMAND = [sys.executable, "-m", "gunicorn", "qsmetrics.wsgi"]
 COMMAND += ["--bind", "127.0.0.1:0", "--access-logfile", "-"]
 CHUNKED = (

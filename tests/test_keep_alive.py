@@ -11,6 +11,8 @@ import pytest
 from tests.migrated import migrated
 from tests.serving import send, serving
 
+pytestmark = pytest.mark.process
+
 THREADS = 2
 ROW = b'{"model":"m"}'
 POST = (

@@ -13,6 +13,8 @@ from benchmarks import processes
 from tests.migrated import migrated
 from tests.serving import Portal, manage, serving
 
+pytestmark = pytest.mark.process
+
 HOURS = 21_000
 FIRST = dt.datetime(2023, 1, 1, tzinfo=dt.UTC)
 

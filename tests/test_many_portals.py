@@ -28,6 +28,7 @@ SECRET = "only-for-tests-" * 4
 MODELS = [f"model-{n}" for n in range(5)]
 
 pytestmark = [
+    pytest.mark.process,
     pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one portal"),
     pytest.mark.django_db,  # for the address of the server
 ]

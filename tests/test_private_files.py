@@ -4,10 +4,14 @@ import os
 import stat
 from pathlib import Path
 
+import pytest
+
 from qsmetrics import private_files
 from tests.old_files import old_database
 from tests.serving import manage, run_script, serving
 from usage.database.locks import JOBS, PASSWORD_CHECKS, START
+
+pytestmark = pytest.mark.process
 
 
 def modes(folder: Path) -> dict[str, str]:

@@ -12,6 +12,8 @@ from qsmetrics.front_door import is_for_programs
 from tests.migrated import migrated
 from tests.serving import launch, serving
 
+pytestmark = pytest.mark.process
+
 PAGES = {DASHBOARD_PATH, DOCS_PATH}
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND"]
 UNKNOWN = ["/_qs", "/_qs/nothing", "/_qs/%00%ff", "/_qs/../admin/", "/v1", "/v1/x", "/api/public/x"]

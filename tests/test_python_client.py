@@ -32,6 +32,8 @@ from tests.serving import PROJECT, serving
 from usage.identity import bare_key, hash_api_key
 from usage.incoming_row import IncomingRow
 
+pytestmark = pytest.mark.process
+
 # --- The portal itself ------------------------------------------------------------------------
 
 

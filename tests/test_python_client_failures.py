@@ -17,6 +17,8 @@ from tests.failing_server import (
 )
 from usage.identity import hash_api_key
 
+pytestmark = pytest.mark.process
+
 
 def test_a_row_without_time_and_id_gets_the_time_of_record_and_an_id_of_its_own():
     with misbehaving() as server, client_of(server.url + "/", token=TOKEN) as client:

@@ -15,6 +15,8 @@ from hypothesis.errors import Unsatisfiable
 
 from tests.serving import manage, serving
 
+pytestmark = pytest.mark.process
+
 if os.environ.get("QSMETRICS_TESTS_MUST_RUN"):
     schemathesis = importlib.import_module("schemathesis")
 else:

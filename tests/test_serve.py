@@ -15,6 +15,8 @@ import pytest
 from tests.migrated import migrated
 from tests.serving import launch, manage, send, serving, stopped_afterwards
 
+pytestmark = pytest.mark.process
+
 JSON_TYPE = b"Content-Type: application/json\r\n"
 HEAD = b"POST /_qs/usage HTTP/1.1\r\nHost: localhost\r\n" + JSON_TYPE
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"

@@ -9,6 +9,8 @@ import pytest
 
 from tests.serving import PROJECT, environment, manage
 
+pytestmark = pytest.mark.process
+
 # The command and settings, and what is said. Each is a process, so they run side by side.
 FAULTS = {
     "a bad value": (

@@ -14,6 +14,8 @@ import pytest
 from tests.migrated import migrated
 from tests.serving import PROJECT, launch, serving, start, stopped_afterwards
 
+pytestmark = pytest.mark.process
+
 ROW = b'{"model":"m"}'
 HEAD = b"POST /_qs/usage HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-ndjson\r\n"
 POST = HEAD + b"Content-Length: %d\r\n\r\n" % len(ROW) + ROW

@@ -33,7 +33,10 @@ print("trouble", file=sys.stderr)
 sys.exit(int(sys.argv[-1]))
 """.replace("OURS", '("usage", "qsmetrics", "dashboards")')
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="other systems start them anew")
+pytestmark = [
+    pytest.mark.process,
+    pytest.mark.skipif(sys.platform != "linux", reason="other systems start them anew"),
+]
 
 
 @pytest.fixture(params=["a file", "-c"])
