@@ -16,7 +16,7 @@ from tests import server_engine
 from tests.engines.posting import Poster
 from tests.serving import PROJECT, launch, manage, serving, stopped_afterwards
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.process, pytest.mark.django_db(transaction=True)]
 STOPPED_SECONDS = float(os.environ.get("QSMETRICS_STOPPED_SECONDS", "4"))
 ENGINE_NODE = str(PROJECT / ".ci" / "engine_node")
 UNDISTURBED_SECONDS = 1.5

@@ -13,7 +13,7 @@ import pytest
 from tests.serving import PROJECT, manage, serving, start
 from usage.jobs import LOOKS_EVERY
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.process, pytest.mark.django_db(transaction=True)]
 PATIENCE = 60.0
 INSERT = "INSERT INTO usage_metrics (timestamp, model, total_tokens, latency_ms) VALUES "
 
