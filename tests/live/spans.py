@@ -161,8 +161,8 @@ def rows(many: int = MANY) -> list[dict[str, Any]]:
 
 
 def _took(number: int) -> int:
-    """Nanoseconds, of which a timestamp keeps microseconds."""
-    return (number + 1) * 1_234_000 + 123
+    """Nanoseconds, of which a timestamp keeps microseconds; more than until any first token."""
+    return 300_000_123 + (number + 1) * 1_234_000
 
 
 def _times(number: int) -> dict[str, Any]:
