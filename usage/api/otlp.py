@@ -1,7 +1,7 @@
 """OpenTelemetry's OTLP/HTTP: calls in traces and logs are stored; metrics are taken and dropped."""
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from types import ModuleType
 
 from django.http import HttpRequest, HttpResponse
@@ -26,25 +26,30 @@ _LOGS: dict[ModuleType, ModuleType] = {protobuf: protobuf_logs, json: json_logs}
 
 def _take_traces(delivery: Delivery) -> HttpResponse:
     encoding = _encoding_of(delivery.request)
-
-    def parsed(pieces: Iterable[bytes], now: dt.datetime) -> ParsedRows:
-        return calls.records_of(encoding.spans(b"".join(pieces)), now)
-
-    rows = parse_with(parsed, delivery.request, delivery.share)
-    record_checked(rows.records, sender=delivery.sender, traces=rows.traces)
-    return HttpResponse(encoding.answer(rows.bad_rows, _first_fault(rows)), encoding.MEDIA_TYPE)
+    return _take(
+        delivery, lambda body, now: calls.records_of(encoding.spans(body), now), encoding.answer
+    )
 
 
 def _take_logs(delivery: Delivery) -> HttpResponse:
-    encoding = _encoding_of(delivery.request)
-    logs = _LOGS[encoding]
+    logs = _LOGS[_encoding_of(delivery.request)]
+    return _take(
+        delivery, lambda body, now: readers.records_of(logs.events(body), now), logs.answer
+    )
 
+
+def _take(
+    delivery: Delivery,
+    records_of: Callable[[bytes, dt.datetime], ParsedRows],
+    answer: Callable[[int, str], bytes],
+) -> HttpResponse:
     def parsed(pieces: Iterable[bytes], now: dt.datetime) -> ParsedRows:
-        return readers.records_of(logs.events(b"".join(pieces)), now)
+        return records_of(b"".join(pieces), now)
 
     rows = parse_with(parsed, delivery.request, delivery.share)
-    record_checked(rows.records, sender=delivery.sender)
-    return HttpResponse(logs.answer(rows.bad_rows, _first_fault(rows)), encoding.MEDIA_TYPE)
+    record_checked(rows.records, sender=delivery.sender, traces=rows.traces)
+    media_type = _encoding_of(delivery.request).MEDIA_TYPE
+    return HttpResponse(answer(rows.bad_rows, _first_fault(rows)), media_type)
 
 
 def _drop(delivery: Delivery) -> HttpResponse:
