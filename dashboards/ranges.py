@@ -3,7 +3,7 @@
 import datetime as dt
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
 from django.http import QueryDict
@@ -75,7 +75,7 @@ def selection_from(query: QueryDict, now: dt.datetime) -> Selection:
     if preset not in PRESETS:
         message = f"`range` is {without_keys(preset)[:40]!r}: use {', '.join(PRESETS)}"
         raise ApiError(400, message, parameter="range")
-    return Selection(preset, UsageFilter(period=reaching_back(preset, now), values=wanted.values))
+    return Selection(preset, replace(wanted, period=reaching_back(preset, now)))
 
 
 def fallback_selection(query: QueryDict) -> Selection:

@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from usage.rollups.name_entries import ALWAYS
 from usage.statuses import is_failure
 
 Row = dict[str, Any]  # the columns of usage_metrics
@@ -74,9 +75,20 @@ class Names:
     def is_told_by_rows(self, row: Row, question: dict[str, Any]) -> bool:
         """Whether a question names what no sums tell apart."""
         return any(
-            self.is_other(row, name)
-            for name in FILTERS
-            if question.get(name) and OTHER not in question[name]
+            self.is_other(row, name) and self._are_told_apart(name, question) for name in FILTERS
+        )
+
+    def _are_told_apart(self, dimension: str, question: dict[str, Any]) -> bool:
+        """Whether some but not all of what counts as (other) is asked for."""
+        asked, left_out = (question.get(name) or [] for name in (dimension, f"not_{dimension}"))
+        if OTHER in left_out:
+            return False
+        if asked and OTHER not in asked:
+            return True
+        return any(
+            is_one_of(name, dimension, left_out) and at > ALWAYS
+            for (kind, name), at in self.counts_from.items()
+            if kind == dimension
         )
 
     def matches(self, row: Row, question: dict[str, Any]) -> bool:
@@ -86,14 +98,24 @@ class Names:
             (start is None or row["timestamp"] >= start)
             and (end is None or row["timestamp"] <= end)
             and all(self._has(row, name, question[name]) for name in FILTERS if question.get(name))
+            and not any(self._has(row, name, question.get(f"not_{name}") or []) for name in FILTERS)
         )
 
     def _has(self, row: Row, dimension: str, wanted: list[str]) -> bool:
         if OTHER in wanted and self.is_other(row, dimension):
             return True
-        if dimension == "status":
-            return any(is_status(row["status"] or "", each) for each in wanted)
-        return row[dimension] in wanted
+        return is_one_of(row[dimension] or "", dimension, wanted)
+
+
+def is_one_of(name: str, dimension: str, wanted: Iterable[str]) -> bool:
+    """ "" is what has no value."""
+    if dimension == "status":
+        return any(is_status(name, each) for each in wanted)
+    return name in wanted
+
+
+def is_restricted(question: dict[str, Any], *dimensions: str) -> bool:
+    return any(question.get(name) or question.get(f"not_{name}") for name in dimensions)
 
 
 def is_status(status: str, wanted: str) -> bool:

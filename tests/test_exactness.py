@@ -209,6 +209,10 @@ def some_of(*values: str) -> st.SearchStrategy[list[str]]:
     return st.just([]) | st.lists(st.sampled_from(values), min_size=1, max_size=2, unique=True)
 
 
+def seldom_some_of(*values: str) -> st.SearchStrategy[list[str]]:
+    return st.just([]) | st.just([]) | some_of(*values)
+
+
 def names_in_table() -> Names:
     """As the portal has decided."""
     return Names(
@@ -234,9 +238,13 @@ def questions(
         {
             "ends": st.tuples(end, end),
             "model": some_of(*names["model"]),
-            "provider": some_of(*names["provider"]),
-            "api_key_hash": some_of(*names["api_key_hash"], "k3"),
-            "status": some_of(*names["status"], "4xx", "2xx"),
+            "provider": some_of(*names["provider"], ""),
+            "api_key_hash": some_of(*names["api_key_hash"], "k3", ""),
+            "status": some_of(*names["status"], "4xx", "2xx", ""),
+            "not_model": seldom_some_of(*names["model"]),
+            "not_provider": seldom_some_of(*names["provider"], ""),
+            "not_api_key_hash": seldom_some_of(*names["api_key_hash"], ""),
+            "not_status": seldom_some_of(*names["status"], "4xx", "error", ""),
             "interval": st.sampled_from(["15m", "hour", "day", "week", "month"]),
             "tz": st.sampled_from([zone, zone, *ZONES]),
             "group_by": st.sampled_from(["model", "api_key", "provider", "status"]),
@@ -368,7 +376,7 @@ def without_percentiles(part: dict[str, Any]) -> dict[str, Any]:
 def check_percentiles(
     got: dict[str, Any], question: dict[str, Any], found: list[Row], horizon: dt.datetime | None
 ) -> None:
-    only_rows_tell = question["api_key_hash"] or question["status"]
+    only_rows_tell = plain_python.is_restricted(question, "api_key_hash", "status")
     start = question["from"]
     are_purged = only_rows_tell and horizon and (start is None or start < horizon + DAY)
     for column in ("latency", "ttft"):
@@ -417,9 +425,10 @@ def expected_series(
 
 def series_grain(question: dict[str, Any]) -> int:
     """The seconds of the narrowest sums that tell apart what the question filters by."""
-    if not question["api_key_hash"]:
+    if not plain_python.is_restricted(question, "api_key_hash"):
         return 900
-    return 86_400 if any(question[name] for name in ("model", "provider", "status")) else 3600
+    is_by_day = plain_python.is_restricted(question, "model", "provider", "status")
+    return 86_400 if is_by_day else 3600
 
 
 # --- The tests --------------------------------------------------------------------------------
@@ -475,7 +484,8 @@ def count(question: dict[str, Any], rows: int, gone: list[Row]) -> None:
         questions=1,
         rows=rows,
         after_a_purge=bool(gone),
-        filtered=any(question[name] for name in ("model", "provider", "api_key_hash", "status")),
+        filtered=plain_python.is_restricted(question, *plain_python.FILTERS),
+        left_out=any(question[f"not_{name}"] for name in plain_python.FILTERS),
         compared=question["compare"],
         filled=question["fill"],
     )

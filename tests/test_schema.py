@@ -10,6 +10,7 @@ from drf_spectacular.generators import SchemaGenerator
 from usage.api.urls import urlpatterns
 from usage.incoming_row import IncomingRow
 from usage.queries import Figures
+from usage.rollups.declarations import SUMMED
 
 KINDS = [
     *("application/vnd.oai.openapi", "application/yaml"),
@@ -37,7 +38,7 @@ def test_the_schema_names_every_operation_and_field(client):
     sums = {name.replace("_sum", "") for name in Figures.__struct_fields__} - inner
     assert sums <= set(parts["ModelUsage"]["properties"])
     assert {p["name"] for p in schema["paths"]["/_qs/metrics"]["get"]["parameters"]} == {
-        "from", "to", "model", "api_key_hash", "provider", "status",
+        "from", "to", *SUMMED, *(f"not_{name}" for name in SUMMED),
         "interval", "tz", "group_by", "compare", "fill", "limit",
     }  # fmt: skip
 

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from django.http import QueryDict
 
 from usage.asking import parameters
+from usage.asking.parameters import NOT
 from usage.rollups.declarations import DIMENSIONS
 
 Schema = dict[str, Any]
@@ -103,8 +104,17 @@ _END = "RFC 3339 time or date (its midnight in UTC), included."
 
 
 def filters(names: Iterable[str]) -> tuple[Filter, ...]:
-    """Of the names in `parameters.FILTERS` or ROW_FILTERS."""
-    return tuple(_dimension(name) if name in DIMENSIONS else _end(name) for name in names)
+    """Of the names in `parameters.FILTERS` or ROW_FILTERS, and what leaves values out."""
+    names = list(names)
+    dimensions = [name for name in names if name in DIMENSIONS]
+    return (
+        *(_end(name) for name in names if name not in DIMENSIONS),
+        *(_dimension(name, name, DIMENSIONS[name].filter_help) for name in dimensions),
+        *(
+            _dimension(f"{NOT}{name}", name, f"Leaves out what {name} asks for.")
+            for name in dimensions
+        ),
+    )
 
 
 def parameter_names(declared: Iterable[Declared]) -> list[str]:
@@ -115,7 +125,9 @@ def _end(name: str) -> Filter:
     return Filter(name, _END, {"type": "string", "format": "date-time"})
 
 
-def _dimension(name: str) -> Filter:
-    items = {"type": "string", "maxLength": parameters.LONGEST[name]}
+def _dimension(name: str, dimension: str, says: str) -> Filter:
+    items = {"type": "string", "maxLength": parameters.LONGEST[dimension]}
     schema = {"type": "array", "items": items, "maxItems": parameters.MOST_VALUES}
-    return Filter(name, DIMENSIONS[name].filter_help, schema)
+    if not DIMENSIONS[dimension].is_required:
+        says = f"{says[:-1]}; empty: what has none."
+    return Filter(name, says, schema)

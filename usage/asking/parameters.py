@@ -14,6 +14,7 @@ from usage.models import UsageMetric
 from usage.periods import UTC, Period, parse_moment
 from usage.rollups.declarations import DIMENSIONS, SUMMED
 
+NOT = "not_"  # before the name of a dimension: leaves out what it would ask for
 FILTERS = ("from", "to", *SUMMED)
 ROW_FILTERS = ("from", "to", *DIMENSIONS)  # of what asks for rows instead of figures
 MOST_VALUES = 100
@@ -21,11 +22,17 @@ LONGEST = {field.name: field.max_length or 0 for field in UsageMetric._meta.conc
 
 
 def usage_filter(query: QueryDict, known: Sequence[str] = FILTERS) -> UsageFilter:
-    """The filters of a request. An empty value is the same as none, as in an HTML form."""
+    """The filters of a request. An empty value of a dimension that rows need not have asks for
+    those without one; any other is the same as none, as in an HTML form."""
     period = Period(_moment(query, "from"), _moment(query, "to"))
     if period.start and period.end and period.start > period.end:
         raise ApiError(400, "`from` is later than `to`: swap them", parameter="from")
-    return UsageFilter(period, {name: texts(query, name) for name in DIMENSIONS if name in known})
+    names = [name for name in DIMENSIONS if name in known]
+    return UsageFilter(
+        period,
+        {name: _values(query, name, name) for name in names},
+        {name: _values(query, f"{NOT}{name}", name) for name in names},
+    )
 
 
 def refuse_unknown(query: QueryDict, known: Iterable[str]) -> None:
@@ -96,14 +103,15 @@ def _moment(query: QueryDict, name: str) -> dt.datetime | None:
         raise ApiError(400, f"`{name}` {error}", parameter=name) from None
 
 
-def texts(query: QueryDict, name: str) -> tuple[str, ...]:
+def _values(query: QueryDict, name: str, dimension: str) -> tuple[str, ...]:
     """As rows keep them: whoever asks for a key finds what is kept in its place."""
-    given = (kept(name, _checked(name, value)) for value in query.getlist(name) if value)
-    values = tuple(dict.fromkeys(given))
+    takes_none = not DIMENSIONS[dimension].is_required
+    given = (value for value in query.getlist(name) if value or takes_none)
+    values = tuple(dict.fromkeys(kept(dimension, _checked(name, value)) for value in given))
     if len(values) > MOST_VALUES:
         message = f"`{name}` has more than {MOST_VALUES} values: ask for fewer at a time"
         raise ApiError(400, message, parameter=name)
-    longest = LONGEST[name]
+    longest = LONGEST[dimension]
     if any(len(value) > longest for value in values):
         message = f"`{name}` is longer than {longest} characters, which none is that is stored"
         raise ApiError(400, message, parameter=name)

@@ -68,9 +68,11 @@ class UsageMetricQuerySet(models.QuerySet["UsageMetric"]):
 
     def having(self, dimension: str, values: Sequence[str]) -> Self:
         """Rows with any of the values; `(other)` is what counts so where sums are made."""
-        wanted = dimension_condition(dimension, values)
-        is_other = OTHER in values and dimension in SUMMED
-        return self.filter(wanted | counts_as_other(dimension) if is_other else wanted)
+        return self.filter(_has_any(dimension, values))
+
+    def lacking(self, dimension: str, values: Sequence[str]) -> Self:
+        """The others."""
+        return self.exclude(_has_any(dimension, values))
 
     def newest_first(self) -> Self:
         return self.order_by("-timestamp", "-id")
@@ -222,11 +224,24 @@ class UsageMetricQuerySet(models.QuerySet["UsageMetric"]):
 
 
 def dimension_condition(dimension: str, values: Sequence[str], column: str = "") -> Q:
-    """What `having` means without `(other)`, on a column that holds values of the dimension."""
+    """What `having` means without `(other)`, on a column that holds values of the dimension.
+
+    "" is what has no value.
+    """
     column = column or dimension
-    if DIMENSIONS[dimension].has_patterns:
-        return _status_condition(values, column)
-    return Q(**{f"{column}__in": values})
+    wanted = Q()
+    if named := [value for value in values if value]:
+        has_patterns = DIMENSIONS[dimension].has_patterns
+        wanted = _status_condition(named, column) if has_patterns else Q(**{f"{column}__in": named})
+    if "" in values:
+        wanted |= Q(**{f"{column}__isnull": True}) | Q(**{column: ""})
+    return wanted
+
+
+def _has_any(dimension: str, values: Sequence[str]) -> Q:
+    wanted = dimension_condition(dimension, values)
+    is_other = OTHER in values and dimension in SUMMED
+    return wanted | counts_as_other(dimension) if is_other else wanted
 
 
 def _status_condition(patterns: Sequence[str], column: str) -> Q:

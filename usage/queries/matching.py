@@ -11,7 +11,7 @@ from usage.models import UsageSeries
 from usage.rollups.declarations import Grouping
 
 _Counts = Mapping[int, int]  # by token shift
-_Values = tuple[tuple[str, tuple[str, ...]], ...]
+_Values = tuple[tuple[tuple[str, tuple[str, ...]], ...], ...]
 
 
 class Series(NamedTuple):
@@ -74,7 +74,10 @@ def _series(matching: QuerySet[UsageSeries], counts: _Counts, *, are_all: bool, 
 
 
 def _key(wanted: UsageFilter) -> _Values:
-    return tuple(sorted(wanted.values.items()))
+    """Empty of one that restricts nothing."""
+    if not wanted.dimensions:
+        return ()
+    return tuple(tuple(sorted(some.items())) for some in (wanted.values, wanted.excluded))
 
 
 def _counts(

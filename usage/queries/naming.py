@@ -24,7 +24,8 @@ class Naming:
 
     `renamed` are the dimensions of which some names count as (other), `asked` those whose values
     are shown as they are, since the question names them, and `apart` those of which the question
-    names some that count as (other), with these names; with none where it names a pattern.
+    names some that count as (other), to have them or to leave them out. They come with the names
+    that it asks for; with none where it asks for a pattern, or for all but some.
     """
 
     wanted: UsageFilter
@@ -38,8 +39,9 @@ class Naming:
         if dimension not in self.renamed or dimension in self.asked:
             return column, []
         is_itself, values = f"{dimension}_name.id IS NULL", []
-        if DIMENSIONS[dimension].has_patterns and dimension in self.apart:  # patterns, or values
-            values = [value.lower() for value in self.wanted.of(dimension)]
+        asked = self.wanted.of(dimension)
+        if asked and DIMENSIONS[dimension].has_patterns and dimension in self.apart:
+            values = [value.lower() for value in asked]  # patterns, or values
             is_itself = f"{is_itself} OR {column} IN ({', '.join(['%s'] * len(values))})"
         return f"CASE WHEN {is_itself} THEN {column} ELSE '{OTHER}' END", values
 
@@ -50,6 +52,13 @@ class Naming:
             f" AND {name}_name.name = found.{quoted(name)}"
             f" AND {name}_name.counts_from > found.moment"
             for name in sorted(set(dimensions) & set(self.renamed) - set(self.asked))
+        )
+
+    @property
+    def wanted_of_sums(self) -> UsageFilter:
+        """The filter, without what counts as (other) where not all that counts so is wanted."""
+        return self.wanted.without(
+            {name: (OTHER,) for name in self.apart if _are_others_wanted(self.wanted, name)}
         )
 
     @property
@@ -77,8 +86,8 @@ def naming_of(wanted: UsageFilter, renamed: Collection[str]) -> Naming:
     named = {name: values for name, values in wanted.values.items() if OTHER not in values}
     asked = {name for name in named if not DIMENSIONS[name].has_patterns}
     apart = {}
-    for name, values in named.items():
-        if name in renamed and (others := _others_of(name, values)):
+    for name in sorted(wanted.dimensions & set(renamed)):
+        if others := _others_of(name, _told_apart(wanted, name)):
             apart[name] = others if name in asked else ()
     return Naming(wanted, renamed, asked, apart)
 
@@ -86,11 +95,27 @@ def naming_of(wanted: UsageFilter, renamed: Collection[str]) -> Naming:
 def with_others(wanted: UsageFilter) -> UsageFilter:
     """The same, and (other) where it names what counts so."""
     apart = naming_of(wanted, wanted.dimensions).apart
-    return wanted.but({name: (*wanted.of(name), OTHER) for name in apart})
+    return wanted.but({name: (*some, OTHER) for name in apart if (some := wanted.of(name))})
+
+
+def _are_others_wanted(wanted: UsageFilter, dimension: str) -> bool:
+    """Whether what counts as (other) is asked for, but for names that are left out."""
+    values = wanted.of(dimension)
+    return (not values or OTHER in values) and OTHER not in wanted.not_of(dimension)
+
+
+def _told_apart(wanted: UsageFilter, dimension: str) -> tuple[str, ...]:
+    """What a filter names of a dimension other than all or nothing of what counts as (other)."""
+    if OTHER in wanted.not_of(dimension):
+        return ()
+    is_so = _are_others_wanted(wanted, dimension)
+    return wanted.not_of(dimension) if is_so else wanted.of(dimension)
 
 
 def _others_of(dimension: str, values: tuple[str, ...]) -> tuple[str, ...]:
     """Of what a filter matches, what counts as (other); of a pattern not all."""
+    if not values:
+        return ()
     is_matched = dimension_condition(dimension, values, "name")
     others = UsageName.objects.filter(dimension=dimension, counts_from__gt=ALWAYS)
     return tuple(others.filter(is_matched).values_list("name", flat=True)[: len(values)])

@@ -39,9 +39,9 @@ class NewestRows:
     """
 
     def __init__(self, wanted: UsageFilter, columns: Sequence[str], *, with_excluded: bool) -> None:
-        # No index leads to what counts as (other).
+        # No index leads to what counts as (other), or has no value.
         keys, models = (
-            () if OTHER in (values := wanted.of(name)) else values
+            () if {OTHER, ""} & set(values := wanted.of(name)) else values
             for name in ("api_key_hash", "model")
         )
         by_index = {

@@ -94,11 +94,14 @@ class Reach:
 
 
 def _ways(wanted: UsageFilter) -> list[tuple[str, Grouping, UsageFilter]]:
-    """Each index that helps, and the sums that count what it finds."""
+    """Each index that helps, and the sums that count what it finds.
+
+    None leads to what counts as (other), or quickly to what has no value.
+    """
     ways = [
         (index, smallest_grouping([name]), UsageFilter(values={name: values}))
         for name, index in _INDEXES.items()
-        if (values := wanted.of(name)) and OTHER not in values
+        if (values := wanted.of(name)) and not {OTHER, ""} & set(values)
     ]
     return ways or [("idx_timestamp", TOTAL, UsageFilter())]
 

@@ -79,6 +79,7 @@ class Reading:
         self._wanted = wanted
         self._held = held
         self._naming = naming_of(wanted, held.renamed)
+        self._of_sums = self._naming.wanted_of_sums
         self._for_all = smallest_grouping(wanted.dimensions)
         self._grouping_for = {
             name: smallest_grouping({name, *wanted.dimensions}) for name in dimensions
@@ -95,7 +96,7 @@ class Reading:
 
         self._lookup = lookup or SeriesLookup()
         also = [OFFER] if has_histograms else []
-        self._lookup.look_up([*groupings, self._for_all, *also], wanted)
+        self._lookup.look_up([*groupings, self._for_all, *also], self._of_sums)
         self._reach = Reach(wanted, self._lookup)
         self._others = self._reach_of_others()
         self._parts = {each: self._part(each) for each in groupings}
@@ -134,7 +135,7 @@ class Reading:
         found = Distributions()
         if self._binned is not None:
             found.add_values(self._rows[self._binned.use])
-            series = self._lookup.of(OFFER, self._wanted)
+            series = self._lookup.of(OFFER, self._of_sums)
             found.add_histograms(self._binned.stretches, series)
         elif self._values is not None:
             found.add_values(self._rows[self._values])
@@ -166,7 +167,7 @@ class Reading:
         self, runs: list[Run], grouping: Grouping, made: Made, names: tuple[str, ...] = ()
     ) -> Covered:
         covered = cover(runs, rollups_of(grouping), self._held.purged_until)
-        series = self._lookup.of(grouping, self._wanted)
+        series = self._lookup.of(grouping, self._of_sums)
         left = [(run, 1) for run in covered.rows]
         return Covered(sums.source_of(covered.sums, series), Use(made, runs, left, names))
 
@@ -183,7 +184,7 @@ class Reading:
                 (each, place, times) for place, some in enumerate(covers) for each in some.sums
             ]
         cost = percentiles.rows_at_most([each for each, _, _ in stretches])
-        cost *= self._lookup.of(OFFER, self._wanted).number
+        cost *= self._lookup.of(OFFER, self._of_sums).number
         return Binned(stretches, Use(Made.BINS, self._whole, left, OFFER.dimensions), cost)
 
     def _exact_values(self) -> Use | None:
