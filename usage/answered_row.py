@@ -8,7 +8,7 @@ from django.db import models
 from msgspec import Meta
 
 from usage.models import UsageMetric
-from usage.pricing import GENAI_PRICES, OVERRIDE, REPORTED
+from usage.pricing.sources import SOURCES
 
 _MOMENT = Meta(extra_json_schema={"format": "date-time"})
 _INT64 = Meta(extra_json_schema={"format": "int64"})
@@ -20,7 +20,7 @@ _KINDS: tuple[tuple[Any, Any], ...] = (
     (models.CharField, str),
 )
 _WORDS = {
-    "cost_source": (REPORTED, OVERRIDE, GENAI_PRICES),
+    "cost_source": SOURCES,
     "excluded_as": tuple(UsageMetric.Exclusion.values),
 }
 # What an id is made of is nobody else's matter.

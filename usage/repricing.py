@@ -13,14 +13,15 @@ from usage.database.compression import OpenChunk, without_bound
 from usage.database.pace import Pace
 from usage.database.statements import execute_for_each
 from usage.models import UsageMetric, UsageMetricQuerySet, chunked
-from usage.pricing import GENAI_PRICES, OVERRIDE, TokenCounts, current_prices
+from usage.pricing import TokenCounts, current_prices
+from usage.pricing.sources import NOT_BY_TOKENS, RECKONED
 from usage.rollups import keeping
 from usage.rollups.places import Place
 
 _PAGE = 5_000
 _FIRST_STEP, _LARGEST_STEP = 200, 2_000
 _PRECISION = 1e-9
-_NEVER_REPORTED = Q(cost_source__in=(OVERRIDE, GENAI_PRICES)) | Q(cost_source=None, cost_usd=None)
+_NEVER_REPORTED = Q(cost_source__in=(*RECKONED, NOT_BY_TOKENS)) | Q(cost_source=None, cost_usd=None)
 _SET_COST = "UPDATE usage_metrics SET cost_usd = %s, cost_source = %s WHERE id = %s"
 _COLUMNS = (
     *(

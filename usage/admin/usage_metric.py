@@ -27,15 +27,21 @@ from usage.admin.portal_model_admin import PortalModelAdmin
 from usage.identity import bare_key, hash_api_key
 from usage.live_keys import begins_as_key
 from usage.models import UsageMetric, UsageMetricQuerySet
-from usage.pricing import GENAI_PRICES, OVERRIDE, REPORTED
+from usage.pricing import sources
 from usage.shown_numbers import ABSENT, counted
 
 _FILTERS = (StatusFilter, ExclusionFilter, ModelFilter)  # models may be many
 
 _PRICES = {
-    REPORTED: "the sender's report",
-    OVERRIDE: "Prices, in this admin",
-    GENAI_PRICES: "genai-prices",
+    sources.REPORTED: "the sender's report",
+    sources.OVERRIDE: "Prices, in this admin",
+    sources.GENAI_PRICES: "genai-prices",
+    sources.CORRECTED: "genai-prices, corrected",
+    sources.FREE: "OpenRouter: a free model",
+    sources.MAKER: "the maker's list: the provider's own price is not known",
+    sources.OPENROUTER: "OpenRouter's list: the maker's price is not known",
+    sources.GUESSED: "a guess: of a model that is named nearly so",
+    sources.NOT_BY_TOKENS: "none: it is not charged by tokens",
 }
 _EXCLUSIONS: dict[str | None, str] = {
     None: "yes",
@@ -232,9 +238,9 @@ class UsageMetricAdmin(PortalModelAdmin):
 
     @admin.display(description="Price from")
     def whose_price(self, row: UsageMetric) -> str:
-        if row.cost_usd is None:
+        if row.cost_usd is None and row.cost_source is None:
             return ABSENT
-        return _PRICES.get(row.cost_source or REPORTED, ABSENT)
+        return _PRICES.get(row.cost_source or sources.REPORTED, ABSENT)
 
     @admin.display(description="Counted")
     def counted(self, row: UsageMetric) -> str:

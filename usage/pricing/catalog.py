@@ -1,113 +1,125 @@
-"""The prices that come with the package genai-prices: never fetched, as old as the package.
+"""Published prices, found step by step: whoever the provider is, and however the model is written.
 
-https://github.com/pydantic/genai-prices
+They come with the package genai-prices (https://github.com/pydantic/genai-prices): never fetched,
+as old as the package, and corrected where it is known to be wrong.
 """
 
 import datetime as dt
-from collections.abc import Callable
-from decimal import Decimal
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from typing import NamedTuple
 
-from genai_prices.data_snapshot import find_provider_by_id, get_snapshot
-from genai_prices.types import ModelInfo, ModelPrice, TieredPrices
-
+from usage.pricing.corrections import Correction, corrections_of
+from usage.pricing.model_spellings import (
+    Spelling,
+    is_free,
+    is_not_by_tokens,
+    makers_of,
+    prefixes_of,
+    spellings,
+)
+from usage.pricing.provider_names import Standing, known_provider, standing
+from usage.pricing.published import RatesAt, offered_by, price_list, rates_at
 from usage.pricing.rates import Rate, Rates
+from usage.pricing.sources import (
+    CORRECTED,
+    FREE,
+    GENAI_PRICES,
+    GUESSED,
+    MAKER,
+    NOT_BY_TOKENS,
+    OPENROUTER,
+)
 
-# Names that proxies and SDKs give to providers, and what the package calls those.
-_ALIASES = {
-    "aistudio": "google",
-    "azure.ai.inference": "azure",
-    "azure_ai": "azure",
-    "claude": "anthropic",
-    "codex": "openai",
-    "fireworks_ai": "fireworks",
-    "kimi": "moonshotai",
-}
-# Who passes requests on to others: the model's name tells whose price it is.
-_GO_BETWEENS = {
-    *("", "antigravity", "custom_openai", "litellm", "litellm_proxy", "openai-compatibility"),
-    *("openai_like", "qwen", "unknown"),
-}
-# SDKs call everything so that speaks its protocol.
-_COMMON_PROTOCOL = "openai"
-_MILLION = 1_000_000
+_RESELLER = "openrouter"
+_FREE = Rates(prompt=Rate(0.0), completion=Rate(0.0))
 _MOST_KNOWN = 4096  # models; their names come from clients
 
-_RatesAt = Callable[[dt.datetime], Rates | None]
+
+class Offer(NamedTuple):
+    """What tokens cost, None where they are not what is charged; and whose price it is."""
+
+    rates: Rates | None
+    source: str
 
 
-def rates_of(model: str, provider: str | None, at: dt.datetime) -> Rates | None:
-    """What the model cost then; None if the package does not know."""
-    return _rates_by_time(model, provider or "")(at)
+class _Found(NamedTuple):
+    rates_at: RatesAt
+    source: str
+
+
+def offer_of(model: str, provider: str | None, at: dt.datetime) -> Offer | None:
+    """What the model cost then; None where nobody has published it."""
+    found = _found(model, provider or "")
+    if found is None:
+        return None
+    rates = found.rates_at(at)
+    return Offer(rates, found.source if rates else NOT_BY_TOKENS)
 
 
 @lru_cache(maxsize=_MOST_KNOWN)
-def _rates_by_time(model: str, provider: str) -> _RatesAt:
-    found = _find(model, provider.strip().lower())
-    if found is None:
-        return lambda _: None
-    if isinstance(found.prices, ModelPrice):
-        always = _rates(found.prices)
-        return lambda _: always
-    rates = {id(each.prices): _rates(each.prices) for each in found.prices}
-    return lambda at: rates[id(found.get_prices(at))]
-
-
-def _find(model: str, provider: str) -> ModelInfo | None:
-    """Not by the package's own search, which remembers every name that it could not find."""
-    if provider in _GO_BETWEENS:
-        return _find_by_name(model)
-    known = find_provider_by_id(get_snapshot().providers, _ALIASES.get(provider, provider))
-    if known is None:
-        return None  # somebody with prices of their own, or a machine of one's own
-    found = known.find_model(model, all_providers=get_snapshot().providers)
-    if found is None and known.id == _COMMON_PROTOCOL:
-        return _find_by_name(model)
-    return found
-
-
-def _find_by_name(model: str) -> ModelInfo | None:
-    """`model`, or `provider/model` as go-betweens write it."""
-    maker, slash, name = model.partition("/")
-    providers = get_snapshot().providers
-    if slash and (known := find_provider_by_id(providers, _ALIASES.get(maker, maker))):
-        if found := known.find_model(name, all_providers=providers):
+def _found(model: str, provider: str) -> _Found | None:
+    known, stands = _whose(model, provider)
+    if stands is Standing.OWN_MACHINE:
+        return None
+    if is_free(model):
+        return _Found(lambda _: _FREE, FREE)
+    now = dt.datetime.now(dt.UTC)
+    without_price = None
+    written = [*spellings(model)]
+    for found in _steps(written, known, stands):
+        if found.rates_at(now) is not None:
             return found
-    for each in providers:
-        if each.model_match is not None and each.model_match.is_match(model.lower()):
-            return each.find_model(model, all_providers=providers)
-    return None
+        without_price = without_price or found
+    if any(is_not_by_tokens(each.name) for each in written):
+        return _Found(lambda _: None, NOT_BY_TOKENS)
+    return without_price
 
 
-def _rates(prices: ModelPrice) -> Rates | None:
-    """None for what is not charged by tokens, such as hours of speech."""
-    prompt, completion = _rate(prices.input_mtok), _rate(prices.output_mtok)
-    if prompt is None and completion is None:
-        return None
-    free = Rate(0.0)
-    return Rates(
-        prompt=prompt or free,
-        completion=completion or free,
-        cached=_rate(prices.cache_read_mtok),
-        cache_write=_rate(prices.cache_write_mtok),
-        reasoning=_rate(prices.output_reasoning_mtok),
-        request_usd=_usd(prices.requests_kcount) / 1000,
-    )
+def _whose(model: str, provider: str) -> tuple[str | None, Standing]:
+    """Who sells it, as the catalog calls them; a name such as `groq/…` says so as well."""
+    if known := known_provider(provider):
+        return known, Standing.KNOWN
+    stands = standing(provider)
+    first, slash, _ = model.partition("/")
+    if not slash or stands is Standing.OWN_MACHINE:
+        return None, stands
+    if known := known_provider(first):
+        return known, Standing.KNOWN
+    return None, Standing.OWN_MACHINE if standing(first) is Standing.OWN_MACHINE else stands
 
 
-def _rate(price: Decimal | TieredPrices | None) -> Rate | None:
-    if price is None:
-        return None
-    if isinstance(price, TieredPrices):
-        return Rate(
-            _usd(price.base) / _MILLION,
-            tuple(tier.start for tier in price.tiers),
-            tuple(_usd(tier.price) / _MILLION for tier in price.tiers),
-        )
-    return Rate(_usd(price) / _MILLION)
+def _steps(written: list[Spelling], known: str | None, stands: Standing) -> Iterator[_Found]:
+    """All that may be meant, the likeliest first."""
+    makers = GENAI_PRICES if stands is Standing.GO_BETWEEN else MAKER
+    for is_sure in (True, False):
+        some = [each.name for each in written if each.is_sure is is_sure]
+        sellers = (known, *offered_by(known)) if known else ()
+        own = [(seller, name) for name in some for seller in sellers]
+        yield from _listed(own, GENAI_PRICES if is_sure else GUESSED)
+        theirs = [(maker, name) for name in some for maker in makers_of(name)]
+        yield from _listed(theirs, makers if is_sure else GUESSED)
+        resold = [(_RESELLER, prefix + name) for name in some for prefix in prefixes_of(name)]
+        yield from _listed(resold, OPENROUTER if is_sure else GUESSED)
 
 
-def _usd(price: Decimal | TieredPrices | None) -> float:
-    if isinstance(price, TieredPrices):
-        price = price.base
-    return float(price or 0)
+def _listed(wanted: Iterable[tuple[str, str]], source: str) -> Iterator[_Found]:
+    """Those that a seller's list has by that name."""
+    for seller, name in wanted:
+        prices = price_list(seller)
+        model = prices.find(name) if prices else None
+        published: RatesAt = rates_at(model) if model else lambda _: None
+        if corrected := corrections_of(seller, name):
+            yield _Found(_corrected(corrected, published), CORRECTED)
+        elif model:
+            yield _Found(published, source)
+
+
+def _corrected(corrected: list[Correction], published: RatesAt) -> RatesAt:
+    periods = [(each.since, each.rates) for each in corrected]
+
+    def rates_then(at: dt.datetime) -> Rates | None:
+        day = at.astimezone(dt.UTC).date()
+        return next((rates for since, rates in periods if since <= day), None) or published(at)
+
+    return rates_then

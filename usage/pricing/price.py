@@ -3,17 +3,19 @@
 import datetime as dt
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from usage.pricing import overrides
 from usage.pricing.overrides import Overrides
 from usage.pricing.rates import Rates, TokenCounts
-from usage.records import COST_REPORTED, UsageRecord
+from usage.pricing.sources import OVERRIDE
+from usage.records import UsageRecord
 from usage.statuses import is_failure
 
-# What `cost_source` says.
-REPORTED, OVERRIDE, GENAI_PRICES = COST_REPORTED, "override", "genai-prices"
+if TYPE_CHECKING:
+    from usage.pricing.catalog import Offer
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,7 @@ class Prices:
     """All that are known at one moment."""
 
     mine: Overrides
-    published: Callable[[str, str | None, dt.datetime], Rates | None]
+    published: Callable[[str, str | None, dt.datetime], "Offer | None"]
 
     def cost_of(
         self,
@@ -31,23 +33,29 @@ class Prices:
         status: str | None,
         tokens: TokenCounts,
     ) -> tuple[float | None, str | None]:
-        """US dollars and whose price it is; None and None where nobody can know.
+        """US dollars and whose price it is; None and None, or why not, where nobody can know.
 
         A success without tokens is one of which nobody told the tokens: its cost is not zero.
         """
-        source = OVERRIDE
-        rates = self.mine.rates_of(model, provider, at)
+        rates, source = self._offer_of(model, provider, at)
         if rates is None:
-            source, rates = GENAI_PRICES, self.published(model, provider, at)
-        if rates is None or (tokens.are_none and not rates.are_free and not is_failure(status)):
+            return None, source
+        if tokens.are_none and not rates.are_free and not is_failure(status):
             return None, None
         return rates.cost_usd(tokens), source
+
+    def _offer_of(
+        self, model: str, provider: str | None, at: dt.datetime
+    ) -> tuple[Rates | None, str | None]:
+        if mine := self.mine.rates_of(model, provider, at):
+            return mine, OVERRIDE
+        return self.published(model, provider, at) or (None, None)
 
 
 def current_prices() -> Prices:
     from usage.pricing import catalog  # noqa: PLC0415  # most commands price nothing
 
-    return Prices(overrides.current(), catalog.rates_of)
+    return Prices(overrides.current(), catalog.offer_of)
 
 
 def priced(records: Sequence[UsageRecord]) -> Sequence[UsageRecord]:
@@ -62,7 +70,7 @@ def load_prices() -> None:
     """What the first row would wait for: half a second for the published prices, and 30 MB."""
     from usage.pricing import catalog  # noqa: PLC0415
 
-    catalog.rates_of("", None, dt.datetime.now(dt.UTC))
+    catalog.offer_of("", None, dt.datetime.now(dt.UTC))
 
 
 def _priced(record: UsageRecord, prices: Prices) -> UsageRecord:

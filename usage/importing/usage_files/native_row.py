@@ -14,7 +14,7 @@ from usage.importing.usage_files.json_values import Raw, object_of
 from usage.importing.usage_files.occurrences import Occurrences
 from usage.incoming_row import IncomingRow
 from usage.live_keys import begins_as_key
-from usage.pricing import GENAI_PRICES, OVERRIDE
+from usage.pricing.sources import RECKONED
 from usage.records import TEXT_FIELDS, FieldError, InvalidRow, UsageRecord, make_record, record_from
 
 # By which two rows without an event id are told apart. Never change it: a file that was imported
@@ -30,7 +30,6 @@ _FIELDS |= {name.replace("_", ""): name for name in ("cost_source", "excluded_as
 _TELLING = frozenset(
     "prompt_tokens completion_tokens total_tokens status latency_ms request_id api_key_hash".split()
 )
-_PRICED = (OVERRIDE, GENAI_PRICES)  # by a portal's own prices; other costs were reported
 
 
 class _Row(IncomingRow, kw_only=True, gc=False):
@@ -96,7 +95,7 @@ class NativeRows:
             changes["event_id"] = self._identity(record, given)
         if not record.source or "@" in record.source or begins_as_key(record.source):
             changes["source"] = SOURCE
-        if record.cost_usd is not None and cost_source in _PRICED:
+        if record.cost_usd is not None and cost_source in RECKONED:
             changes["cost_source"] = cost_source
         return msgspec.structs.replace(record, **changes) if changes else record
 
