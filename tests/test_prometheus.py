@@ -13,7 +13,8 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from usage.api import prometheus
 from usage.models import CollectorState, SuppressedPair
 from usage.queries import turns
-from usage.recording import record_batch
+from usage.recording import record_batch, record_checked
+from usage.upstream_accounts import AccountName, AccountsTold, QuotaReading, UpstreamKey
 
 pytestmark = pytest.mark.django_db
 PATH = "/_qs/metrics/prometheus"
@@ -220,3 +221,33 @@ def test_the_others_of_the_sums_keep_their_labels(client, settings):
     assert sum(values(families(client)["qsmetrics_requests"], *labels).values()) == 3
     found = values(families(client)["qsmetrics_requests"], *labels)
     assert found["m", "", "(other)"] == 1
+
+
+def test_what_is_used_of_accounts_quotas_and_nothing_of_windows_that_were_reset(client):
+    now = dt.datetime.now(dt.UTC)
+    told, account = AccountsTold(), ("east", 'a"1')
+    resets_at = now + dt.timedelta(minutes=5)
+    told.add(QuotaReading(*account, "5h", now, 0.25, resets_at, "allowed", "claude"))
+    told.add(QuotaReading(*account, "7d", now, 1.0, now - dt.timedelta(seconds=1)))
+    told.name(UpstreamKey(*account), AccountName("ann@example.com"))
+    record_checked([], told=told)
+    found, labels = families(client), ("source", "account", "provider", "window")
+    name = "qsmetrics_account_quota_"
+    place = (*account, "claude", "5h")
+    assert values(found[f"{name}used_ratio"], *labels) == {place: 0.25}
+    assert values(found[f"{name}reset_timestamp_seconds"], *labels) == {
+        place: pytest.approx(resets_at.timestamp(), abs=0.001)
+    }
+    assert values(found[f"{name}seen_timestamp_seconds"], *labels) == {
+        place: pytest.approx(now.timestamp(), abs=0.001)
+    }
+    assert b"ann@" not in client.get(PATH).getvalue()
+
+
+def test_accounts_quotas_are_bounded(client, monkeypatch):
+    monkeypatch.setattr(prometheus, "MOST_LABEL_SETS", 3)
+    told = AccountsTold()
+    for n in range(5):
+        told.add(QuotaReading("east", f"a{n}", "5h", dt.datetime.now(dt.UTC), 0.5))
+    record_checked([], told=told)
+    assert len(families(client)["qsmetrics_account_quota_used_ratio"].samples) == 3

@@ -3,8 +3,11 @@
 import datetime as dt
 from pathlib import Path
 
+import msgspec
+
 from usage.collecting.spool import Spool
 from usage.records import UsageRecord
+from usage.upstream_accounts import AccountsTold, QuotaReading
 
 ONE, OTHER = (
     UsageRecord(dt.datetime(2026, 4, 25, tzinfo=dt.UTC), model, event_id=number)
@@ -47,3 +50,26 @@ def test_a_spool_whose_folder_is_replaced_goes_on_in_the_new_one(tmp_path: Path)
     assert spool.is_in_place()
     spool.close()
     assert Spool(folder / "east.spool").records() == [ONE, OTHER]
+
+
+def told(*ratios: float) -> AccountsTold:
+    found = AccountsTold()
+    for hour, ratio in enumerate(ratios):
+        found.add(QuotaReading("east", "a", "5h", ONE.timestamp + dt.timedelta(hours=hour), ratio))
+    return found
+
+
+def test_what_came_of_accounts_comes_back_beside_the_records(tmp_path: Path):
+    spool = Spool(tmp_path / "east.spool")
+    spool.add([ONE], told(0.1))
+    spool.add([OTHER], told(0.1, 0.2))
+    assert spool.content() == ([ONE, OTHER], told(0.1, 0.2))
+    spool.close()
+
+
+def test_a_spool_of_an_older_version_holds_records_alone(tmp_path: Path):
+    path = tmp_path / "east.spool"
+    path.write_bytes(msgspec.json.encode(ONE) + b"\n" + b'{"quota": 5}\n{"quota":{}}\n')
+    spool = Spool(path)
+    assert spool.content() == ([ONE], AccountsTold())
+    spool.close()

@@ -40,6 +40,6 @@ def _stored(rows: ParsedRows, sender: str) -> HttpResponse:
             errors=rows.errors,
             bad_rows=rows.bad_rows,
         )
-    result = record_checked(rows.records, sender=sender)
+    result = record_checked(rows.records, sender=sender, told=rows.told)
     stored = stored_of(rows, result, with_faults=bool(rows.bad_rows))
     return errors.json_answer(stored, 201 if rows.records else 200)

@@ -13,6 +13,7 @@ from rest_framework.views import APIView
 from qsmetrics import __version__
 from usage import openmetrics
 from usage.api.questions import KEYS, SCRAPE
+from usage.api.quota_gauges import quota_gauges
 from usage.api.schema import PROMETHEUS
 from usage.api.streaming import streamed
 from usage.asking import parameters
@@ -164,6 +165,7 @@ def _of_the_portal() -> Iterator[list[str]]:
     suppressed = {labels(names, pair): calls for pair, calls in pairs.items()}
     text = "Calls that were not counted, since another source reported them too."
     yield counter("qsmetrics_suppressed_duplicates", text, suppressed)
+    yield from quota_gauges(MOST_LABEL_SETS)
 
 
 def _suppressed_pairs() -> Iterable[tuple[str, str, int]]:

@@ -20,6 +20,7 @@ from usage.collecting.storing import SpooledStore
 from usage.collecting.turn import CollectorTurn
 from usage.intake import cliproxy
 from usage.records import InvalidRow, UsageRecord
+from usage.upstream_accounts import AccountsTold
 
 logger = logging.getLogger(__name__)
 
@@ -119,22 +120,26 @@ class QueueCollector:
             return False
         payloads = queue.next_batch()
         self._heard_at = time.monotonic()
-        records = self._records(payloads)
+        told = AccountsTold()
+        records = self._records(payloads, told)
         if records:
-            self._store.add(records)
+            self._store.add(records, told)
         self._progress.came(len(records))
         return bool(payloads)
 
-    def _records(self, payloads: list[bytes]) -> list[UsageRecord]:
+    def _records(self, payloads: list[bytes], told: AccountsTold) -> list[UsageRecord]:
         now = dt.datetime.now(dt.UTC)
         found = []
         for payload in payloads:
             if cliproxy.is_control(payload):
                 continue
             try:
-                found.append(cliproxy.record_of(payload, self._proxy.name, now))
+                record = cliproxy.record_of(payload, self._proxy.name, now)
             except InvalidRow as error:
                 self._bury(payload, str(error))
+                continue
+            cliproxy.tell_of_account(payload, record, told)
+            found.append(record)
         return found
 
     def _bury(self, payload: bytes, reason: str) -> None:

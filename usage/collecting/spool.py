@@ -2,18 +2,33 @@
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 
 from usage.records import UsageRecord, record_without_keys
+from usage.upstream_accounts import AccountsTold, QuotaReading
 
 _encode = msgspec.json.Encoder().encode
 _record = msgspec.json.Decoder(UsageRecord)
 
 
+class _ReadingLine(msgspec.Struct):
+    """Beside the lines of records, of which older versions know alone."""
+
+    quota: QuotaReading
+
+
+_READING = b'{"quota":'
+_reading = msgspec.json.Decoder(_ReadingLine)
+
+
 class Spool:
-    """A private file of records, one on each line; their keys are hashed already."""
+    """A private file of records, one on each line; their keys are hashed already.
+
+    Beside them are lines of what came with them of upstream accounts.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -38,9 +53,10 @@ class Spool:
         os.close(self._file)
         self._file = file
 
-    def add(self, records: Sequence[UsageRecord]) -> None:
+    def add(self, records: Sequence[UsageRecord], told: AccountsTold | None = None) -> None:
         """Durable on return. OSError where the disk is full; then none of them is in it."""
-        lines = b"".join(_encode(record) + b"\n" for record in records)
+        readings = [] if told is None else map(_ReadingLine, told.hours.values())
+        lines = b"".join(_encode(each) + b"\n" for each in (*records, *readings))
         end = os.fstat(self._file).st_size
         try:
             written = 0
@@ -52,19 +68,24 @@ class Spool:
             raise
 
     def records(self) -> list[UsageRecord]:
-        """All of them; what a power cut left half-written was never promised to anybody.
+        """All of them."""
+        return self.content()[0]
+
+    def content(self) -> tuple[list[UsageRecord], AccountsTold]:
+        """All that it holds; what a power cut left half-written was never promised to anybody.
 
         It is cut off, lest the next record be written behind it, on the same line.
         """
         content = os.pread(self._file, os.fstat(self._file).st_size, 0)
         os.ftruncate(self._file, content.rfind(b"\n") + 1)
-        found = []
+        found, told = [], AccountsTold()
         for line in content.split(b"\n")[:-1]:
-            try:
-                found.append(record_without_keys(_record.decode(line)))
-            except msgspec.DecodeError:
-                continue
-        return found
+            with suppress(msgspec.DecodeError):
+                if line.startswith(_READING):
+                    told.add(_reading.decode(line).quota)
+                else:
+                    found.append(record_without_keys(_record.decode(line)))
+        return found, told
 
     def clear(self) -> None:
         """After its records are in the database."""

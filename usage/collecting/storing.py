@@ -12,6 +12,7 @@ from usage.collecting.spool import Spool
 from usage.database.trouble import DATABASE_TROUBLE, trouble_of
 from usage.recording import record_checked
 from usage.records import UsageRecord
+from usage.upstream_accounts import AccountsTold
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +28,7 @@ class SpooledStore:
     def __init__(self, spool: Spool, progress: Progress, bury: _Bury) -> None:
         self._spool, self._progress, self._bury = spool, progress, bury
         self._changed = threading.Condition()
-        self._waiting = spool.records()  # of a process that was killed
+        self._waiting, self._told = spool.content()  # of a process that was killed
         self._is_closing = False
         self._thread = threading.Thread(target=self._run, name="collector store", daemon=True)
         self._thread.start()
@@ -36,16 +37,18 @@ class SpooledStore:
     def is_full(self) -> bool:
         return len(self._waiting) >= _MOST_WAITING
 
-    def add(self, records: Sequence[UsageRecord]) -> None:
+    def add(self, records: Sequence[UsageRecord], told: AccountsTold) -> None:
+        """`told` is what came with the records of upstream accounts."""
         with self._changed:
             try:
                 if not self._spool.is_in_place():
                     self._spool.move_into_place()
-                    self._spool.add(self._waiting)
-                self._spool.add(records)
+                    self._spool.add(self._waiting, self._told)
+                self._spool.add(records, told)
             except OSError as error:  # held in memory, and the database may take them all the same
                 logger.warning("the spool of the collector: %s", error.strerror)
             self._waiting += records
+            self._told.add_all(told)
             self._changed.notify()
 
     def close(self, seconds: float) -> None:
@@ -68,11 +71,14 @@ class SpooledStore:
     def _is_stored(self) -> bool:
         """Whether the database took all that waits; after trouble, a while later."""
         while some := self._waiting[:_AT_ONCE]:
+            with self._changed:
+                told, self._told = self._told, AccountsTold()
             try:
-                self._store(some)
+                self._store(some, told)
             except DATABASE_TROUBLE as error:
                 self._progress.spooled(len(self._waiting), str(trouble_of(error)))
                 with self._changed:
+                    self._told.add_all(told)
                     self._changed.wait(_REST)
                 return False
             with self._changed:
@@ -82,16 +88,17 @@ class SpooledStore:
         self._progress.spooled(0)
         return True
 
-    def _store(self, records: list[UsageRecord]) -> None:
+    def _store(self, records: list[UsageRecord], told: AccountsTold) -> None:
         try:
-            self._count(records)
+            self._count(records, told)
         except (DataError, IntegrityError):
             for record in records:
                 try:
-                    self._count([record])
+                    self._count([record], AccountsTold())
                 except (DataError, IntegrityError):
                     self._bury(msgspec.json.encode(record), "the database refuses its values")
+            self._count([], told)
 
-    def _count(self, records: list[UsageRecord]) -> None:
-        result = record_checked(records)
+    def _count(self, records: list[UsageRecord], told: AccountsTold) -> None:
+        result = record_checked(records, told=told)
         self._progress.count(records=result.accepted, duplicates=result.duplicates)

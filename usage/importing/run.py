@@ -8,6 +8,7 @@ from typing import Any
 from django.db import connection
 
 from usage.identity import hash_api_key
+from usage.importing.known_accounts import attributed
 from usage.importing.known_files import make_acquaintance
 from usage.importing.rejects import RejectFile
 from usage.importing.source import Skip, Source
@@ -59,7 +60,7 @@ def import_rows(source: Source, rejects: RejectFile, tally: ImportTally) -> Iter
             _make_acquaintance(source, records[0], tally)
         unknown = _without_known(records)
         new = [each for each in unknown if tally.since is None or each.timestamp >= tally.since]
-        stored = record_checked(new)
+        stored = record_checked(new, told=attributed(source.take_told()))
         tally.add(new)
         tally.left_out += len(unknown) - len(new)
         # Another import of the same file may have been faster in between.

@@ -8,6 +8,7 @@ from enum import Enum, auto
 from typing import Any
 
 from usage.records import UsageRecord
+from usage.upstream_accounts import AccountsTold
 
 SOURCE = "import"  # of imported rows that name none of their own
 PAGE = 2_000  # rows; each page is a transaction
@@ -61,6 +62,10 @@ class Source(ABC):
     @abstractmethod
     def described(self, row: Any) -> Mapping[str, Any]:
         """The values of a row that is rejected, by name; `id` is its place in the file."""
+
+    def take_told(self) -> AccountsTold:
+        """What came with the rows of upstream accounts since the last time."""
+        return AccountsTold()
 
     def fingerprint(self) -> str | None:
         """The same for every later copy of the file; None: its first record serves as that."""

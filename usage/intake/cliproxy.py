@@ -9,12 +9,13 @@ from typing import Any
 import msgspec
 
 from usage.identity import event_identity, joined_parts
-from usage.intake import lenient, loose_structs
+from usage.intake import lenient, loose_structs, quota_headers
 from usage.intake.cliproxy_tokens import provider_convention, read_tokens
 from usage.intake.error_types import failure_status
 from usage.intake.loose_structs import UNREADABLE
 from usage.intake.token_arithmetic import AS_TOLD, Counted, row_tokens, told_counts
 from usage.records import WARM_UP, InvalidRow, UsageRecord
+from usage.upstream_accounts import AccountsTold
 
 SOURCE = "cliproxy"
 _UNKNOWN = ("", "unknown")
@@ -89,6 +90,10 @@ class _Attempt(msgspec.Struct, gc=False):
     session_id: str | None = None
 
 
+class _Headers(msgspec.Struct, gc=False):
+    response_headers: msgspec.Raw = msgspec.Raw()
+
+
 class _Control(msgspec.Struct, gc=False):
     support_refresh: bool | None = None
     refresh: bool | None = None
@@ -102,6 +107,7 @@ class _Essentials(msgspec.Struct, gc=False):
 _attempt = msgspec.json.Decoder(_Attempt)
 _essentials = msgspec.json.Decoder(_Essentials)
 _control = msgspec.json.Decoder(_Control)
+_with_headers = msgspec.json.Decoder(_Headers)
 
 
 def is_control(payload: bytes) -> bool:
@@ -137,6 +143,15 @@ def record_of(payload: bytes, source: str, now: dt.datetime) -> UsageRecord:
     record = lenient.record_of(values, now)
     excluded_as = WARM_UP if attempt.generate is False else None
     return msgspec.structs.replace(record, event_id=_identity(attempt), excluded_as=excluded_as)
+
+
+def tell_of_account(payload: bytes, record: UsageRecord, told: AccountsTold) -> None:
+    """Add what the provider's headers say of the account of a record, which was made of this."""
+    try:
+        headers = _with_headers.decode(payload).response_headers
+    except UNREADABLE:
+        return
+    quota_headers.read(headers, record.source or SOURCE, record, told)
 
 
 def _decoded(payload: bytes) -> _Attempt:

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from usage.intake import lenient, loose_structs, numbers_of_json
+from usage.intake import lenient, litellm_deployment, loose_structs, numbers_of_json
 from usage.intake.error_types import http_status_of
 from usage.intake.litellm_call_types import CallKind, call_kind
 from usage.intake.loose_structs import UNREADABLE
@@ -16,6 +16,7 @@ from usage.intake.native import each_raw_object
 from usage.intake.parsed import MalformedBody, ParsedRows, collect
 from usage.intake.token_arithmetic import Counted, row_tokens, told_counts, whole_count
 from usage.records import InvalidRow, UsageRecord
+from usage.upstream_accounts import AccountsTold
 
 SOURCE = "litellm"
 INTERNAL = "litellm-internal"  # calls that the proxy made for itself: classifiers, shadows, polls
@@ -76,6 +77,8 @@ class _LiteLLMCall(msgspec.Struct, rename={"start_time": "startTime", "end_time"
     end_user: Any = None
     session_id: Any = None
     model_id: Any = None
+    api_base: Any = None
+    hidden_params: msgspec.Raw = msgspec.Raw()
     metadata: _LiteLLMMetadata | None = None
     model_parameters: _LiteLLMModelParameters | None = None
     error_information: _LiteLLMError | None = None
@@ -95,10 +98,13 @@ def parse(body: bytes, now: dt.datetime) -> ParsedRows:
             raise
         raws = each_raw_object(numbers_of_json.without_others(body))
     batches: set[Any] = set()
-    return collect(raws, lambda raw: _record(raw, batches, now), ParsedRows())
+    parsed = ParsedRows()
+    return collect(raws, lambda raw: _record(raw, batches, now, parsed.told), parsed)
 
 
-def _record(raw: bytes | msgspec.Raw, batches: set[Any], now: dt.datetime) -> UsageRecord | None:
+def _record(
+    raw: bytes | msgspec.Raw, batches: set[Any], now: dt.datetime, told: AccountsTold
+) -> UsageRecord | None:
     """None for what is no call of a model. `batches` are those that this body has told of."""
     call = _decoded(raw)
     if not call.end_time or not (call.litellm_call_id or call.id):
@@ -112,7 +118,10 @@ def _record(raw: bytes | msgspec.Raw, batches: set[Any], now: dt.datetime) -> Us
             return None
         batches.add(call.id)
         values |= {"event_id": call.id, "timestamp": _made_at(call) or call.end_time}
-    return lenient.record_of(values, now)
+    record = lenient.record_of(values, now)
+    if record.account is not None:
+        litellm_deployment.tell(SOURCE, call.api_base, call.hidden_params, record, told)
+    return record
 
 
 def _decoded(raw: bytes | msgspec.Raw) -> _LiteLLMCall:

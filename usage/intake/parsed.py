@@ -8,6 +8,7 @@ import msgspec
 
 from usage.records import InvalidRow, UsageRecord
 from usage.traced import Traces
+from usage.upstream_accounts import AccountsTold
 
 # Naming every one of many bad rows helps nobody and costs memory; the rest are only counted.
 MOST_ERRORS = 1000
@@ -39,6 +40,7 @@ class ParsedRows:
     errors: list[RowFault] = field(default_factory=list)
     bad_rows: int = 0
     traces: Traces = field(default_factory=dict)  # where the rows are spans
+    told: AccountsTold = field(default_factory=AccountsTold)  # where they tell of accounts
 
     def refuse(self, index: int, error: InvalidRow) -> None:
         self.bad_rows += 1

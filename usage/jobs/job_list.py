@@ -4,6 +4,7 @@ from django.conf import settings
 
 from usage.collecting import Collectors
 from usage.jobs.job import Job
+from usage.recording.account_states import forget_old_hours
 from usage.rollups.unsummed import add_waiting_rows
 
 JOBS = (
@@ -12,6 +13,12 @@ JOBS = (
         "adds rows of plain SQL, and of older versions, to the sums",
         1.0,
         add_waiting_rows,
+    ),
+    Job(
+        "quota history",
+        "forgets what was used of upstream accounts' quotas before the last week",
+        3_600.0,
+        forget_old_hours,
     ),
 )
 

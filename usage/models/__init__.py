@@ -11,6 +11,7 @@ from usage.models.price_override import PriceOverride
 from usage.models.rollup import PurgeHorizon, UsageHistogram, UsageRollup, UsageSeries
 from usage.models.suppressed_pair import SuppressedPair
 from usage.models.traced_post import TracedPost
+from usage.models.upstream_account import QuotaHour, QuotaWindow, UpstreamAccount
 from usage.models.usage_metric import UsageMetric
 from usage.models.usage_name import NamesVersion, UsageName
 from usage.models.usage_rows import FAILED, UsageMetricQuerySet, dimension_condition
@@ -28,8 +29,11 @@ __all__ = [
     "PriceOverride",
     "ProvenAddress",
     "PurgeHorizon",
+    "QuotaHour",
+    "QuotaWindow",
     "SuppressedPair",
     "TracedPost",
+    "UpstreamAccount",
     "UsageHistogram",
     "UsageMetric",
     "UsageMetricQuerySet",

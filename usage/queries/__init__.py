@@ -19,6 +19,7 @@ Words used here; all times are microseconds since 1970, and ranges do not contai
   false, no figure counts it, so no sum ever will.
 """
 
+from usage.queries.account_windows import AccountState, WindowState, accounts_at
 from usage.queries.bound import MOST_BUCKETS, TooManyBuckets
 from usage.queries.buckets import INTERVALS, YEAR
 from usage.queries.counters import Bins, Counters, usage_counters
@@ -61,6 +62,7 @@ __all__ = [
     "OTHER",
     "PARTS_LISTED",
     "YEAR",
+    "AccountState",
     "Bins",
     "Breakdown",
     "Bucket",
@@ -79,6 +81,8 @@ __all__ = [
     "TooManyWaiting",
     "Turn",
     "UsageReport",
+    "WindowState",
+    "accounts_at",
     "distinct_values",
     "ends_of",
     "model_names",

@@ -11,11 +11,12 @@ from django.db import DataError, IntegrityError, connection
 
 from usage.database.transactions import in_write_transaction
 from usage.database.trouble import busy
-from usage.recording import idempotency
+from usage.recording import account_states, idempotency
 from usage.recording.idempotency import Post
 from usage.recording.writer import RecordingResult, store
 from usage.records import UsageRecord
 from usage.traced import Traces, merged
+from usage.upstream_accounts import AccountsTold, told_together
 
 _MOST_ROWS = 2_000  # in a shared transaction, so that nobody waits long for others' rows
 _LONGEST_WAIT = 10.0  # seconds; then the client is told that the database is busy
@@ -44,6 +45,7 @@ class Submission:
     answer: Callable[[RecordingResult], dict[str, Any]] = _no_answer
     sender: str = ""  # whose turn it takes
     traces: Traces = field(default_factory=dict)  # of its records that are spans
+    told: AccountsTold = field(default_factory=AccountsTold)  # only without a post
 
     result: RecordingResult | None = None
     first_answer: dict[str, Any] | None = None
@@ -193,12 +195,14 @@ def _store_together(submissions: list[Submission]) -> None:
     records = [record for each in submissions for record in each.records]
     if store(records, merged(each.traces for each in submissions)).duplicates:
         raise _NotAllNew
+    account_states.keep(told_together(each.told for each in submissions))
 
 
 def _store(submission: Submission) -> None:
     post = submission.post
     if post is None:
         submission.result = store(submission.records, submission.traces)
+        account_states.keep(submission.told)
         return
     idempotency.forget_some_old_keys()
     submission.is_repetition = not idempotency.claim(post, None)

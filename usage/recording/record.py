@@ -10,6 +10,7 @@ from usage.recording.idempotency import Post
 from usage.recording.writer import RecordingResult, as_records
 from usage.records import UsageRecord, record_from
 from usage.traced import Traces
+from usage.upstream_accounts import AccountsTold
 
 
 def record_batch(
@@ -26,15 +27,22 @@ def record_batch(
 
 
 def record_checked(
-    records: Sequence[UsageRecord], *, sender: str = "", traces: Traces | None = None
+    records: Sequence[UsageRecord],
+    *,
+    sender: str = "",
+    traces: Traces | None = None,
+    told: AccountsTold | None = None,
 ) -> RecordingResult:
     """The same for records that intake has made, which hold no key.
 
-    `traces` are of records that are spans, and of what lies between them.
+    `traces` are of records that are spans, and of what lies between them; `told` is what came with
+    the records of upstream accounts.
     """
-    if not (records or traces):
+    if not (records or traces or told):
         return RecordingResult(0, 0)
-    submission = Submission(priced(records), sender=sender, traces=traces or {})
+    submission = Submission(
+        priced(records), sender=sender, traces=traces or {}, told=told or AccountsTold()
+    )
     result = commit(submission).result
     assert result is not None
     return result

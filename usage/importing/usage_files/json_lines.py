@@ -12,6 +12,7 @@ from usage.importing.usage_files.json_row import JsonRows, RowKind
 from usage.importing.usage_files.json_values import readable_object
 from usage.importing.usage_files.lines import Line, text_of
 from usage.records import UsageRecord
+from usage.upstream_accounts import AccountsTold
 
 
 class JsonLines(Source):
@@ -32,6 +33,9 @@ class JsonLines(Source):
 
     def record_of(self, row: Line) -> UsageRecord | Skip:
         return self._rows.record_of(text_of(row))
+
+    def take_told(self) -> AccountsTold:
+        return self._rows.take_told()
 
     def described(self, row: Line) -> Mapping[str, Any]:
         return {**readable_object(row.text), "id": f"line {row.number}"}
@@ -55,6 +59,9 @@ class JsonArray(Source):
 
     def record_of(self, row: tuple[int, msgspec.Raw]) -> UsageRecord | Skip:
         return self._rows.record_of(row[1])
+
+    def take_told(self) -> AccountsTold:
+        return self._rows.take_told()
 
     def described(self, row: tuple[int, msgspec.Raw]) -> Mapping[str, Any]:
         return {**readable_object(row[1]), "id": f"item {row[0]}"}

@@ -11,6 +11,7 @@ from usage.importing.usage_files.json_values import Raw, fields_of, object_of
 from usage.importing.usage_files.native_row import NativeRows, is_native, our_name
 from usage.intake import cliproxy, litellm
 from usage.records import FieldError, InvalidRow, UsageRecord
+from usage.upstream_accounts import AccountsTold
 
 
 class RowKind(Enum):
@@ -34,6 +35,12 @@ class JsonRows:
     def __init__(self, context: Context, native: NativeRows) -> None:
         self._context = context
         self._native = native
+        self._told = AccountsTold()
+
+    def take_told(self) -> AccountsTold:
+        """What came with the rows of upstream accounts since the last time."""
+        told, self._told = self._told, AccountsTold()
+        return told
 
     def record_of(self, raw: Raw) -> UsageRecord | Skip:
         fields = fields_of(raw)
@@ -44,7 +51,9 @@ class JsonRows:
                 return self._native.of_mapping(object_of(raw))
             case RowKind.QUEUE:
                 _require_time(fields.get("timestamp"))
-                return cliproxy.record_of(bytes(raw), SOURCE, self._context.now)
+                record = cliproxy.record_of(bytes(raw), SOURCE, self._context.now)
+                cliproxy.tell_of_account(bytes(raw), record, self._told)
+                return record
             case RowKind.EVENT:
                 return tool_event.record_of(object_of(raw), self._context)
             case RowKind.LITELLM:
@@ -59,6 +68,7 @@ class JsonRows:
             raise InvalidRow([FieldError(each.field, each.error) for each in parsed.errors])
         if not parsed.records:
             return Skip.NO_USAGE
+        self._told.add_all(parsed.told)
         return msgspec.structs.replace(parsed.records[0], source=SOURCE)
 
 
