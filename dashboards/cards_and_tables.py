@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from dashboards.charts import Step, label
 from dashboards.ranges import Selection
 from usage import shown_numbers as numbers
-from usage.queries import OTHER, Bucket, Figures, Part, UsageReport
+from usage.queries import BY_MODEL, OTHER, Bucket, Figures, Part, UsageReport
 from usage.shown_numbers import Number
 
 MOST_MODELS = 100
@@ -86,7 +86,7 @@ def model_rows(report: UsageReport, selection: Selection) -> list[ModelRow]:
         )
         for part in report.by_model
     ]
-    if others := report.others.get("model"):
+    if others := report.others.get(BY_MODEL):
         rows.append(_model_row(f"{others.names:,} other models", "", others.figures, tokens))
     return rows
 
@@ -131,7 +131,7 @@ def _error_rate(figures: Figures) -> float | None:
 
 def _active(report: UsageReport) -> int:
     """All that counts as (other) is one."""
-    others = report.others.get("model")
+    others = report.others.get(BY_MODEL)
     return len(report.by_model) + (others.names if others else 0)
 
 

@@ -133,11 +133,17 @@ def grouped(rows: Sequence[Row], key: Callable[[Row], Any]) -> dict[Any, list[Ro
     return dict(groups)
 
 
-def parts(rows: Sequence[Row], name: Callable[[Row], str]) -> list[tuple[str | None, list[Row]]]:
-    """By name, in the order of the answer; None and "" are the same."""
-    groups = grouped(rows, name)
-    by_tokens = sorted(groups.items(), key=lambda group: (-figures(group[1])["tokens"], group[0]))
-    return [(name or None, group) for name, group in by_tokens]
+def parts(
+    rows: Sequence[Row], names: Callable[[Row], tuple[str, ...]], order_by: str
+) -> list[tuple[tuple[str | None, ...], list[Row]]]:
+    """By names, in the order of the answer; None and "" are the same."""
+    figure = {"cost": "cost_usd"}.get(order_by, order_by)
+
+    def place(group: tuple[tuple[str, ...], list[Row]]) -> tuple[float, tuple[str, ...]]:
+        return -(figures(group[1])[figure] or 0), group[0]
+
+    groups = sorted(grouped(rows, names).items(), key=place)
+    return [(tuple(name or None for name in some), group) for some, group in groups]
 
 
 # --- Buckets ----------------------------------------------------------------------------------

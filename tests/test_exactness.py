@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import permutations
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -58,6 +59,8 @@ ERAS = {
     "UTC": dt.datetime(2024, 3, 17),
 }
 ZONES = list(ERAS)
+_GROUPS = ["model", "api_key", "provider", "status"]
+GROUPS = [*_GROUPS, *(",".join(pair) for pair in permutations(_GROUPS, 2))]
 FIELDS = [field.name for field in UsageMetric._meta.concrete_fields]
 
 
@@ -247,7 +250,9 @@ def questions(
             "not_status": seldom_some_of(*names["status"], "4xx", "error", ""),
             "interval": st.sampled_from(["15m", "hour", "day", "week", "month"]),
             "tz": st.sampled_from([zone, zone, *ZONES]),
-            "group_by": st.sampled_from(["model", "api_key", "provider", "status"]),
+            "group_by": st.sampled_from(GROUPS),
+            "order_by": st.sampled_from(["tokens", "tokens", "cost", "requests"]),
+            "limit": st.sampled_from([None, None, 1, 2]),
             "compare": st.booleans(),
             "fill": st.booleans(),
         }
@@ -298,8 +303,11 @@ class History:
             if row["id"] not in gone and self.names.matches(row, {**question, **covered})
         ]
 
-    def parts(self, rows: list[Row], column: str, question: dict[str, Any]) -> list[Any]:
-        return plain_python.parts(rows, lambda row: self.names.shown(row, column, question))
+    def parts(self, rows: list[Row], columns: list[str], question: dict[str, Any]) -> list[Any]:
+        def names(row: Row) -> tuple[str, ...]:
+            return tuple(self.names.shown(row, column, question) for column in columns)
+
+        return plain_python.parts(rows, names, question["order_by"])
 
 
 def assert_answered(
@@ -309,14 +317,8 @@ def assert_answered(
     covered = check_periods(answer, question, history.horizon)
     found = history.counted(rows, question, covered)
     check_summary(answer, question, found, history)
-    column = {"api_key": "api_key_hash"}.get(question["group_by"], question["group_by"])
-    if column != "model":
-        parts = [
-            {column: name, **plain_python.figures(part)}
-            for name, part in history.parts(found, column, question)
-        ]
-        got = answer[f"by_{question['group_by']}"]
-        assert [without_percentiles(part) for part in got] == parts
+    if question["group_by"] != "model":
+        check_parts(answer, question, question["group_by"], found, history)
     assert answer["timeseries"] == expected_series(question, covered, found, zone, history)
     if question["compare"]:
         length = question["to"] - question["from"]
@@ -325,6 +327,30 @@ def assert_answered(
         covered = check_periods(answer["previous"], earlier, history.horizon)
         found = history.counted(rows, question, covered)
         check_summary(answer["previous"], earlier, found, history)
+
+
+def check_parts(
+    answer: dict[str, Any],
+    question: dict[str, Any],
+    group_by: str,
+    found: list[Row],
+    history: History,
+) -> None:
+    name = f"by_{group_by.replace(',', '_')}"
+    columns = [{"api_key": "api_key_hash"}.get(each, each) for each in group_by.split(",")]
+    parts = history.parts(found, columns, question)
+    listed, rest = parts[: question["limit"]], parts[len(parts[: question["limit"]]) :]
+    assert [without_percentiles(part) for part in answer[name]] == [
+        {
+            **{column: each or ("" if column == "model" else None)
+               for column, each in zip(columns, names, strict=True)},
+            **plain_python.figures(part),
+        }
+        for names, part in listed
+    ]  # fmt: skip
+    others = answer.get("others", {}).get(name)
+    of_rest = [row for _, part in rest for row in part]
+    assert others == ({"names": len(rest), **plain_python.figures(of_rest)} if rest else None)
 
 
 def check_periods(
@@ -361,10 +387,8 @@ def check_summary(
     names = {"total_tokens": figures["tokens"], "total_requests": figures["requests"]}
     assert without_percentiles(answer["totals"]) == {**names, **figures}
     check_percentiles(answer["totals"], question, found, history.horizon)
-    by_model = history.parts(found, "model", question)
-    assert [without_percentiles(part) for part in answer["by_model"]] == [
-        {"model": name or "", **plain_python.figures(part)} for name, part in by_model
-    ]
+    check_parts(answer, question, "model", found, history)
+    by_model = history.parts(found, ["model"], question)[: question["limit"]]
     for got, (_, part) in zip(answer["by_model"], by_model, strict=True):
         check_percentiles(got, question, part, history.horizon)
 
@@ -535,11 +559,11 @@ def assert_parts_agree(number: int) -> int:
     breakdown = Breakdown(
         interval=["15m", "hour", "day", "month"][number % 4],
         zone=ZoneInfo(ZONES[number % len(ZONES)]),
-        group_by=["model", "api_key_hash", "provider"][number % 3],
+        group_by=[(), (("api_key_hash",), ("api_key_hash", "model")), (("provider",),)][number % 3],
         with_percentiles=True,
     )
     report = usage_report(UsageFilter(period=period), breakdown)
-    for parts in (report.by_model, report.by_group, report.timeseries):
+    for parts in (*report.parts.values(), report.timeseries):
         assert sum((part.figures for part in parts), Figures()) == report.totals
     return report.totals.requests
 

@@ -16,6 +16,7 @@ from usage.api.questions import (
     GROUP_BY,
     INTERVAL,
     METRICS_QUESTION,
+    ORDER_BY,
     PARTS,
     ZONE,
 )
@@ -29,10 +30,12 @@ from usage.asking.filters import UsageFilter
 from usage.asking.refusal import ApiError
 from usage.periods import UTC, Period
 from usage.queries import (
+    BY_MODEL,
     HOURLY_WITH_PERCENTILES,
     MOST_BUCKETS,
     MOST_ROWS,
     Breakdown,
+    By,
     TooManyBuckets,
     TooManyRowsOfOthers,
     TooManyRowsToRead,
@@ -55,7 +58,8 @@ class MetricsView(APIView):
         breakdown = Breakdown(
             interval=INTERVAL.of(query),
             zone=ZONE.of(query),
-            group_by=GROUPS[GROUP_BY.of(query)],
+            group_by=_lists_asked_for(GROUP_BY.of(query)),
+            order_by=ORDER_BY.of(query),
             with_percentiles=True,
             with_previous=bool(COMPARE.of(query)),
             limit=PARTS.of(query),
@@ -71,6 +75,12 @@ class MetricsView(APIView):
             if _is_never_refused(wanted, breakdown) and not fill:
                 return streamed(_in_pieces(wanted), "application/json")
             raise _too_long(fill=fill) from None
+
+
+def _lists_asked_for(group_by: str) -> tuple[By, ...]:
+    """Besides that by model, which is always there."""
+    by = GROUPS[group_by]
+    return () if by == BY_MODEL else (by,)
 
 
 def _is_never_refused(wanted: UsageFilter, breakdown: Breakdown) -> bool:

@@ -1,15 +1,21 @@
 """The parameters of every path: what is read from a query is what the description names."""
 
 from usage.api.shapes.metrics_answer import GROUPS
-from usage.asking.declared import Choice, Declared, Flag, Text, WholeNumber, Zone, filters
+from usage.asking.declared import Choice, Declared, Flag, Joined, Text, WholeNumber, Zone, filters
 from usage.asking.parameters import FILTERS, ROW_FILTERS
-from usage.queries import INTERVALS, PARTS_LISTED
+from usage.queries import INTERVALS, ORDERS, PARTS_LISTED
 
 INTERVAL = Choice(
     "interval", "How long buckets are; weeks begin on Monday.", tuple(INTERVALS), "hour"
 )
 ZONE = Zone("tz", "IANA zone in which buckets begin.")
-GROUP_BY = Choice("group_by", "Adds a list of the parts by this.", tuple(GROUPS), "model")
+GROUP_BY = Joined(
+    "group_by",
+    "Adds a list of the parts by this, or by each of two joined by a comma.",
+    tuple(group for group in GROUPS if "," not in group),
+    "model",
+)
+ORDER_BY = Choice("order_by", "Which parts are the largest, and come first.", (*ORDERS,), "tokens")
 COMPARE = Choice("compare", "Also of the equally long period right before.", ("previous",))
 FILL = Flag("fill", "Adds an empty bucket wherever there were no requests.")
 PARTS = WholeNumber(
@@ -20,9 +26,10 @@ METRICS_QUESTION: tuple[Declared, ...] = (
     INTERVAL,
     ZONE,
     GROUP_BY,
+    ORDER_BY,
+    PARTS,
     COMPARE,
     FILL,
-    PARTS,
 )
 
 ROWS = WholeNumber("limit", "Rows of a page.", 1000, 100)

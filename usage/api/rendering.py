@@ -21,9 +21,20 @@ from usage.api.shapes.metrics_answer import (
     ReportAnswer,
     SummaryAnswer,
     Totals,
+    shape_of,
 )
 from usage.periods import UTC, Period, rfc3339
-from usage.queries import Breakdown, Bucket, Figures, Part, Percentiles, Summary, UsageReport
+from usage.queries import (
+    BY_MODEL,
+    Breakdown,
+    Bucket,
+    By,
+    Figures,
+    Part,
+    Percentiles,
+    Summary,
+    UsageReport,
+)
 from usage.rollups.declarations import DIMENSIONS
 
 _MILLION, _BILLION = 10**6, 10**9
@@ -39,9 +50,7 @@ _ROUNDED = [
 
 def report_answer(report: UsageReport, breakdown: Breakdown) -> Any:
     """A ReportAnswer."""
-    parts = {}
-    if breakdown.group_by != "model":
-        parts[LISTS[breakdown.group_by]] = _parts(breakdown.group_by, report.by_group)
+    parts = {LISTS[by]: _parts(by, report.parts[by]) for by in breakdown.group_by}
     previous = UNSET if report.previous is None else summary_answer(report.previous)
     series = series_answer(report.timeseries, breakdown.zone)
     return ReportAnswer(**_summary(report), timeseries=series, previous=previous, **parts)
@@ -75,7 +84,7 @@ def _summary(summary: Summary) -> dict[str, Any]:
             *_figures(totals),
             *_percentiles(summary.percentiles or Percentiles()),
         ),
-        "by_model": _parts("model", summary.by_model),
+        "by_model": _parts(BY_MODEL, summary.by_model),
         "query_period": _period(summary.period),
         "others": _others(summary) if summary.others else UNSET,
         "covered_period": UNSET if is_covered else _period(summary.covered),
@@ -85,16 +94,21 @@ def _summary(summary: Summary) -> dict[str, Any]:
 def _others(summary: Summary) -> Any:
     return Others(
         **{
-            LISTS[column]: OthersAnswer(others.names, *_figures(others.figures))
-            for column, others in summary.others.items()
+            LISTS[by]: OthersAnswer(others.names, *_figures(others.figures))
+            for by, others in summary.others.items()
         }
     )
 
 
-def _parts(column: str, parts: Sequence[Part]) -> list[Any]:
-    kind, none = PARTS[column], "" if DIMENSIONS[column].is_required else None
+def _parts(by: By, parts: Sequence[Part]) -> list[Any]:
+    order = shape_of(by)
+    places = [(by.index(name), "" if DIMENSIONS[name].is_required else None) for name in order]
     return [
-        kind(part.name or none, *_figures(part.figures), *_percentiles(part.percentiles))
+        PARTS[order](
+            *(part.names[place] or none for place, none in places),
+            *_figures(part.figures),
+            *_percentiles(part.percentiles),
+        )
         for part in parts
     ]
 

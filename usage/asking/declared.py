@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import permutations
 from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
@@ -42,6 +43,24 @@ class Choice:
 
     def of(self, query: QueryDict) -> str:
         return parameters.choice(query, self.name, self.choices, self.default)
+
+
+@dataclass(frozen=True)
+class Joined:
+    """One of some words, or two of them joined by a comma."""
+
+    name: str
+    help: str
+    choices: tuple[str, ...]
+    default: str
+
+    @property
+    def schema(self) -> Schema:
+        pairs = [",".join(pair) for pair in permutations(self.choices, 2)]
+        return {"type": "string", "enum": [*self.choices, *pairs], "default": self.default}
+
+    def of(self, query: QueryDict) -> str:
+        return parameters.one_or_two(query, self.name, self.choices, self.default)
 
 
 @dataclass(frozen=True)
@@ -99,7 +118,7 @@ class Filter:
     schema: Schema
 
 
-Declared = Text | Choice | WholeNumber | Flag | Zone | Filter
+Declared = Text | Choice | Joined | WholeNumber | Flag | Zone | Filter
 _END = "RFC 3339 time or date (its midnight in UTC), included."
 
 

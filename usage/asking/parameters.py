@@ -64,6 +64,16 @@ def choice(query: QueryDict, name: str, choices: Sequence[str], default: str = "
     return text or default
 
 
+def one_or_two(query: QueryDict, name: str, choices: Sequence[str], default: str) -> str:
+    """One of the choices, or two of them joined by a comma."""
+    text = single(query, name) or default
+    words = text.split(",")
+    if len(words) > 2 or len(set(words)) < len(words) or not set(words) <= set(choices):
+        message = f"`{name}` must be {' or '.join(choices)}, or two of these joined by a comma"
+        raise ApiError(400, message, parameter=name)
+    return text
+
+
 def whole_number(query: QueryDict, name: str, most: int, default: int) -> int:
     """From 1 to `most`; the default where none is given."""
     text = single(query, name)

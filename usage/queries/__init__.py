@@ -23,7 +23,17 @@ from usage.queries.account_windows import AccountState, WindowState, accounts_at
 from usage.queries.bound import MOST_BUCKETS, TooManyBuckets
 from usage.queries.buckets import INTERVALS, YEAR
 from usage.queries.counters import Bins, Counters, usage_counters
-from usage.queries.figures import Bucket, Others, Part, Percentiles, Summary, UsageReport
+from usage.queries.figures import (
+    BY_MODEL,
+    ORDERS,
+    Bucket,
+    By,
+    Others,
+    Part,
+    Percentiles,
+    Summary,
+    UsageReport,
+)
 from usage.queries.gaps import without_gaps
 from usage.queries.lists import (
     distinct_values,
@@ -51,6 +61,7 @@ from usage.rollups.aggregation import OTHER
 from usage.rollups.measures import Figures
 
 __all__ = [
+    "BY_MODEL",
     "HOURLY",
     "HOURLY_WITH_PERCENTILES",
     "INTERVALS",
@@ -59,6 +70,7 @@ __all__ = [
     "MOST_ROWS",
     "MOST_ROWS_OF_OTHERS",
     "MOST_TOGETHER",
+    "ORDERS",
     "OTHER",
     "PARTS_LISTED",
     "YEAR",
@@ -66,6 +78,7 @@ __all__ = [
     "Bins",
     "Breakdown",
     "Bucket",
+    "By",
     "Counters",
     "Dimensions",
     "Figures",

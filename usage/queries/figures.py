@@ -1,7 +1,7 @@
 """What a report is made of: figures that can be added, and the parts that have them."""
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import msgspec
@@ -21,13 +21,31 @@ class Percentiles(msgspec.Struct, frozen=True, gc=False):
     p99_ttft_ms: float | None = None
 
 
+By = tuple[str, ...]  # the dimensions by which parts are told apart
+BY_MODEL: By = ("model",)
+ORDERS: Mapping[str, Callable[[Figures], float]] = {  # of parts, the largest first
+    "tokens": lambda figures: figures.tokens,
+    "cost": lambda figures: round(figures.cost_usd_sum, 9),
+    "requests": lambda figures: figures.requests,
+}
+
+
 @dataclass(frozen=True)
 class Part:
-    """The share of one model, provider, status or key; "" is that of requests without any."""
+    """The share of one model or key, or of a key and a model; "" is that of requests without any.
 
-    name: str
+    `names` has a value for each of the dimensions.
+    """
+
+    names: tuple[str, ...]
     figures: Figures
     percentiles: Percentiles | None = None
+
+    @property
+    def name(self) -> str:
+        """Where parts are told by one dimension."""
+        (name,) = self.names
+        return name
 
 
 class Bucket(msgspec.Struct, frozen=True, gc=False):
@@ -39,7 +57,7 @@ class Bucket(msgspec.Struct, frozen=True, gc=False):
 
 @dataclass(frozen=True)
 class Others:
-    """The parts that are not listed, since they have the fewest tokens: how many, and together."""
+    """The parts that are not listed, since they are the smallest: how many, and together."""
 
     names: int
     figures: Figures
@@ -47,26 +65,29 @@ class Others:
 
 @dataclass(frozen=True)
 class Summary:
-    """A period's totals and its parts by model, those with the most tokens first.
+    """A period's totals and its parts, the largest first: by model, and by what else was asked for.
 
-    `others` is what they leave out, by column, where that is something. `covered` is what was
-    counted: more than the period where its ends need rows that were purged.
+    `others` is what the lists leave out, where that is something. `covered` is what was counted:
+    more than the period where its ends need rows that were purged.
     """
 
     totals: Figures
-    by_model: list[Part]
+    parts: Mapping[By, list[Part]]
     period: Period
     covered: Period
     percentiles: Percentiles | None = None
-    others: Mapping[str, Others] = field(default_factory=dict)
+    others: Mapping[By, Others] = field(default_factory=dict)
+
+    @property
+    def by_model(self) -> list[Part]:
+        return self.parts[BY_MODEL]
 
 
 @dataclass(frozen=True)
 class UsageReport(Summary):
-    """`timeseries` is by time; `by_group` has the parts by what else was asked for."""
+    """`timeseries` is by time."""
 
     timeseries: list[Bucket] = field(default_factory=list)
-    by_group: list[Part] = field(default_factory=list)
     previous: Summary | None = None
     totals_beside: Figures | None = None
 

@@ -1,7 +1,7 @@
 """Reads one period: sums where they cover it, raw rows where they do not."""
 
 from collections import defaultdict
-from collections.abc import Collection, Hashable, Iterable, Iterator
+from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import chain
 from typing import NamedTuple, TypeVar
@@ -20,7 +20,7 @@ from usage.queries.covering import (
     signed_ranges,
     smallest_grouping,
 )
-from usage.queries.figures import Bucket, Part, added
+from usage.queries.figures import Bucket, By, Part, added
 from usage.queries.matching import SeriesLookup
 from usage.queries.naming import naming_of
 from usage.queries.occupied import Range
@@ -60,7 +60,7 @@ class Binned(NamedTuple):
 class Reading:
     """The parts of one period, all of which count the same rows.
 
-    `dimensions` are the columns to group by, `series_by` an interval and the zone of its buckets.
+    `group_by` says by what parts are told, `series_by` an interval and the zone of its buckets.
     What there is to read is found out first: `cost` is in rows of sums, and too much is refused
     before any is read. TooManyRowsToRead where no sums are as fine as the parts, TooManyBuckets,
     TooManyWaiting where too many rows are in no sums yet.
@@ -70,7 +70,7 @@ class Reading:
         self,
         wanted: UsageFilter,
         held: Holdings,
-        dimensions: Collection[str] = (),
+        group_by: Collection[By] = (),
         *,
         series_by: tuple[str, ZoneInfo] | None = None,
         with_percentiles: bool = False,
@@ -81,9 +81,7 @@ class Reading:
         self._naming = naming_of(wanted, held.renamed)
         self._of_sums = self._naming.wanted_of_sums
         self._for_all = smallest_grouping(wanted.dimensions)
-        self._grouping_for = {
-            name: smallest_grouping({name, *wanted.dimensions}) for name in dimensions
-        }
+        self._grouping_for = {by: smallest_grouping({*by, *wanted.dimensions}) for by in group_by}
         has_histograms = with_percentiles and wanted.dimensions <= set(OFFER.dimensions)
         groupings = dict.fromkeys(self._grouping_for.values()) or {self._for_all: None}
         used = [rollups_of(each) for each in (self._for_all, *groupings)]
@@ -107,17 +105,16 @@ class Reading:
         self.cost = self._cost()
 
     def totals(self) -> Figures:
-        """Of a reading without dimensions."""
+        """Of a reading without parts."""
         return added(chain.from_iterable(self._by_dimensions(self._for_all).values()))
 
-    def by(self) -> dict[str, list[Part]]:
-        """The parts by each of the dimensions."""
-        found: dict[str, list[Part]] = {}
-        for grouping in self._parts:
-            sums_of = self._by_dimensions(grouping)
-            names = self._names(grouping)
-            found |= {name: _parts(sums_of, place) for place, name in enumerate(names)}
-        return found
+    def parts(self) -> dict[By, list[Part]]:
+        """Those that have requests, by each of what was asked for."""
+        sums_of = {grouping: self._by_dimensions(grouping) for grouping in self._parts}
+        return {
+            by: _parts(sums_of[grouping], [self._names(grouping).index(name) for name in by])
+            for by, grouping in self._grouping_for.items()
+        }
 
     def series(self) -> list[Bucket]:
         """Those buckets that have requests, ascending."""
@@ -153,7 +150,8 @@ class Reading:
 
     def _names(self, grouping: Grouping) -> tuple[str, ...]:
         """The dimensions whose parts come from the sums of a grouping."""
-        return tuple(name for name, each in self._grouping_for.items() if each is grouping)
+        some = (by for by, each in self._grouping_for.items() if each is grouping)
+        return tuple(dict.fromkeys(chain.from_iterable(some)))
 
     def _part(self, grouping: Grouping) -> Covered:
         return self._covered(self._whole, grouping, Made.PARTS, self._names(grouping))
@@ -243,11 +241,12 @@ def gathered(found: Iterable[tuple[Key, Sums]]) -> dict[Key, list[Sums]]:
     return gathered
 
 
-def _parts(sums_of: dict[Dimensions, list[Sums]], place: int) -> list[Part]:
-    """By one of the dimensions: most tokens first, then by name."""
-    by_name = gathered((key[place], values) for key, some in sums_of.items() for values in some)
-    parts = [Part(name, added(values)) for name, values in by_name.items()]
-    return sorted(
-        (part for part in parts if part.figures.requests),
-        key=lambda part: (-part.figures.tokens, part.name),
+def _parts(sums_of: dict[Dimensions, list[Sums]], places: Sequence[int]) -> list[Part]:
+    """By the dimensions in those places."""
+    by_names = gathered(
+        (tuple(key[place] for place in places), values)
+        for key, some in sums_of.items()
+        for values in some
     )
+    parts = (Part(names, added(values)) for names, values in by_names.items())
+    return [part for part in parts if part.figures.requests]

@@ -8,7 +8,17 @@ from zoneinfo import ZoneInfo
 from usage.asking.filters import UsageFilter
 from usage.database.snapshots import read_snapshot
 from usage.periods import UTC, Period
-from usage.queries.figures import Bucket, Others, Part, Percentiles, Summary, UsageReport
+from usage.queries.figures import (
+    BY_MODEL,
+    ORDERS,
+    Bucket,
+    By,
+    Others,
+    Part,
+    Percentiles,
+    Summary,
+    UsageReport,
+)
 from usage.queries.matching import SeriesLookup
 from usage.queries.reading import Reading
 from usage.queries.scope import Holdings, holdings
@@ -21,12 +31,14 @@ PARTS_LISTED = 1_000
 
 @dataclass(frozen=True)
 class Breakdown:
-    """What an answer tells apart: `interval` is one of INTERVALS or YEAR, `group_by` a column, and
-    `limit` how many parts each list has. Of the period `beside` the totals alone are told."""
+    """What an answer tells apart: `interval` is one of INTERVALS or YEAR, and `group_by` has the
+    lists of parts besides that by model, all read at once. Each has the `limit` largest parts by
+    `order_by`, one of ORDERS. Of the period `beside` the totals alone are told."""
 
     interval: str = "hour"
     zone: ZoneInfo = UTC
-    group_by: str = "model"
+    group_by: tuple[By, ...] = ()
+    order_by: str = "tokens"
     with_percentiles: bool = False
     with_previous: bool = False
     limit: int = PARTS_LISTED
@@ -51,7 +63,7 @@ def usage_report(
         reading = Reading(
             wanted,
             held,
-            dict.fromkeys(["model", breakdown.group_by]),
+            dict.fromkeys([BY_MODEL, *breakdown.group_by]),
             series_by=(breakdown.interval, breakdown.zone),
             with_percentiles=breakdown.with_percentiles,
             lookup=lookup,
@@ -59,20 +71,14 @@ def usage_report(
         earlier = _earlier(wanted, held, breakdown, lookup) if breakdown.with_previous else None
         if turn is not None:
             turn.take_for(reading.cost + (earlier.cost if earlier else 0))
-        summary, by_group = _summary(reading, breakdown)
+        summary = _summary(reading, breakdown)
         series = reading.series()
-        previous = _summary(earlier, _by_model(breakdown))[0] if earlier else None
+        previous = _summary(earlier, breakdown) if earlier else None
         beside = None
         if breakdown.beside is not None:
             other = replace(wanted, period=breakdown.beside)
             beside = Reading(other, held, lookup=lookup).totals()
-    return UsageReport(
-        **vars(summary),
-        timeseries=series,
-        by_group=by_group,
-        previous=previous,
-        totals_beside=beside,
-    )
+    return UsageReport(**vars(summary), timeseries=series, previous=previous, totals_beside=beside)
 
 
 @contextmanager
@@ -82,8 +88,8 @@ def report_in_portions(
     """The same by hours of UTC, however many: its series is read while the block goes on."""
     turn.take_to_stream()
     with read_snapshot():
-        reading = Reading(wanted, holdings(), ["model"], with_percentiles=True)
-        yield _summary(reading, HOURLY_WITH_PERCENTILES)[0], reading.hours()
+        reading = Reading(wanted, holdings(), [BY_MODEL], with_percentiles=True)
+        yield _summary(reading, HOURLY_WITH_PERCENTILES), reading.hours()
 
 
 def usage_totals(wanted: UsageFilter) -> Figures:
@@ -97,32 +103,32 @@ def _earlier(
 ) -> Reading:
     earlier = replace(wanted, period=wanted.period.preceding())
     with_percentiles = breakdown.with_percentiles
-    return Reading(earlier, held, ["model"], with_percentiles=with_percentiles, lookup=lookup)
+    return Reading(earlier, held, [BY_MODEL], with_percentiles=with_percentiles, lookup=lookup)
 
 
-def _by_model(breakdown: Breakdown) -> Breakdown:
-    return replace(breakdown, group_by="model")
-
-
-def _summary(reading: Reading, breakdown: Breakdown) -> tuple[Summary, list[Part]]:
-    """And the parts by what else was asked for."""
-    parts = reading.by()
-    totals = sum((part.figures for part in parts["model"]), Figures())
+def _summary(reading: Reading, breakdown: Breakdown) -> Summary:
+    parts = {by: _in_order(some, breakdown.order_by) for by, some in reading.parts().items()}
+    totals = sum((part.figures for part in parts[BY_MODEL]), Figures())
     others = {}
-    for name, some in parts.items():
+    for by, some in parts.items():
         if rest := some[breakdown.limit :]:
-            others[name] = Others(len(rest), sum((part.figures for part in rest), Figures()))
-            parts[name] = some[: breakdown.limit]
+            others[by] = Others(len(rest), sum((part.figures for part in rest), Figures()))
+            parts[by] = some[: breakdown.limit]
     percentiles = None
     if breakdown.with_percentiles:
         distributions = reading.distributions()
         percentiles = distributions.of_all()
-        for name in parts.keys() & set(OFFER.dimensions):
-            listed = {part.name for part in parts[name]}
-            parts[name] = _described(parts[name], distributions.by(name, listed))
+        for by in parts.keys() & {(name,) for name in OFFER.dimensions}:
+            listed = {part.name for part in parts[by]}
+            parts[by] = _described(parts[by], distributions.by(by[0], listed))
     scope = reading.scope
-    summary = Summary(totals, parts["model"], scope.period, scope.covered, percentiles, others)
-    return summary, parts[breakdown.group_by]
+    return Summary(totals, parts, scope.period, scope.covered, percentiles, others)
+
+
+def _in_order(parts: Sequence[Part], order_by: str) -> list[Part]:
+    """The largest first, then by name."""
+    size = ORDERS[order_by]
+    return sorted(parts, key=lambda part: (-size(part.figures), part.names))
 
 
 def _described(parts: Sequence[Part], by_name: dict[str, Percentiles]) -> list[Part]:

@@ -1,11 +1,13 @@
 """The answer of `/_qs/metrics`: figures of all, of parts and of buckets."""
 
+from itertools import combinations, permutations
 from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
 
 from usage.api.shapes.values import Moment, Whole, list_of, optional, shape
+from usage.queries import BY_MODEL, By
 from usage.rollups.declarations import DIMENSIONS, OFFER, SUMMED
 
 _Milliseconds = Annotated[float | None, Meta(description="At most 5 % off; null without values.")]
@@ -49,18 +51,31 @@ class PeriodAnswer(msgspec.Struct, frozen=True, gc=False, rename={"start": "from
     end: Moment | None
 
 
-def _part(column: str, group: str) -> Any:
-    """The share of one name; null stands for requests without any."""
-    name = group.title().replace("_", "")
-    kind = str if DIMENSIONS[column].is_required else str | None
-    parts = (PercentilesAnswer,) if column in OFFER.dimensions else ()
-    return shape(f"{name}Usage", f"Figures of one {column}.", {column: kind}, FiguresAnswer, *parts)
+def _part(by: By) -> Any:
+    """The share of one name, or of one of each of two; null stands for requests without any."""
+    name = "".join(DIMENSIONS[column].group.title().replace("_", "") for column in by)
+    names = {column: str if DIMENSIONS[column].is_required else str | None for column in by}
+    has_percentiles = len(by) == 1 and by[0] in OFFER.dimensions
+    parts = (PercentilesAnswer,) if has_percentiles else ()
+    says = f"Figures of one {' and '.join(by)}."
+    return shape(f"{name}Usage", says, names, FiguresAnswer, *parts)
 
 
-# Lists by what `group_by` may be; that by model is always answered.
-GROUPS = {DIMENSIONS[column].group: column for column in SUMMED}
-LISTS = {column: f"by_{group}" for group, column in GROUPS.items()}
-PARTS: dict[str, Any] = {column: _part(column, group) for group, column in GROUPS.items()}
+# Lists by what `group_by` may be, one dimension or two; that by model is always answered.
+_LISTED: list[By] = [(column,) for column in SUMMED]
+_LISTED += permutations(SUMMED, 2)
+GROUPS = {",".join(DIMENSIONS[column].group for column in by): by for by in _LISTED}
+LISTS = {by: f"by_{group.replace(',', '_')}" for group, by in GROUPS.items()}
+# In the order of SUMMED: which of two comes first makes no other part.
+PARTS: dict[By, Any] = {
+    by: _part(by) for by in (*((column,) for column in SUMMED), *combinations(SUMMED, 2))
+}
+
+
+def shape_of(by: By) -> By:
+    """Under which its shape stands in PARTS."""
+    return tuple(sorted(by, key=SUMMED.index))
+
 
 Totals: Any = shape(
     "Totals",
@@ -85,7 +100,7 @@ Others: Any = shape(
 )
 _SUMMARY: dict[str, Any] = {
     "totals": Totals,
-    "by_model": list_of(PARTS["model"]),
+    "by_model": list_of(PARTS[BY_MODEL]),
     "query_period": PeriodAnswer,
     "others": optional(Others),
     "covered_period": optional(PeriodAnswer),
@@ -103,8 +118,8 @@ ReportAnswer: Any = shape(
         "timeseries": list_of(BucketAnswer),
         "previous": optional(SummaryAnswer),
         **{
-            name: optional(list_of(PARTS[column]))
-            for column, name in LISTS.items()
+            name: optional(list_of(PARTS[shape_of(by)]))
+            for by, name in LISTS.items()
             if name != "by_model"
         },
     },
