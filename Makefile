@@ -35,7 +35,7 @@ check: $(VENV)/.ready-dev
 	SECRET_KEY=only-for-this-check-0123456789abcdef $(BIN)/python manage.py makemigrations --check --dry-run
 	$(BIN)/python -m pytest -q -n auto $(ROUND)
 	@echo "Left out here, and run by .ci/run: what starts real programs (make test-all), each in an interpreter of its own," \
-		"three of four random cases (all with QSMETRICS_TESTS_MUST_RUN=1), the suite on PostgreSQL, tests/engines, make live."
+		"three of four random or listed cases (all with QSMETRICS_TESTS_MUST_RUN=1), the suite on PostgreSQL, tests/engines, make live."
 
 fix: $(VENV)/.ready-dev
 	$(BIN)/ruff format --quiet $(SOURCES)

@@ -1,5 +1,7 @@
 """What tests share: a database of their own, and rows and files to start from."""
 
+import atexit
+import gc
 import os
 import shutil
 import uuid
@@ -41,16 +43,35 @@ _FIRST = (
     *("test_policies_in_browser", "test_admin_look_ups", "test_fold_names", "test_durability"),
 )
 
+# Thousands of tests that are only listed are no garbage, and not looked through for any.
+gc.disable()
+atexit.register(gc.freeze)
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     places = {name: place for place, name in enumerate(_FIRST)}
     items.sort(key=lambda item: places.get(item.path.stem, len(_FIRST)))
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Forget, before any fixture, what the test before has rolled back or left in the process."""
+    counting.forget()
+    names.forget()
+    pricing.forget()
+    extensions.forget()
+
+
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers() -> int:
-    """`-n auto`: some tests wait most of their time, so that two cores take four of them."""
-    return len(os.sched_getaffinity(0)) + 2
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """`-n auto`: some tests wait most of their time, those of programs above all."""
+    waiting = 1 if config.option.markexpr == "not process" else 2
+    return len(os.sched_getaffinity(0)) + waiting
 
 
 @pytest.fixture(scope="session")
@@ -76,29 +97,6 @@ def django_db_setup(
         server_engine.convert()
     yield
     server_engine.drop_on_workers(name)
-
-
-@pytest.fixture(autouse=True)
-def _forget_failed_logins() -> None:
-    counting.forget()
-
-
-@pytest.fixture(autouse=True)
-def _forget_names() -> None:
-    """Each test has other ids for them, and for series, than the test before."""
-    names.forget()
-
-
-@pytest.fixture(autouse=True)
-def _forget_prices() -> None:
-    """Those that the test before has set are rolled back."""
-    pricing.forget()
-
-
-@pytest.fixture(autouse=True)
-def _forget_engines() -> Generator[None]:
-    yield
-    extensions.forget()  # a test may have converted the tables, and rolled that back
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from tests.thorough import some
 from usage.admin.portal_model_admin import PortalModelAdmin
 from usage.models import IngestToken, PriceOverride
 
@@ -26,6 +27,7 @@ OPERATORS = (
 )
 OFFERED = {"is_staff__exact", "is_superuser__exact", "is_active__exact"}
 OFFERED |= {f"{name}__isnull" for name in ("is_staff", "is_superuser", "is_active", "groups")}
+OFFERED |= {"groups__id__exact"}
 ODD = [
     {"user__password__startswith": "p"},
     {"user__password__regex": SLOW},
@@ -100,16 +102,14 @@ def test_every_admin_of_the_site_is_one_of_ours():
 def test_no_list_takes_a_look_up_that_it_does_not_offer(admin_client, model, pages):
     columns = [field.name for field in model._meta.get_fields()]
     columns += [f"{field.name}__id" for field in model._meta.get_fields() if field.is_relation]
-    for column in columns:
-        for operator in OPERATORS:
-            name = f"{column}__{operator}"
-            if name not in OFFERED and name != "groups__id__exact":
-                refused(admin_client, address("changelist", model), {name: SLOW})
+    names = {f"{column}__{operator}" for column in columns for operator in OPERATORS}
+    for name in some(sorted(names - OFFERED)):
+        refused(admin_client, address("changelist", model), {name: SLOW})
 
 
 @EVERY_ADMIN
 def test_no_list_takes_an_odd_address(admin_client, model, pages):
-    for query in ODD:
+    for query in some(ODD):
         refused(admin_client, address("changelist", model), query)
 
 
@@ -118,7 +118,7 @@ def test_no_list_takes_an_odd_address(admin_client, model, pages):
 def test_no_other_page_takes_a_column_from_its_address(admin_client, model, pages, name):
     path = address(name, model) if name == "add" else address(name, model, 1)
     odd = [*ODD, {"is_superuser": "on"}, {"user_permissions": "1"}, {"valid_from": "x"}]
-    for query in [*odd, *({field.name: "x"} for field in model._meta.get_fields())]:
+    for query in some([*odd, *({field.name: "x"} for field in model._meta.get_fields())]):
         refused(admin_client, path, query)
 
 
@@ -131,7 +131,7 @@ def test_no_other_page_takes_a_column_from_its_address(admin_client, model, page
     ],
 )
 def test_pages_of_our_own_take_no_column_either(admin_client, path):
-    for query in ODD:
+    for query in some(ODD):
         refused(admin_client, "/admin/" + path, query)
 
 

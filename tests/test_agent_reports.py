@@ -13,6 +13,7 @@ from django.test import Client
 from tests.cases import each_alone
 from tests.otlp import SECOND, START, as_json, log, logs, request, span
 from tests.sums import assert_sums_equal_rows
+from tests.thorough import some
 from usage.intake.agents import readers
 from usage.models import SuppressedPair, UsageMetric
 from usage.recording import agent_reports
@@ -167,11 +168,11 @@ COMING: dict[str, tuple[list[Delivery], list[str]]] = {
 def test_all_orders_count_the_same(client, settings, name, priority):
     settings.METRICS_SOURCE_PRIORITY = priority
     deliveries, expected = COMING[name]
-    for order in itertools.permutations(deliveries):
+    for order in some(itertools.permutations(deliveries)):
         deliver(client, *order)
-        assert counted() == expected
+        assert counted() == expected, order
         deliver(client, *order)  # once more, as a retry does
-        assert counted() == expected
+        assert counted() == expected, order
         told = SuppressedPair.objects.filter(suppressed_source="otel").values_list("calls")
         assert sum(calls for (calls,) in told) == len(deliveries) - len(expected)
         UsageMetric.objects.all().delete()

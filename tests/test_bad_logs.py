@@ -6,7 +6,7 @@ import zlib
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.otlp import as_json, log, logs, logs_as_protobuf
@@ -40,7 +40,6 @@ odd_records = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=100)
 @given(records=st.lists(odd_records, max_size=3), scope=st.sampled_from([CLAUDE, "x"]))
 def test_no_json_makes_a_server_error(client, records, scope):
     body = json.dumps(logs(*records, log(ANSWERED), scope=scope))
@@ -51,7 +50,6 @@ def test_no_json_makes_a_server_error(client, records, scope):
         assert UsageMetric.objects.filter(source="claude-code", total_tokens=2357).exists()
 
 
-@settings(max_examples=100)
 @given(data=st.data())
 def test_no_protobuf_makes_a_server_error(client, data):
     events = [ANSWERED, COMPLETED, RESPONSE | {"event.name": "gemini_cli.api_response"}]

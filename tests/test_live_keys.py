@@ -21,6 +21,7 @@ from tests.api_keys import (
     kept,
     made,
 )
+from tests.thorough import examples
 from usage.identity import hash_api_key
 from usage.live_keys import (
     KeyInText,
@@ -32,6 +33,7 @@ from usage.live_keys import (
     without_keys,
 )
 
+THOUSANDS = examples(300_000)
 KNOWN_NAMES = Path(__file__).parent / "data" / "model_names.json"
 
 
@@ -218,14 +220,15 @@ def test_text_that_is_no_unicode_can_be_looked_through(text: str):
 @pytest.mark.parametrize(
     "text",
     [
-        *("sk-" * 300_000, "eyJ." * 200_000, "key=" * 200_000, "a" * 1_000_000 + "JQQJ9"),
-        *("sk-a" * 200_000, "Bearer " * 100_000, "%3D" * 300_000, "0123abcd" * 100_000 + "."),
+        *("sk-" * THOUSANDS, "eyJ." * THOUSANDS, "key=" * THOUSANDS, "aaa" * THOUSANDS + "JQQJ9"),
+        *("sk-a" * THOUSANDS, "Bearer " * THOUSANDS, "%3D" * THOUSANDS),
+        "0123abcd" * THOUSANDS + ".",
     ],
     ids=lambda text: text[:8],
 )
 def test_a_megabyte_is_looked_through_in_one_pass(text: str):
     """Where time grew with the square of the length, this would not come to its end."""
-    assert without_keys(text) == without_keys(text)
+    assert without_keys(text)[:3] == text[:3]
 
 
 def test_a_key_is_not_cached():

@@ -18,7 +18,7 @@ from tests.old_files import counts, run
 from tests.otlp import log, logs, request, span
 from tests.test_agent_logs import ANSWERED, CLAUDE, COMPLETED
 from tests.test_litellm import payload
-from tests.thorough import examples
+from tests.thorough import examples, some
 from usage.intake import cliproxy, litellm, native
 from usage.intake.agents import readers
 from usage.intake.otlp import calls, json_logs
@@ -102,14 +102,14 @@ def is_read(read: Callable[[bytes], Any], body: str) -> bool:
 
 @pytest.mark.parametrize("path", POSTED)
 def test_an_odd_value_in_any_place_is_read_or_refused(path):
-    found = Counter(is_read(READERS[path], body) for body in each_with_one(POSTED[path]))
-    assert found[True] > 100
+    found = Counter(is_read(READERS[path], body) for body in some(each_with_one(POSTED[path])))
+    assert found[True] > examples(100)
 
 
 def test_the_queue_reads_or_refuses_it_too():
-    bodies = each_with_one(FILES["queue"])
+    bodies = some(each_with_one(FILES["queue"]))
     found = Counter(is_read(lambda body: cliproxy.record_of(body, "east", NOW), b) for b in bodies)
-    assert found[True] > 1000
+    assert found[True] > examples(1000)
 
 
 @settings(max_examples=examples(300))
@@ -131,7 +131,7 @@ def test_an_import_goes_on_behind_it(tmp_path, kind):
     path = tmp_path / "file"
     literals = [each for each in ODD if len(each) < 10_000]
     first = {**FILES[kind], "note": "first"}
-    path.write_text("\n".join([json.dumps(first), *each_with_one(FILES[kind], literals)]))
+    path.write_text("\n".join([json.dumps(first), *some(each_with_one(FILES[kind], literals))]))
     said = counts(run(path))
     imported, there, rejected = (int(n.replace(",", "")) for n in re.findall("[0-9,]*[0-9]", said))
     assert imported + there + rejected == len(path.read_text().split("\n"))

@@ -2,24 +2,30 @@
 
 import ast
 from collections import defaultdict
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+KINDS = (ast.ClassDef, ast.FunctionDef, ast.ImportFrom)
 # Names that Django looks for.
 CONVENTION = {"Command", "Meta"}
 
 
+@cache
 def modules():
-    for package in ("qsmetrics", "usage", "dashboards"):
-        for path in sorted((ROOT / package).rglob("*.py")):
-            if "migrations" not in path.parts:
-                yield path
+    """Each, with its classes, functions and imports, wherever they stand in it."""
+    return {
+        path: [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, KINDS)]
+        for package in ("qsmetrics", "usage", "dashboards")
+        for path in sorted((ROOT / package).rglob("*.py"))
+        if "migrations" not in path.parts
+    }
 
 
 def test_no_two_classes_have_one_name():
     found = defaultdict(list)
-    for path in modules():
-        for node in ast.walk(ast.parse(path.read_text())):
+    for path, nodes in modules().items():
+        for node in nodes:
             if isinstance(node, ast.ClassDef) and node.name not in CONVENTION:
                 found[node.name].append(f"{path.relative_to(ROOT)}:{node.lineno}")
     assert {name: places for name, places in found.items() if len(places) > 1} == {}
@@ -48,13 +54,11 @@ def is_pair(paths):
 
 def test_a_function_that_is_imported_by_its_name_alone_has_it_alone():
     defined, imported = defaultdict(set), set()
-    for path in modules():
-        tree = ast.parse(path.read_text())
+    for path, nodes in modules().items():
         module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
-        for node in tree.body:
-            if isinstance(node, ast.FunctionDef):
+        for node in nodes:
+            if isinstance(node, ast.FunctionDef) and node.col_offset == 0:
                 defined[node.name].add(module)
-        for node in ast.walk(tree):
             if isinstance(node, ast.ImportFrom):
                 imported |= {(node.module, alias.name) for alias in node.names}
     assert {

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from tests.otlp import SECOND, START, as_json, as_protobuf, request, span
 from tests.sums import assert_sums_equal_rows
+from tests.thorough import some
 from usage import traced
 from usage.models import SuppressedPair, TracedPost, UsageMetric
 from usage.recording import span_trees
@@ -70,7 +71,7 @@ def test_all_orders_of_arrival_count_the_same(client, kinds, expected):
         at(number, kind, number - 1 if number > 1 else None)
         for number, kind in enumerate(kinds, start=1)
     ]
-    for order in itertools.permutations(spans):
+    for order in some(itertools.permutations(spans)):
         for each in order:
             deliver(client, each)
         assert counted() == expected, [each["spanId"][-1] for each in order]
