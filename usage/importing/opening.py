@@ -9,6 +9,7 @@ from usage.importing import metrics_db
 from usage.importing.metrics_db import MetricsTable
 from usage.importing.portal.file import is_portal
 from usage.importing.source import CannotRead, Context, Source
+from usage.importing.transcripts.agent_transcripts import transcripts_below
 from usage.importing.usage_files import recognition
 from usage.importing.usage_files.content import SQLITE
 from usage.importing.usage_files.tool_tables import ToolTables, tables_of
@@ -17,7 +18,9 @@ from usage.importing.usage_files.tool_tables import ToolTables, tables_of
 @contextmanager
 def opened_source(path: Path, context: Context) -> Iterator[Source | sqlite3.Connection]:
     """A connection is a portal's own file. CannotRead says what is wrong with the path."""
-    if _is_database(path):
+    if path.is_dir():
+        yield transcripts_below(path, context)
+    elif _is_database(path):
         with metrics_db.connected(path) as connection:
             yield connection if is_portal(connection) else _source(connection, path, context)
     else:
@@ -37,8 +40,7 @@ def _is_database(path: Path) -> bool:
     if not path.exists():
         raise CannotRead(f"{path} does not exist: {_ADVICE}")
     if not path.is_file():
-        kind = "a folder" if path.is_dir() else "no ordinary file"
-        raise CannotRead(f"{path} is {kind}: {_ADVICE}")
+        raise CannotRead(f"{path} is no ordinary file: {_ADVICE}")
     try:
         with path.open("rb") as file:
             return file.read(len(SQLITE)) == SQLITE

@@ -58,7 +58,7 @@ def import_rows(source: Source, rejects: RejectFile, tally: ImportTally) -> Iter
         records = _records(page.rows, source, rejects, tally)
         if records and tally.is_known is None:
             _make_acquaintance(source, records[0], tally)
-        unknown = _without_known(records)
+        unknown = source.without_told_live(_without_known(records))
         new = [each for each in unknown if tally.since is None or each.timestamp >= tally.since]
         stored = record_checked(new, told=attributed(source.take_told()))
         tally.add(new)

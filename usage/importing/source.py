@@ -67,6 +67,10 @@ class Source(ABC):
         """What came with the rows of upstream accounts since the last time."""
         return AccountsTold()
 
+    def without_told_live(self, records: list[UsageRecord]) -> list[UsageRecord]:
+        """Those of which no other program has told the call while it ran."""
+        return records
+
     def fingerprint(self) -> str | None:
         """The same for every later copy of the file; None: its first record serves as that."""
         return None

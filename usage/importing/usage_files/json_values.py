@@ -1,12 +1,13 @@
 """JSON that may be broken: its values, or InvalidRow that says what is wrong, and shows nothing."""
 
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from usage.records import InvalidRow
 
 Raw = bytes | msgspec.Raw
+Decoded = TypeVar("Decoded")
 CUT_OFF = "it is cut off"
 _fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _object = msgspec.json.Decoder(dict[str, Any])
@@ -20,6 +21,11 @@ def fields_of(raw: Raw) -> dict[str, msgspec.Raw]:
 
 def object_of(raw: Raw) -> dict[str, Any]:
     return _decoded(_object, raw)  # type: ignore[no-any-return]
+
+
+def decoded_as(decoder: msgspec.json.Decoder[Decoded], raw: Raw) -> Decoded:
+    """A Struct of a few of an object's values."""
+    return _decoded(decoder, raw)  # type: ignore[no-any-return]
 
 
 def readable_object(raw: Raw) -> dict[str, Any]:

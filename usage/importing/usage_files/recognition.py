@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from usage.importing.source import CannotRead, Context, Source
+from usage.importing.transcripts.agent_transcripts import Transcripts, transcript_of
 from usage.importing.usage_files import content as files
 from usage.importing.usage_files.content import Content
 from usage.importing.usage_files.csv_rows import CsvRows, header_of
@@ -70,6 +71,8 @@ class _Recognition:
                 found = self._of_one_value()
                 if found is not None:
                     return found
+        if transcript_of(self._lines) is not None:
+            return Transcripts([self._content.path], self._context)
         kind = self._kind_of_lines()
         if kind is not None:
             return JsonLines(self._content, kind, self._rows)
