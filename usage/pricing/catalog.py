@@ -16,6 +16,7 @@ from usage.pricing.model_spellings import (
     is_not_by_tokens,
     makers_of,
     prefixes_of,
+    seller_of,
     spellings,
 )
 from usage.pricing.provider_names import Standing, known_provider, standing
@@ -81,6 +82,8 @@ def _whose(model: str, provider: str) -> tuple[str | None, Standing]:
     if known := known_provider(provider):
         return known, Standing.KNOWN
     stands = standing(provider)
+    if stands is not Standing.OWN_MACHINE and (seller := seller_of(model)):
+        return seller, Standing.KNOWN
     first, slash, _ = model.partition("/")
     if not slash or stands is Standing.OWN_MACHINE:
         return None, stands

@@ -87,6 +87,7 @@ _REGION_AND_MAKER = re.compile(
     r"(?:ai21|amazon|anthropic|cohere|deepseek|google|meta|minimax|mistral|moonshot(?:ai)?|openai"
     r"|qwen|zai|z\.ai)\.(?=\w)"
 )
+_MARKS = {"accounts/fireworks/": "fireworks", "@cf/": "cloudflare", "arn:aws:bedrock": "aws"}
 # Names of Antigravity, Kiro and Doubao in front of somebody's model or a version of one's own.
 _PREFIX = re.compile(
     r"^(?:gemini|kiro|copilot|cursor|windsurf|databricks)-(?=claude-|gpt-)|^doubao-(?=seed-)"
@@ -116,6 +117,14 @@ def spellings(model: str) -> Iterator[Spelling]:
             yield spelling
             if len(seen) == _MOST:
                 return
+
+
+def seller_of(model: str) -> str | None:
+    """Whose way of naming models it is, where only one has it: the catalog's id."""
+    name = model.strip().lower()
+    if _REGION_AND_MAKER.match(name):
+        return "aws"
+    return next((seller for mark, seller in _MARKS.items() if name.startswith(mark)), None)
 
 
 def is_not_by_tokens(name: str) -> bool:
