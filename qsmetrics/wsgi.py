@@ -13,3 +13,7 @@ from qsmetrics.slow_bodies import SlowBodies
 make_files_private_from_now_on()
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "qsmetrics.settings")
 application = HeadAnswers(FrontDoor(SlowBodies(ChunkedBodies(get_wsgi_application()))))
+
+from usage.recording import unwritten  # noqa: E402  # which needs the settings
+
+unwritten.write_in_background()

@@ -25,6 +25,7 @@ from usage import pricing
 from usage.access.attempts import counting
 from usage.database import extensions
 from usage.models import UsageMetric
+from usage.recording import ledger, unwritten
 from usage.rollups import names
 
 # How long an example takes says something of the machine, nothing of the claim.
@@ -63,6 +64,8 @@ def pytest_runtest_setup() -> None:
     """Forget, before any fixture, what the test before has rolled back or left in the process."""
     counting.forget()
     names.forget()
+    ledger.forget()
+    unwritten.forget()
     pricing.forget()
     extensions.forget()
 

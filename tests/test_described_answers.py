@@ -19,6 +19,7 @@ from usage.models import CollectorState, IngestToken, SuppressedPair, UsageMetri
 pytestmark = pytest.mark.django_db
 JSON, NDJSON, PROTOBUF = "application/json", "application/x-ndjson", "application/x-protobuf"
 METRICS, USAGE, HEALTH = "/_qs/metrics", "/_qs/usage", "/_qs/health"
+NOW = "/_qs/metrics/now"
 WHOLE_ROW = {
     "timestamp": at("2024-01-15 10:00:00.123456"), "model": "gpt-5", "prompt_tokens": 2**53,
     "completion_tokens": 5, "total_tokens": 2**53, "request_id": "r" * 255, "status": "200",
@@ -107,6 +108,14 @@ def test_each_line_of_an_export_is_a_row_as_described(client, description, rows)
     assert len(lines) == 4
     row = description.schema("UsageRow")
     assert [fault for line in lines for fault in description.invalid(row, json.loads(line))] == []
+
+
+def test_what_is_heard_of_sources_is_told_as_described(client, description):
+    for body in ({"model": "m"}, {"model": "m", "source": "s"}, {"model": 5}):
+        sent(client, USAGE, body)
+    sent(client, "/v1/metrics", {})
+    for query in ("", "limit=1", "limit=0", "nothing=1"):
+        assert description.faults("get", NOW, get(client, NOW, query)) == []
 
 
 def sent(client, path, body: Any, kind=JSON, **headers):

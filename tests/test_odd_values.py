@@ -19,6 +19,7 @@ from tests.otlp import log, logs, request, span
 from tests.test_agent_logs import ANSWERED, CLAUDE, COMPLETED
 from tests.test_litellm import payload
 from tests.thorough import examples, some
+from usage.heard import Heard
 from usage.intake import cliproxy, litellm, native
 from usage.intake.agents import readers
 from usage.intake.otlp import calls, json_logs
@@ -87,7 +88,7 @@ READERS = {
     "/_qs/usage": lambda body: native.parse_json(body, NOW),
     "/_qs/litellm": lambda body: litellm.parse(body, NOW),
     "/v1/traces": lambda body: calls.records_of(otlp_json.spans(body), NOW),
-    "/v1/logs": lambda body: readers.records_of(json_logs.events(body), NOW),
+    "/v1/logs": lambda body: readers.records_of(json_logs.events(body, Heard()), NOW, Heard()),
 }
 
 

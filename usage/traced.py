@@ -64,6 +64,7 @@ class TracePart:
     models: dict[bytes, str] = field(default_factory=dict)
     # See `agents_of`; of this post alone, so they are not kept.
     agents: dict[Row, str] = field(default_factory=dict)
+    heard_from: tuple[str, str] = ("", "")  # source and writer, of this post alone too
 
     def add(
         self, span: bytes, parent: bytes | None, call: TracedCall | None, model: str | None
@@ -80,6 +81,7 @@ class TracePart:
         self.calls += other.calls
         self.models |= other.models
         self.agents |= other.agents
+        self.heard_from = other.heard_from
 
     @property
     def parents(self) -> dict[bytes, bytes]:

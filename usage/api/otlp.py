@@ -14,8 +14,10 @@ from usage.api.schema import DROP_TELEMETRY, STORE_LOGS, STORE_TRACES
 from usage.api.shapes.outcomes import TelemetryError
 from usage.asking.refusal import ApiError
 from usage.exception_gate import Refusal
+from usage.heard import Heard
 from usage.intake.agents import readers
 from usage.intake.otlp import calls, json, json_logs, protobuf, protobuf_logs
+from usage.intake.otlp.passed_over import METRICS, service_in
 from usage.intake.parsed import ParsedRows
 from usage.recording import record_checked
 from usage.records import FieldError, InvalidRow
@@ -32,9 +34,11 @@ def _take_traces(delivery: Delivery) -> HttpResponse:
 
 
 def _take_logs(delivery: Delivery) -> HttpResponse:
-    logs = _LOGS[_encoding_of(delivery.request)]
+    logs, heard = _LOGS[_encoding_of(delivery.request)], Heard()
     return _take(
-        delivery, lambda body, now: readers.records_of(logs.events(body), now), logs.answer
+        delivery,
+        lambda body, now: readers.records_of(logs.events(body, heard), now, heard),
+        logs.answer,
     )
 
 
@@ -47,7 +51,13 @@ def _take(
         return records_of(b"".join(pieces), now)
 
     rows = parse_with(parsed, delivery.request, delivery.share)
-    record_checked(rows.records, sender=delivery.sender, traces=rows.traces)
+    record_checked(
+        rows.records,
+        sender=delivery.sender,
+        traces=rows.traces,
+        origin=delivery.origin,
+        heard=rows.heard,
+    )
     media_type = _encoding_of(delivery.request).MEDIA_TYPE
     return HttpResponse(answer(rows.bad_rows, _first_fault(rows)), media_type)
 
@@ -55,11 +65,17 @@ def _take(
 def _drop(delivery: Delivery) -> HttpResponse:
     encoding = _encoding_of(delivery.request)
 
-    def looked_at(pieces: Iterable[bytes], _: dt.datetime) -> None:
-        # Of what is dropped, only the beginning of each piece is held.
-        encoding.refuse_empty(b"".join(each.strip()[:1] for each in pieces))
+    def looked_at(pieces: Iterable[bytes], _: dt.datetime) -> bytes:
+        # Of what is dropped, only the beginning is held, and that of each piece.
+        pieces = iter(pieces)
+        first = next(pieces, b"")
+        encoding.refuse_empty(b"".join(each.strip()[:1] for each in (first, *pieces)))
+        return first
 
-    parse_with(looked_at, delivery.request, delivery.share)
+    first = parse_with(looked_at, delivery.request, delivery.share)
+    heard = Heard()
+    heard.pass_over(METRICS, service_in(first))
+    record_checked((), origin=delivery.origin, heard=heard)
     return HttpResponse(encoding.answer(0, ""), encoding.MEDIA_TYPE)
 
 

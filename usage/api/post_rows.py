@@ -11,6 +11,7 @@ from usage.api.shapes.outcomes import stored_of
 from usage.asking import parameters
 from usage.asking.declared import parameter_names
 from usage.asking.refusal import ApiError
+from usage.heard import Origin
 from usage.intake.parsed import ParsedRows
 from usage.recording import (
     KeyReused,
@@ -18,6 +19,7 @@ from usage.recording import (
     record_checked,
     record_once,
 )
+from usage.recording.unwritten import note
 
 _MOST_KEY_CHARACTERS = 255
 
@@ -28,24 +30,28 @@ def _take(delivery: Delivery) -> HttpResponse:
     require_length(delivery.request)
     key = _idempotency_key(delivery.request)
     if key is None:
-        rows = _storable(parse_body(delivery.request, delivery.share), partial)
-        result = record_checked(rows.records, sender=delivery.sender)
+        rows = _storable(parse_body(delivery.request, delivery.share), partial, delivery.origin)
+        result = record_checked(
+            rows.records, sender=delivery.sender, origin=delivery.origin, heard=rows.heard
+        )
         return errors.json_answer(stored_of(rows, result, with_faults=partial), 201)
     digest = BodyDigest()
-    rows = _storable(parse_body(delivery.request, delivery.share, digest), partial)
-    return _answer_once(Post(delivery.writer, key, str(digest)), rows, partial, delivery.sender)
+    rows = _storable(parse_body(delivery.request, delivery.share, digest), partial, delivery.origin)
+    return _answer_once(Post(delivery.writer, key, str(digest)), rows, partial, delivery)
 
 
 USAGE = Way(_take)
 
 
-def _answer_once(post: Post, rows: ParsedRows, partial: bool, sender: str) -> HttpResponse:
+def _answer_once(post: Post, rows: ParsedRows, partial: bool, delivery: Delivery) -> HttpResponse:
     try:
         answer, replayed = record_once(
             post,
             rows.records,
             lambda result: msgspec.to_builtins(stored_of(rows, result, with_faults=partial)),
-            sender=sender,
+            sender=delivery.sender,
+            origin=delivery.origin,
+            heard=rows.heard,
         )
     except KeyReused:
         raise ApiError(
@@ -55,8 +61,9 @@ def _answer_once(post: Post, rows: ParsedRows, partial: bool, sender: str) -> Ht
     return errors.json_answer(answer, 201, headers)
 
 
-def _storable(rows: ParsedRows, partial: bool) -> ParsedRows:
+def _storable(rows: ParsedRows, partial: bool, origin: Origin) -> ParsedRows:
     if rows.errors and not partial:
+        note(rows.heard.entries(origin))
         raise ApiError(400, _summary(rows), errors=rows.errors, bad_rows=rows.bad_rows)
     return rows
 

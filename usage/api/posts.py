@@ -12,8 +12,12 @@ from rest_framework.views import APIView
 from usage.access.rules import require_writer, sender_of
 from usage.api import errors
 from usage.api.parsers import require_enabled, room
+from usage.api.sender_origin import heard_of_refusal, origin_of
 from usage.exception_gate import REFUSED, Refusal, refusal_of
+from usage.heard import Origin
 from usage.intake.room import PostShare
+from usage.recording.ledger import NOBODY
+from usage.recording.unwritten import note
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,7 @@ class Delivery:
     request: HttpRequest
     writer: str
     sender: str  # who takes turns with others
+    origin: Origin  # who it is for the ledger
     share: PostShare
 
 
@@ -38,14 +43,18 @@ class Way:
 
 def receive(request: HttpRequest, way: Way) -> HttpResponse:
     """Whatever the client likes to read: it is answered as the way does, never 406."""
+    writer = NOBODY
     try:
         writer = require_writer(request, basic_tokens=way.takes_basic_tokens)
         if way.stores:
             require_enabled()
         with room.share() as share:
-            return way.take(Delivery(request, writer, sender_of(request, writer), share))
+            origin = origin_of(request, writer)
+            return way.take(Delivery(request, writer, sender_of(request, writer), origin, share))
     except REFUSED as error:
-        return way.refuse(request, refusal_of(error, request))
+        refusal = refusal_of(error, request)
+        note(heard_of_refusal(refusal).entries(origin_of(request, writer)))
+        return way.refuse(request, refusal)
 
 
 class PostView(APIView):

@@ -8,10 +8,17 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from msgspec import Meta
 
-from usage.api.questions import METRICS_QUESTION, POST_OF_ROWS, ROWS_QUESTION, SCRAPE
+from usage.api.questions import (
+    METRICS_QUESTION,
+    NOW_QUESTION,
+    POST_OF_ROWS,
+    ROWS_QUESTION,
+    SCRAPE,
+)
 from usage.api.shapes.listing import UsagePage
 from usage.api.shapes.metrics_answer import ReportAnswer
 from usage.api.shapes.outcomes import Error, Stored, TelemetryError
+from usage.api.shapes.senders_now import Now
 from usage.api.shapes.state import Health, Unhealthy
 from usage.api.struct_schemas import OneOf
 from usage.asking.declared import Declared
@@ -97,6 +104,13 @@ PROMETHEUS = extend_schema(
     description="For Prometheus, whatever its Accept header says.",
     parameters=[*_parameters(SCRAPE), _RETRY, _WAY_IN],
     responses={(200, "application/openmetrics-text"): OpenApiTypes.STR, **_refusals(_READING)},
+    auth=_READER,
+)
+NOW = extend_schema(
+    summary="What comes of each source and token, and what does not",
+    description="Last seen, rows, calls without usage, what is passed over, rejected and refused.",
+    parameters=[*_parameters(NOW_QUESTION), _RETRY, _WAY_IN],
+    responses={200: Now, **_refusals((*_READING, 406))},
     auth=_READER,
 )
 LIST_USAGE = extend_schema(

@@ -8,6 +8,7 @@ from usage.api.health import HealthView
 from usage.api.litellm import LiteLLMView
 from usage.api.metrics import MetricsView
 from usage.api.missing import MissingView
+from usage.api.now import NowView
 from usage.api.otlp import DroppedView, LangfuseTracesView, LogsView, TracesView
 from usage.api.prometheus import PrometheusView
 from usage.api.rows_view import UsageView
@@ -15,6 +16,7 @@ from usage.api.rows_view import UsageView
 urlpatterns = [
     path("_qs/health", HealthView.as_view(), name="health"),
     path("_qs/metrics", MetricsView.as_view(), name="metrics"),
+    path("_qs/metrics/now", NowView.as_view(), name="now"),
     path("_qs/metrics/prometheus", PrometheusView.as_view(), name="prometheus"),
     path("_qs/usage", UsageView.as_view(), name="usage"),
     path("_qs/litellm", LiteLLMView.as_view(), name="litellm"),

@@ -16,7 +16,6 @@ from usage.intake.native import each_raw_object
 from usage.intake.parsed import MalformedBody, ParsedRows, collect
 from usage.intake.token_arithmetic import Counted, row_tokens, told_counts, whole_count
 from usage.records import InvalidRow, UsageRecord
-from usage.upstream_accounts import AccountsTold
 
 SOURCE = "litellm"
 INTERNAL = "litellm-internal"  # calls that the proxy made for itself: classifiers, shadows, polls
@@ -98,12 +97,12 @@ def parse(body: bytes, now: dt.datetime) -> ParsedRows:
             raise
         raws = each_raw_object(numbers_of_json.without_others(body))
     batches: set[Any] = set()
-    parsed = ParsedRows()
-    return collect(raws, lambda raw: _record(raw, batches, now, parsed.told), parsed)
+    parsed = ParsedRows(source=SOURCE)
+    return collect(raws, lambda raw: _record(raw, batches, now, parsed), parsed)
 
 
 def _record(
-    raw: bytes | msgspec.Raw, batches: set[Any], now: dt.datetime, told: AccountsTold
+    raw: bytes | msgspec.Raw, batches: set[Any], now: dt.datetime, parsed: ParsedRows
 ) -> UsageRecord | None:
     """None for what is no call of a model. `batches` are those that this body has told of."""
     call = _decoded(raw)
@@ -111,16 +110,18 @@ def _record(
         raise InvalidRow.whole("has no endTime or no litellm_call_id: is it LiteLLM's own record?")
     kind = _kind(call)
     if kind in (CallKind.NONE, CallKind.REPLAY) or (kind != CallKind.CALL and not _has_usage(call)):
+        parsed.heard.pass_over(str(call.call_type or "call without a type"), SOURCE)
         return None
     values = _values(call)
     if kind == CallKind.BATCH and isinstance(call.id, str):
         if call.id in batches:
+            parsed.heard.pass_over("batch that was told before", SOURCE)
             return None
         batches.add(call.id)
         values |= {"event_id": call.id, "timestamp": _made_at(call) or call.end_time}
     record = lenient.record_of(values, now)
     if record.account is not None:
-        litellm_deployment.tell(SOURCE, call.api_base, call.hidden_params, record, told)
+        litellm_deployment.tell(SOURCE, call.api_base, call.hidden_params, record, parsed.told)
     return record
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from usage.heard import Heard
 from usage.records import InvalidRow, UsageRecord
 from usage.traced import Traces
 from usage.upstream_accounts import AccountsTold
@@ -41,9 +42,12 @@ class ParsedRows:
     bad_rows: int = 0
     traces: Traces = field(default_factory=dict)  # where the rows are spans
     told: AccountsTold = field(default_factory=AccountsTold)  # where they tell of accounts
+    heard: Heard = field(default_factory=Heard)  # for the ledger, beside the records
+    source: str = ""  # of what does not name its own
 
-    def refuse(self, index: int, error: InvalidRow) -> None:
+    def refuse(self, index: int, error: InvalidRow, source: str = "") -> None:
         self.bad_rows += 1
+        self.heard.reject(error, source or self.source)
         room = MOST_ERRORS - len(self.errors)
         self.errors += [RowFault(index, f.field, f.error) for f in error.faults[:room]]
 

@@ -5,6 +5,7 @@ from django.conf import settings
 from usage.collecting import Collectors
 from usage.jobs.job import Job
 from usage.recording.account_states import forget_old_hours
+from usage.recording.minutes import join_old_minutes
 from usage.rollups.unsummed import add_waiting_rows
 
 JOBS = (
@@ -19,6 +20,12 @@ JOBS = (
         "forgets what was used of upstream accounts' quotas before the last week",
         3_600.0,
         forget_old_hours,
+    ),
+    Job(
+        "minutes of sources",
+        "joins what was heard of sources more than two hours ago to its sums",
+        60.0,
+        join_old_minutes,
     ),
 )
 

@@ -5,6 +5,7 @@ import signal
 import threading
 
 from usage.jobs import JOBS, Runner, streams
+from usage.recording import unwritten
 
 _STREAMS_END_WITHIN = 20.0  # seconds
 
@@ -22,6 +23,7 @@ def run_jobs(program: str, *, with_parent: bool = False) -> None:
     def rest(seconds: float) -> bool:
         return ends.wait(seconds) or (with_parent and os.getppid() != parent)
 
+    unwritten.write_in_background()
     beside = streams()  # these have threads, so nothing is forked from here on
     if beside is not None:
         beside.start()
@@ -30,3 +32,4 @@ def run_jobs(program: str, *, with_parent: bool = False) -> None:
     finally:
         if beside is not None:
             beside.stop(_STREAMS_END_WITHIN)
+        unwritten.write_last()

@@ -3,6 +3,7 @@
 from usage.models.audit_entry import AuditEntry
 from usage.models.collector_state import CollectorState
 from usage.models.failed_logins import FailedLogins, ProvenAddress
+from usage.models.heard_count import HeardCount
 from usage.models.idempotent_post import IdempotentPost
 from usage.models.imported_file import ImportedFile
 from usage.models.ingest_token import IngestToken
@@ -21,6 +22,7 @@ __all__ = [
     "AuditEntry",
     "CollectorState",
     "FailedLogins",
+    "HeardCount",
     "IdempotentPost",
     "ImportedFile",
     "IngestToken",

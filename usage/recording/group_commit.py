@@ -2,7 +2,7 @@
 
 import threading
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -11,7 +11,8 @@ from django.db import DataError, IntegrityError, connection
 
 from usage.database.transactions import in_write_transaction
 from usage.database.trouble import busy
-from usage.recording import account_states, idempotency
+from usage.heard import DUPLICATES, ROWS, WRAPPERS_OF_LESS, Entry, Heard, Origin
+from usage.recording import account_states, idempotency, ledger
 from usage.recording.idempotency import Post
 from usage.recording.writer import RecordingResult, store
 from usage.records import UsageRecord
@@ -46,12 +47,21 @@ class Submission:
     sender: str = ""  # whose turn it takes
     traces: Traces = field(default_factory=dict)  # of its records that are spans
     told: AccountsTold = field(default_factory=AccountsTold)  # only without a post
+    origin: Origin | None = None  # None: the ledger does not tell of it
+    heard: Heard | None = None  # beside its records
 
+    entries: Counter[Entry] = field(default_factory=Counter)  # of the ledger, if all is new
     result: RecordingResult | None = None
     first_answer: dict[str, Any] | None = None
     is_repetition: bool = False
     error: Exception | None = None
     woken: threading.Lock = field(default_factory=_locked)
+
+    def __post_init__(self) -> None:
+        if self.origin is not None:
+            self.entries = Heard.of_rows(self.records).entries(self.origin)
+            if self.heard:
+                self.entries.update(self.heard.entries(self.origin))
 
     @property
     def is_done(self) -> bool:
@@ -193,23 +203,63 @@ def _store_together(submissions: list[Submission]) -> None:
         if not idempotency.claim(post, each.first_answer):
             raise _NotAllNew
     records = [record for each in submissions for record in each.records]
-    if store(records, merged(each.traces for each in submissions)).duplicates:
+    result = store(records, merged(each.traces for each in submissions))
+    if result.duplicates:
         raise _NotAllNew
     account_states.keep(told_together(each.told for each in submissions))
+    heard = _of_wrappers(result)
+    for each in submissions:
+        heard.update(each.entries)
+    ledger.add(heard)
 
 
 def _store(submission: Submission) -> None:
     post = submission.post
     if post is None:
-        submission.result = store(submission.records, submission.traces)
-        account_states.keep(submission.told)
+        submission.result = _stored(submission)
         return
     idempotency.forget_some_old_keys()
     submission.is_repetition = not idempotency.claim(post, None)
     if submission.is_repetition:
         submission.first_answer = idempotency.first_answer(post)
+        _tell(submission, submission.records)
         return
-    result = store(submission.records, submission.traces)
+    result = _stored(submission)
     submission.first_answer = submission.answer(result)
     idempotency.keep_answer(post, submission.first_answer)
     submission.result = result
+
+
+def _stored(submission: Submission) -> RecordingResult:
+    result = store(submission.records, submission.traces)
+    account_states.keep(submission.told)
+    _tell(submission, result.repeated, _of_wrappers(result))
+    return result
+
+
+def _of_wrappers(result: RecordingResult) -> Counter[Entry]:
+    return Counter(
+        {
+            (source, writer, WRAPPERS_OF_LESS, ""): count
+            for (source, writer), count in result.larger_wrappers.items()
+            if writer
+        }
+    )
+
+
+def _tell(
+    submission: Submission, repeated: Sequence[UsageRecord], more: Mapping[Entry, int] | None = None
+) -> None:
+    """The ledger, of a batch of which some records were stored before."""
+    entries = submission.entries
+    if more:
+        entries = entries.copy()
+        entries.update(more)
+    if submission.origin is not None and repeated:
+        entries = entries.copy()
+        for entry, count in Heard.of_rows(repeated).entries(submission.origin).items():
+            source, writer, kind, detail = entry
+            entries[entry] -= count
+            if kind == ROWS:
+                entries[source, writer, DUPLICATES, detail] += count
+    ledger.add(entries)

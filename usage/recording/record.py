@@ -4,7 +4,9 @@ import datetime as dt
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from usage.heard import Heard, Origin
 from usage.pricing import priced
+from usage.recording import unwritten
 from usage.recording.group_commit import Submission, commit
 from usage.recording.idempotency import Post
 from usage.recording.writer import RecordingResult, as_records
@@ -32,16 +34,30 @@ def record_checked(
     sender: str = "",
     traces: Traces | None = None,
     told: AccountsTold | None = None,
+    origin: Origin | None = None,
+    heard: Heard | None = None,
 ) -> RecordingResult:
     """The same for records that intake has made, which hold no key.
 
     `traces` are of records that are spans, and of what lies between them; `told` is what came with
-    the records of upstream accounts.
+    the records of upstream accounts. Of an `origin` the ledger tells what came: these records, and
+    whatever else was `heard`.
     """
     if not (records or traces or told):
+        if origin is not None and heard:
+            unwritten.note(heard.entries(origin))
         return RecordingResult(0, 0)
+    if origin is not None:
+        for part in (traces or {}).values():
+            source, _ = part.heard_from
+            part.heard_from = source or origin.unnamed, origin.writer
     submission = Submission(
-        priced(records), sender=sender, traces=traces or {}, told=told or AccountsTold()
+        priced(records),
+        sender=sender,
+        traces=traces or {},
+        told=told or AccountsTold(),
+        origin=origin,
+        heard=heard,
     )
     result = commit(submission).result
     assert result is not None
@@ -63,11 +79,13 @@ def record_once(
     answer: Callable[[RecordingResult], dict[str, Any]],
     *,
     sender: str = "",
+    origin: Origin | None = None,
+    heard: Heard | None = None,
 ) -> tuple[dict[str, Any], bool]:
     """Store the records unless the post was stored before; what it was answered, and whether
     this is a repetition. KeyReused when the key belongs to another body.
 
     Two copies at the same time wait for each other at the claim.
     """
-    done = commit(Submission(priced(records), post, answer, sender))
+    done = commit(Submission(priced(records), post, answer, sender, origin=origin, heard=heard))
     return done.first_answer or {}, done.is_repetition

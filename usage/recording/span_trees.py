@@ -1,7 +1,7 @@
 """Spans of one trace that come in several posts: which calls count is a matter of all of them."""
 
 import datetime as dt
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -46,6 +46,7 @@ class SpanVerdict:
     models_now: dict[Row, str] = field(default_factory=dict)
     wrappers: int = 0  # how many more there are than before
     larger_wrappers: int = 0  # of them, those that used more than their calls
+    larger_of: Counter[tuple[str, str]] = field(default_factory=Counter)  # by source and writer
     last_us: int = 0  # when the latest of the traces' calls was completed
 
     def applied(self, records: Sequence[UsageRecord]) -> Sequence[UsageRecord]:
@@ -125,6 +126,7 @@ def _judge(known: TracePart, part: TracePart, verdict: SpanVerdict) -> None:
     verdict.last_us = max([verdict.last_us, *(call.at_us for call in part.calls)])
     verdict.wrappers += len(after.hidden) - len(before.hidden)
     verdict.larger_wrappers += after.larger - before.larger
+    verdict.larger_of[part.heard_from] += after.larger - before.larger
     old = {call.row for call in known.calls}
     for call in (*known.calls, *part.calls):
         if call.lacks_model and (model := nearest_model(call.span, parents, models)):

@@ -1,8 +1,9 @@
 """Stores usage: rows, and what they add to the sums, in one transaction, an event at most once."""
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from operator import attrgetter, itemgetter
 from typing import Any
 
@@ -45,6 +46,9 @@ class RecordingResult:
 
     accepted: int
     duplicates: int
+    repeated: Sequence[UsageRecord] = field(default=(), compare=False)  # the duplicates
+    # How many more wrappers there are that used more than their calls, by source and writer.
+    larger_wrappers: Mapping[tuple[str, str], int] = field(default_factory=dict, compare=False)
 
 
 def store(records: Sequence[UsageRecord], traces: Traces) -> RecordingResult:
@@ -64,11 +68,11 @@ def store(records: Sequence[UsageRecord], traces: Traces) -> RecordingResult:
     verdict.carry_out()
     agents.carry_out()
     more = _taken_along() if in_order else []
-    accepted = 0
+    repeated: list[UsageRecord] = []
     for start in range(0, len(in_order), _ROWS_A_STEP):
-        accepted += _store_step(in_order[start : start + _ROWS_A_STEP], renaming, more)
+        repeated += _store_step(in_order[start : start + _ROWS_A_STEP], renaming, more)
         more = []
-    return RecordingResult(accepted, len(records) - accepted)
+    return RecordingResult(len(records) - len(repeated), len(repeated), repeated, verdict.larger_of)
 
 
 def as_records(rows: Iterable[UsageRecord | Mapping[str, Any]]) -> list[UsageRecord]:
@@ -112,8 +116,9 @@ def _taken_along() -> list[Additions]:
 
 def _store_step(
     step: list[UsageRecord], renaming: Renaming | None, more: Sequence[Additions]
-) -> int:
-    """`more` is added to the sums as well, in one statement, since its keys are sorted."""
+) -> Sequence[UsageRecord]:
+    """Those that were stored before. `more` is added to the sums as well, in one statement, since
+    its keys are sorted."""
     judgement = judge(step)
     inserted = records = judgement.records
     try:
@@ -128,7 +133,21 @@ def _store_step(
     additions = [aggregate(_timed(counted), renaming)] if counted else []
     if additions or more:
         tables.add(added_up([*additions, *more]) if more else additions[0])
-    return len(inserted)
+    return _without(records, inserted)
+
+
+def _without(records: Sequence[UsageRecord], some: Sequence[UsageRecord]) -> list[UsageRecord]:
+    if some is records:
+        return []
+    """What is left of the records; the same one may be there twice."""
+    taken = Counter(map(id, some))
+    rest = []
+    for record in records:
+        if taken[id(record)]:
+            taken[id(record)] -= 1
+        else:
+            rest.append(record)
+    return rest
 
 
 def _timed(records: Sequence[UsageRecord]) -> Iterator[TimedRow]:

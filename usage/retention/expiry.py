@@ -5,12 +5,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.db import transaction
 from django.db.models import Count, Max, Min, QuerySet
 
 from usage.database import extensions, storage
 from usage.database.pace import Pace
 from usage.database.statements import most_parameters
-from usage.models import IdempotentPost, TracedPost, UsageMetric
+from usage.models import HeardCount, IdempotentPost, TracedPost, UsageMetric
 from usage.recording.idempotency import KEPT_FOR
 from usage.recording.span_trees import KEPT_FOR as TRACES_KEPT_FOR
 from usage.retention import chunks
@@ -96,6 +97,20 @@ def forget_old_traces(now: dt.datetime) -> int:
         TracedPost.objects.all(), "created_at", now - TRACES_KEPT_FOR, lambda some: some.delete()[0]
     )
     return sum(batch.rows for batch in batches)
+
+
+def forget_old_sources(cutoff: dt.datetime) -> int:
+    """Drop what was last heard of a source before that, by kind; how many entries there were."""
+    entry = ("source", "writer", "kind", "detail")
+    last = HeardCount.objects.values(*entry).annotate(last=Max("last_at")).filter(last__lt=cutoff)
+    found = list(last.order_by().values_list(*entry))
+    for values in found:
+        with transaction.atomic():
+            of_entry = HeardCount.objects.filter(**dict(zip(entry, values, strict=True)))
+            # Unless it came again meanwhile.
+            if not of_entry.filter(last_at__gte=cutoff).exists():
+                of_entry.delete()
+    return len(found)
 
 
 def _figures(rows: QuerySet[UsageMetric]) -> Expired:

@@ -8,6 +8,7 @@ from hashlib import blake2b
 from types import ModuleType
 from typing import Any
 
+from usage.heard import Heard
 from usage.intake import lenient
 from usage.intake.agents import claude_code, codex, forks, gemini_cli, qwen_code
 from usage.intake.agents.event import EVENT_NAME, EVENT_TIME, AgentEvent
@@ -58,9 +59,11 @@ def agent_of_span(name: str, scope: str, service: str) -> str | None:
     return codex.SOURCE if is_codex else None
 
 
-def records_of(events: Iterable[AgentEvent | InvalidRow], now: dt.datetime) -> ParsedRows:
+def records_of(
+    events: Iterable[AgentEvent | InvalidRow], now: dt.datetime, heard: Heard
+) -> ParsedRows:
     """Those of the calls among the events, and the faults of calls that cannot be stored."""
-    return collect(events, partial(_record, now=now), ParsedRows())
+    return collect(events, partial(_record, now=now, heard=heard), ParsedRows(heard=heard))
 
 
 @lru_cache(maxsize=1024)
@@ -83,7 +86,7 @@ def _told(names: tuple[str, ...], scope: str, service: str) -> _KnownEvent | Non
     return None
 
 
-def _record(event: AgentEvent | InvalidRow, now: dt.datetime) -> UsageRecord | None:
+def _record(event: AgentEvent | InvalidRow, now: dt.datetime, heard: Heard) -> UsageRecord | None:
     """None for what is no call."""
     if isinstance(event, InvalidRow):
         raise event
@@ -91,6 +94,7 @@ def _record(event: AgentEvent | InvalidRow, now: dt.datetime) -> UsageRecord | N
     told = _told(event.names, event.scope[:_LONGEST_NAME], service[:_LONGEST_NAME])
     read = None if told is None else told.reader.values_of(event, told.name)
     if told is None or read is None:
+        heard.pass_over("event of an agent that is no call", told.source if told else "")
         return None
     values = {**read, **who(event), "source": told.source, "timestamp": event.at}
     values["event_id"] = _identity(values) if event.at is not None else None

@@ -12,6 +12,7 @@ from usage.intake.agents.readers import agent_of_span
 from usage.intake.error_types import FAILED, http_status_of
 from usage.intake.otlp import conventions as names
 from usage.intake.otlp import kinds, senders
+from usage.intake.otlp.passed_over import pass_over, source_of_span, tell_names
 from usage.intake.otlp.span import Span
 from usage.intake.otlp.told import Told
 from usage.intake.parsed import ParsedRows
@@ -47,9 +48,12 @@ def records_of(spans: Iterable[Span], now: dt.datetime) -> ParsedRows:
             try:
                 record = record_of(span, now)
             except InvalidRow as error:
-                parsed.refuse(index, error)
+                parsed.refuse(index, error, source_of_span(span))
             else:
                 parsed.records.append(record)
+                tell_names(span, parsed.heard)
+        else:
+            pass_over(span, parsed.heard, is_told_in_logs=_is_told_in_logs(span))
         _trace(span, record, parsed.traces)
     return parsed
 
@@ -70,6 +74,7 @@ def _trace(span: Span, record: UsageRecord | None, traces: Traces) -> None:
     if part is None:
         return
     part.add(own, parent, call, model)
+    part.heard_from = source_of_span(span), ""
     if call is not None:
         service = str(span.resource.get("app", ""))
         agent = agent_of_span(span.name[:64], span.scope[:64], service[:64])

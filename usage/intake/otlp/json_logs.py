@@ -5,10 +5,12 @@ from typing import Any
 
 import msgspec
 
+from usage.heard import Heard, source_named
 from usage.intake import numbers_of_json
 from usage.intake.agents.event import EVENT_NAME, AgentEvent
 from usage.intake.agents.readers import KNOWN_ATTRIBUTES, NAME_PARTS, is_agent_event, is_name
 from usage.intake.otlp import json
+from usage.intake.otlp.passed_over import LOG_RECORD
 from usage.intake.parsed import MalformedBody
 from usage.records import InvalidRow
 
@@ -67,7 +69,7 @@ _EMPTY = (None, "")
 _LONGEST_BODY = 200  # bytes; a longer one is no event's name
 
 
-def events(body: bytes) -> Iterator[AgentEvent | InvalidRow]:
+def events(body: bytes, heard: Heard) -> Iterator[AgentEvent | InvalidRow]:
     """The events of a request that are known; of one that is broken, what is wrong with it.
 
     MalformedBody if it is no request, TooManyRowsInBody.
@@ -89,6 +91,8 @@ def events(body: bytes) -> Iterator[AgentEvent | InvalidRow]:
                     event.told = resource | event.told
                 if event is not None:
                     yield event
+                else:
+                    heard.pass_over(LOG_RECORD, source_named(service))
 
 
 def answer(rejected: int, message: str) -> bytes:

@@ -13,8 +13,10 @@ from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope, KeyVa
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
+from usage.heard import Heard, source_named
 from usage.intake.agents.event import EVENT_NAME, AgentEvent, Value
 from usage.intake.agents.readers import KNOWN_ATTRIBUTES, NAME_PARTS, is_agent_event, is_name
+from usage.intake.otlp.passed_over import LOG_RECORD
 from usage.intake.otlp.wire import Parts
 from usage.records import InvalidRow
 
@@ -31,14 +33,14 @@ _LARGEST_KNOWN = 16_384  # bytes of an attribute
 Decoded = TypeVar("Decoded", Resource, InstrumentationScope)
 
 
-def events(body: bytes) -> Iterator[AgentEvent | InvalidRow]:
+def events(body: bytes, heard: Heard) -> Iterator[AgentEvent | InvalidRow]:
     """The events of a request that are known; of one that is broken, what is wrong with it.
 
     MalformedBody if it is no request, TooManyRowsInBody.
     """
     parts = Parts(body)
     for _, _, begin, end in parts.of(0, len(body), _RESOURCE_LOGS):
-        yield from _of_resource(body, parts, begin, end)
+        yield from _of_resource(body, parts, begin, end, heard)
 
 
 def answer(rejected: int, message: str) -> bytes:
@@ -50,7 +52,7 @@ def answer(rejected: int, message: str) -> bytes:
 
 
 def _of_resource(
-    body: bytes, parts: Parts, begin: int, end: int
+    body: bytes, parts: Parts, begin: int, end: int, heard: Heard
 ) -> Iterator[AgentEvent | InvalidRow]:
     """A resource may stand behind its logs: fields of a message have no order."""
     fields = list(parts.of(begin, end, _RESOURCE, _SCOPE_LOGS))
@@ -65,21 +67,25 @@ def _of_resource(
             for event in _of_scope(body, parts, start, stop, service):
                 if isinstance(event, AgentEvent):
                     event.told = resource | event.told
-                yield event
+                if event is not None:
+                    yield event
+                else:
+                    heard.pass_over(LOG_RECORD, source_named(service))
 
 
 def _of_scope(
     body: bytes, parts: Parts, begin: int, end: int, service: str
-) -> Iterator[AgentEvent | InvalidRow]:
+) -> Iterator[AgentEvent | InvalidRow | None]:
+    """None for each record that no reader knows."""
     scope = ""
     for number, _, start, stop in parts.of(begin, end, _SCOPE, _LOG_RECORDS):
         if number == _SCOPE:
             short = _shortened(body, parts, start, stop, _SCOPE_ATTRIBUTES)
             scope = _decoded(InstrumentationScope(), short).name
         elif any(body.find(name, start, stop) >= 0 for name in NAME_PARTS):
-            event = _event(_shortened(body, parts, start, stop, _ATTRIBUTES), scope, service)
-            if event is not None:
-                yield event
+            yield _event(_shortened(body, parts, start, stop, _ATTRIBUTES), scope, service)
+        else:
+            yield None
 
 
 def _decoded(message: Decoded, data: bytes) -> Decoded:

@@ -138,6 +138,7 @@ class Command(PortalCommand):
                 bar.update(batch.rows)
         retention.forget_old_posts(timezone.now())
         retention.forget_old_traces(timezone.now())
+        retention.forget_old_sources(cutoff)
         renaming.forget_purged(int(reach.timestamp()))
 
     def _noted(self, cutoff: dt.datetime) -> str:
