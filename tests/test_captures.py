@@ -9,7 +9,7 @@ from tests.captures import CANARY, Capture, captures, incomplete
 from tests.migrated import migrated
 from tests.serving import Portal, serving
 from usage.models import UsageMetric
-from usage.pricing import REPORTED
+from usage.pricing.sources import REPORTED
 
 ALL = list(captures())
 

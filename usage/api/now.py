@@ -13,7 +13,7 @@ from usage.api.schema import NOW
 from usage.api.shapes.senders_now import Now, SourceNow, TokenNow
 from usage.asking import parameters
 from usage.asking.declared import parameter_names
-from usage.queries.sources import HeardOf, heard_of
+from usage.queries.source_report import HeardOf, heard_of
 
 
 class NowView(APIView):
