@@ -13,7 +13,7 @@ from tests.cliproxy import record
 from usage.identity import hash_api_key
 from usage.importing.source import Context
 from usage.importing.usage_files import tool_event
-from usage.intake.cliproxy import is_control, record_of
+from usage.intake.cliproxy import Sign, record_of, sign_in
 from usage.records import InvalidRow
 
 NOW = dt.datetime(2026, 5, 1, tzinfo=dt.UTC)
@@ -174,10 +174,17 @@ def test_go_has_a_time_that_means_none():
     assert row(record(timestamp="0001-01-01T00:00:00Z"))["timestamp"] == NOW
 
 
-@pytest.mark.parametrize("payload", [b'{"support_refresh":true}', b'{"refresh":true}'])
-def test_signs_are_no_records(payload):
-    assert is_control(payload)
-    assert not is_control(record())
+@pytest.mark.parametrize(
+    ("payload", "sign"),
+    [
+        (b'{"support_refresh":true}', Sign.GREETING),
+        (b'{"refresh":true}', Sign.REFRESH),
+        (record(), None),
+        (b"nonsense", None),
+    ],
+)
+def test_signs_are_no_records(payload, sign):
+    assert sign_in(payload) is sign
 
 
 @pytest.mark.parametrize(

@@ -102,11 +102,21 @@ def test_a_broken_record_is_put_aside_without_its_secrets(collector_folder, http
 
 
 def serve_script(server: socket.socket, connections: list[list[bytes]]) -> None:
-    """Answer each command of each connection with the next reply; then hang up."""
-    for replies in connections:
+    """Answer each command of each connection with the next reply; then hang up.
+
+    Names of accounts are asked for beside them, on a connection of their own.
+    """
+    waiting = [list(replies) for replies in connections]
+    while waiting:
         client, _ = server.accept()
         with client:
-            for reply in replies:
+            asked = client.recv(65_536)
+            if b"auth-files" in asked:
+                client.sendall(b"HTTP/1.1 404 X\r\nContent-Length: 0\r\n\r\n")
+                continue
+            first, *others = waiting.pop(0)
+            client.sendall(first)
+            for reply in others:
                 client.recv(65_536)
                 client.sendall(reply)
 

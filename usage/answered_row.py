@@ -1,12 +1,14 @@
 """A stored row as it is answered: a Struct made from the table's columns."""
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 import msgspec
 from django.db import models
 from msgspec import Meta
 
+from usage.account_labels import AccountLabels
 from usage.models import UsageMetric
 from usage.pricing.sources import SOURCES
 
@@ -38,12 +40,23 @@ def _kind_of(field: Any) -> Any:
     return Annotated[kind, Meta(description=field.help_text)] if field.help_text else kind
 
 
-# With one value for each of COLUMNS, in their order.
+_SOURCE, _ACCOUNT = COLUMNS.index("source"), COLUMNS.index("account")
+ANSWERED = (*COLUMNS, "account_label")
+_AccountLabel = Annotated[
+    str | None, Meta(description="What people call the account, where that is known.")
+]
+
+# With one value for each of COLUMNS, in their order, and the label of the account.
 UsageRow: Any = msgspec.defstruct(
     "UsageRow",
-    [(field.name, _kind_of(field)) for field in _FIELDS],
+    [*((field.name, _kind_of(field)) for field in _FIELDS), (ANSWERED[-1], _AccountLabel)],
     namespace={"__doc__": "A row as it is stored. No figure counts those with `excluded_as`."},
     module=__name__,
     frozen=True,
     gc=False,
 )
+
+
+def label_of(values: Sequence[Any], labels: AccountLabels) -> str | None:
+    """Of a row's account; `values` are its COLUMNS."""
+    return labels.of(values[_SOURCE], values[_ACCOUNT])

@@ -11,7 +11,8 @@ import msgspec
 from django.http import StreamingHttpResponse
 
 from usage import spreadsheets
-from usage.answered_row import COLUMNS, UsageRow
+from usage.account_labels import AccountLabels
+from usage.answered_row import ANSWERED, COLUMNS, UsageRow, label_of
 from usage.long_requests import WhileSent, places
 from usage.models import UsageMetricQuerySet
 from usage.periods import rfc3339
@@ -51,17 +52,19 @@ def newest_first(rows: UsageMetricQuerySet) -> Iterator[Row]:
 
 
 def ndjson(rows: Iterable[Row]) -> Iterator[str]:
+    labels = AccountLabels()
     for values in rows:
-        yield msgspec.json.encode(UsageRow(*values)).decode() + "\n"
+        yield msgspec.json.encode(UsageRow(*values, label_of(values, labels))).decode() + "\n"
 
 
 def csv_lines(rows: Iterable[Row]) -> Iterator[str]:
     """A header line, then a line for each row."""
     line = io.StringIO()
     writer = csv.writer(line)
-    writer.writerow(COLUMNS)
+    writer.writerow(ANSWERED)
+    labels = AccountLabels()
     for values in rows:
-        writer.writerow([_cell(value) for value in values])
+        writer.writerow([_cell(value) for value in (*values, label_of(values, labels))])
         if line.tell() > 16_384:
             yield line.getvalue()
             line.seek(0)

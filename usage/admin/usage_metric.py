@@ -19,6 +19,7 @@ from django.urls import URLPattern, path
 from django.utils import timezone
 
 from usage import export
+from usage.account_labels import AccountLabels
 from usage.admin import display
 from usage.admin.change_list import UsageChangeList
 from usage.admin.list_filters import ExclusionFilter, ModelFilter, StatusFilter
@@ -78,6 +79,7 @@ class UsageMetricAdmin(PortalModelAdmin):
             {
                 "fields": [
                     *["request_id", "response_id", "session", "api_key_hash", "account"],
+                    "account_label",
                     *["app", "user", "team", "project"],
                     *["event_id", "source", "recorded_at"],
                 ]
@@ -97,6 +99,7 @@ class UsageMetricAdmin(PortalModelAdmin):
         "cost",
         "whose_price",
         "counted",
+        "account_label",
         "recorded_at",
     ]
     search_fields = ["request_id", "api_key_hash"]  # shows the box; UsageChangeList searches
@@ -215,6 +218,10 @@ class UsageMetricAdmin(PortalModelAdmin):
     @admin.display(description="Recorded at")
     def recorded_at(self, row: UsageMetric) -> str:
         return display.exact_moment(row.created_at)
+
+    @admin.display(description="Account's name")
+    def account_label(self, row: UsageMetric) -> str:
+        return AccountLabels().of(row.source, row.account) or ABSENT
 
     @admin.display(description="Cached (of prompt)")
     def cached(self, row: UsageMetric) -> str:

@@ -8,7 +8,8 @@ from django.http.response import HttpResponseBase
 from rest_framework.request import Request
 
 from usage import export
-from usage.answered_row import COLUMNS, UsageRow
+from usage.account_labels import AccountLabels
+from usage.answered_row import COLUMNS, UsageRow, label_of
 from usage.api.errors import json_answer
 from usage.api.negotiation import RefusesOtherData
 from usage.api.questions import CURSOR, FORMAT, ROWS, ROWS_QUESTION, WITH_EXCLUDED
@@ -52,7 +53,8 @@ def _accepted_export(request: Request) -> str | None:
 
 def _page(rows: NewestRows, limit: int, cursor: str) -> HttpResponse:
     found = rows.page(limit, _position(cursor) if cursor else None)
-    page = [UsageRow(*values) for values in found.rows]
+    labels = AccountLabels()
+    page = [UsageRow(*values, label_of(values, labels)) for values in found.rows]
     return json_answer(UsagePage(page, _cursor(found.next) if found.next else None))
 
 

@@ -13,8 +13,10 @@ from django.db import connection
 
 from qsmetrics.cliproxy_setting import Proxy
 from usage.collecting import dead_letters
+from usage.collecting.auth_files import AccountNames
+from usage.collecting.management import KeyRefused, NoQueue
 from usage.collecting.progress import Progress
-from usage.collecting.queues import KeyRefused, NoQueue, Queue, open_queue
+from usage.collecting.queues import Queue, open_queue
 from usage.collecting.spool import Spool
 from usage.collecting.storing import SpooledStore
 from usage.collecting.turn import CollectorTurn
@@ -29,6 +31,7 @@ _SHORTEST_REST, _LONGEST_REST = 0.5, 10.0  # short beside what the proxy keeps
 _TURN_PAUSE = 2.0
 _DRAINED_FOR = 5.0  # seconds at the end
 _STORED_WITHIN = 10.0
+_NAMED_WITHIN = 2.0
 
 
 class QueueCollector:
@@ -41,6 +44,7 @@ class QueueCollector:
         self._stop = threading.Event()
         self._progress = Progress(proxy)
         self._heard_at: float | None = None
+        self._names: AccountNames | None = None
 
     def stop(self) -> None:
         """Soon, after storing what has come."""
@@ -71,6 +75,8 @@ class QueueCollector:
             reason = self._refusal()
         finally:
             self._store.close(_STORED_WITHIN)
+            if self._names is not None:
+                self._names.close(_NAMED_WITHIN)
             spool.close()
         self._progress.stopped(reason)
 
@@ -97,6 +103,8 @@ class QueueCollector:
             if self._heard_at is not None:
                 self._note_gap(time.monotonic() - self._heard_at)
             self._progress.connected(queue.way)
+            if self._names is None:  # with a key that was accepted, since wrong ones are counted
+                self._names = AccountNames(self._proxy)
             while not self._stop.is_set():
                 self._take(queue)
             self._drain(queue)
@@ -131,7 +139,9 @@ class QueueCollector:
         now = dt.datetime.now(dt.UTC)
         found = []
         for payload in payloads:
-            if cliproxy.is_control(payload):
+            if (sign := cliproxy.sign_in(payload)) is not None:
+                if sign is cliproxy.Sign.REFRESH and self._names is not None:
+                    self._names.want()
                 continue
             try:
                 record = cliproxy.record_of(payload, self._proxy.name, now)
@@ -140,6 +150,8 @@ class QueueCollector:
                 continue
             cliproxy.tell_of_account(payload, record, told)
             found.append(record)
+        if self._names is not None:
+            self._names.meet(found)
         return found
 
     def _bury(self, payload: bytes, reason: str) -> None:

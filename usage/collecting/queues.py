@@ -1,28 +1,20 @@
 """The ways to a proxy's usage queue: pushed to a subscriber, or fetched from time to time."""
 
 import time
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Protocol
-from urllib.parse import urlsplit
 
 import msgspec
 
 from qsmetrics.cliproxy_setting import Proxy
+from usage.collecting import management
+from usage.collecting.management import PATIENCE, KeyRefused, NoQueue
 from usage.collecting.resp import RespConnection, RespError
 from usage.live_keys import without_keys
 
 AT_ONCE = 500  # records in a batch
-_PATIENCE = 10.0  # seconds for an answer
+_MOST_BYTES = 256 * 2**20
 PAUSE = 0.5  # seconds between two looks at an empty queue
 _records = msgspec.json.Decoder(list[msgspec.Raw])
-
-
-class KeyRefused(Exception):
-    """The management key is wrong. After five tries the proxy bans the address, so it is final."""
-
-
-class NoQueue(Exception):
-    """The proxy does not offer its queue in this way; says why."""
 
 
 class Queue(Protocol):
@@ -96,21 +88,11 @@ class _HttpQueue:
         pass  # each look is a connection of its own
 
     def _fetch(self) -> list[bytes]:
-        parts = urlsplit(self._proxy.url)
-        kind = HTTPSConnection if self._proxy.is_encrypted else HTTPConnection
-        connection = kind(*self._proxy.address, timeout=_PATIENCE)
+        body = management.fetched(self._proxy, f"usage-queue?count={AT_ONCE}", _MOST_BYTES)
         try:
-            connection.request(
-                "GET",
-                f"{parts.path}/v0/management/usage-queue?count={AT_ONCE}",
-                headers={"Authorization": f"Bearer {self._proxy.key}"},
-            )
-            answer = connection.getresponse()
-            return _payloads(answer.status, answer.read())
-        except HTTPException as error:
-            raise ConnectionError(f"not an HTTP answer: {type(error).__name__}") from None
-        finally:
-            connection.close()
+            return [bytes(each) for each in _records.decode(body)]
+        except (msgspec.DecodeError, RecursionError):
+            raise ConnectionError("the proxy's answer is not a list of records") from None
 
 
 class _PoppedQueue:
@@ -140,28 +122,8 @@ class _PoppedQueue:
         return [each for each in found or [] if isinstance(each, bytes)]
 
 
-def _payloads(status: int, body: bytes) -> list[bytes]:
-    if status in (401, 403):
-        raise KeyRefused(_said(body) or f"the proxy answers {status}")
-    if status == 404:
-        raise NoQueue("the proxy answers 404: its management is off, or it is older than 6.10.8")
-    if status != 200:
-        raise ConnectionError(f"the proxy answers {status}")
-    try:
-        return [bytes(each) for each in _records.decode(body)]
-    except (msgspec.DecodeError, RecursionError):
-        raise ConnectionError("the proxy's answer is not a list of records") from None
-
-
-def _said(body: bytes) -> str:
-    try:
-        return without_keys(str(msgspec.json.decode(body)["error"]))[:200]
-    except (msgspec.DecodeError, KeyError, TypeError):
-        return ""
-
-
 def _authenticated(proxy: Proxy) -> RespConnection:
-    connection = RespConnection(proxy.address, encrypted=proxy.is_encrypted, timeout=_PATIENCE)
+    connection = RespConnection(proxy.address, encrypted=proxy.is_encrypted, timeout=PATIENCE)
     try:
         connection.ask("AUTH", proxy.key)
         return connection

@@ -4,6 +4,7 @@ Its API keys, accounts, headers and addresses are hashed or passed over right he
 """
 
 import datetime as dt
+from enum import Enum, auto
 from typing import Any
 
 import msgspec
@@ -110,13 +111,21 @@ _control = msgspec.json.Decoder(_Control)
 _with_headers = msgspec.json.Decoder(_Headers)
 
 
-def is_control(payload: bytes) -> bool:
-    """Whether it is a sign between the proxy and its subscribers, and no usage."""
+class Sign(Enum):
+    """What the proxy sends to its subscribers that is no usage."""
+
+    GREETING = auto()
+    REFRESH = auto()  # its credentials or settings have changed
+
+
+def sign_in(payload: bytes) -> Sign | None:
     try:
         found = _control.decode(payload)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return False
-    return found.support_refresh is not None or found.refresh is not None
+    except UNREADABLE:
+        return None
+    if found.refresh is not None:
+        return Sign.REFRESH
+    return None if found.support_refresh is None else Sign.GREETING
 
 
 def record_of(payload: bytes, source: str, now: dt.datetime) -> UsageRecord:

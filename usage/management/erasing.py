@@ -5,6 +5,7 @@ import time
 from django.core.management.base import BaseCommand, CommandError
 
 from usage import audit_trail, retention
+from usage.account_labels import accounts_named, forget_accounts
 from usage.live_keys import without_keys
 from usage.management.portal_command import breaks_off
 from usage.management.progress_bar import progress_bar
@@ -12,17 +13,18 @@ from usage.shown_numbers import counted
 
 
 class Erasing:
-    """One person's name, and how many rows it was taken out of."""
+    """One person's name, and how many rows and upstream accounts it was taken out of."""
 
     def __init__(self, command: BaseCommand, user: str) -> None:
         self._command = command
         self._user = _checked(user)
-        self._rows = 0
+        self._rows = self._accounts = 0
 
     def would_do(self) -> None:
-        count = retention.rows_of_user(self._user).count()
-        if count:
-            self._say(f"Would take the name out of {counted(count, 'row')}, which go on counting.")
+        self._rows = retention.rows_of_user(self._user).count()
+        self._accounts = accounts_named(self._user).count()
+        if self._of_what:
+            self._say(f"Would take the name out of {self._of_what}, which go on counting.")
         else:
             self._say_nobody()
 
@@ -31,10 +33,10 @@ class Erasing:
         began = time.monotonic()
         with breaks_off(self._so_far):
             self._erase()
-        if self._rows:
+        if self._of_what:
             seconds = time.monotonic() - began
             self._say(
-                f"Took the name out of {counted(self._rows, 'row')} in {seconds:.1f} s; they go on "
+                f"Took the name out of {self._of_what} in {seconds:.1f} s; they go on "
                 "counting. Backups, exports and the files beside the database are yours to see "
                 "to: docs/people.md says which."
             )
@@ -48,21 +50,32 @@ class Erasing:
                 "purge --user",
                 audit_trail.ERASED,
                 f"{name}.",
-                lambda: f"{name}, from {counted(self._rows, 'row')}." if self._rows else "",
+                lambda: f"{name}, from {self._of_what}." if self._of_what else "",
             ),
             progress_bar(self._command, "rows", retention.rows_of_user(self._user).count) as bar,
         ):
+            self._accounts = forget_accounts(accounts_named(self._user))
             for done in retention.erase_user(self._user):
                 self._rows += done
                 bar.update(done)
 
+    @property
+    def _of_what(self) -> str:
+        """Empty where there is nothing of that name."""
+        accounts = counted(self._accounts, "upstream account") if self._accounts else ""
+        rows = counted(self._rows, "row") if self._rows else ""
+        return " and ".join(filter(None, (rows, accounts)))
+
     def _so_far(self) -> str:
-        if not self._rows:
+        if not self._of_what:
             return "Nothing was erased."
-        return f"{counted(self._rows, 'row')} had been done; run this again for the rest."
+        return f"{self._of_what} had been done; run this again for the rest."
 
     def _say_nobody(self) -> None:
-        self._say("No row has exactly that name in its field `user`: nothing was to be done.")
+        self._say(
+            "No row has exactly that name in its field `user`, and no upstream account is named "
+            "so: nothing was to be done."
+        )
 
     def _say(self, text: str) -> None:
         self._command.stdout.write(text)
