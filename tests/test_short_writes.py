@@ -1,6 +1,7 @@
-"""A write that can be done without gives up soon where another holds what it needs."""
+"""How writes wait for one that another holds: looking often, and some of them not for long."""
 
 import threading
+import time
 
 import pytest
 from django.db import OperationalError, connection, transaction
@@ -52,6 +53,36 @@ def test_a_short_write_gives_up_while_another_one_is_at_work(in_turn):
         done.set()
         other.join()
     assert patience() == before
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="other engines wake who waits")
+def test_a_write_looks_every_few_milliseconds_whether_the_lock_is_free(monkeypatch):
+    """SQLite sleeps up to 0.1 s in between, and so misses a lock that is free now and then."""
+    rests, sleep = [], time.sleep
+    holding, done = threading.Event(), threading.Event()
+
+    def rest(seconds):
+        rests.append(seconds)
+        if len(rests) == 20:
+            done.set()
+        sleep(seconds)
+
+    other = threading.Thread(
+        target=write_elsewhere, args=[holding, done], kwargs={"in_turn": False}
+    )
+    other.start()
+    holding.wait(NEVER)
+    before = patience()
+    monkeypatch.setattr(time, "sleep", rest)
+    try:
+        with transaction.atomic():
+            baker.make(PurgeHorizon, purged_before="2024-01-15T00:00:00Z")
+    finally:
+        done.set()
+        other.join()
+    assert (PurgeHorizon.objects.count(), patience()) == (1, before)
+    assert len(rests) >= 20
+    assert max(rests) <= 0.01
 
 
 def test_a_short_write_is_committed_where_nobody_is_in_the_way():

@@ -121,8 +121,13 @@ class DatabaseFiles:
 class WatchedConnection(sqlite3.Connection):
     """Answers no commit of which the files are not in place."""
 
+    patience = 5.0  # seconds for which it waits for a lock of another one; sqlite3's default
     _files: DatabaseFiles | None = None
     _changes = 0
+
+    def set_waiting(self, seconds: float) -> None:
+        """For how long SQLite itself waits; less than `patience` where others do it for it."""
+        self.execute(f"PRAGMA busy_timeout = {1000 * seconds:.0f}")
 
     def watch(self, files: DatabaseFiles) -> None:
         self.execute("PRAGMA schema_version").fetchone()  # reading opens the log

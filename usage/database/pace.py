@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from django.db import connection, transaction
 
 HELD_SECONDS = 0.05
-# SQLite's waiting writers look for the lock up to 0.1 s apart and do not queue: resting as long
-# as it was held gives each look an even chance.
+# Other programs' writers, of plain SQL, look for SQLite's lock up to 0.1 s apart and do not queue:
+# resting as long as it was held gives each look an even chance.
 REST_PER_HELD = 1.0
 _SHORTEST_REST = 0.01
 _LONGEST_REST = 2.0

@@ -70,14 +70,17 @@ def short_write_transaction(
 @contextmanager
 def busy_timeout(seconds: float) -> Iterator[None]:
     """How long this connection to SQLite waits for a lock of another one."""
-    with connection.cursor() as cursor:
-        cursor.execute("PRAGMA busy_timeout")
-        (usual_ms,) = cursor.fetchone()
-        cursor.execute(f"PRAGMA busy_timeout = {1000 * seconds:.0f}")
-        try:
-            yield
-        finally:
-            cursor.execute(f"PRAGMA busy_timeout = {usual_ms}")
+    connection.ensure_connection()
+    raw = connection.connection
+    usual = raw.patience
+    raw.patience = seconds
+    raw.set_waiting(seconds)
+    try:
+        yield
+    finally:
+        raw.patience = usual
+        if raw is connection.connection:  # it is still open
+            raw.set_waiting(usual)
 
 
 def in_write_transaction(work: Callable[[], Result]) -> Result:

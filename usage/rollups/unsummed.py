@@ -19,7 +19,7 @@ from usage.rollups.unlocked import ReadRow, mark_unchanged, place_as_read, read_
 _FIRST_STEP = 500
 _LARGEST_STEP = 20_000
 _SMALLEST_STEP = 200  # fewer would take longer together than others have to gain
-_HELD_SECONDS = 0.03  # for which posts wait
+_HELD_SECONDS = 0.02  # for which posts wait
 
 
 class Waiting(NamedTuple):
