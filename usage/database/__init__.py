@@ -11,6 +11,6 @@ the engines differ in it, both ways side by side.
 - How are times and fractions held?                         times, numbers
 - Which extension has the rows, and are they compressed?    extensions, compression
 - What happened, in words for people?                       trouble
-- What becomes of SQLite's files?                           files, space, overwriting, sqlite
+- What becomes of SQLite's files?           files, sqlite_log, space, overwriting, sqlite
 - What do tables and connections need?                      clustered_table, pool
 """

@@ -11,9 +11,11 @@ from pathlib import Path
 from django.db import connection
 
 from usage.database import storage
+from usage.database.sqlite_log import bytes_in_log
 
-_LARGEST_LOG = 8 * 2**20  # bytes; other connections copy it from twice as many on
-_LARGEST_LOG_ALONE = 4 * _LARGEST_LOG  # pages in the order of the file are copied more quickly
+_LARGEST_LOG = 12 * 2**20  # bytes; others' commits copy it from 16 MiB on
+_LARGEST_LOG_ALONE = 32 * 2**20  # fewer copies of pages that change again and again
+_TRIED_AGAIN_AFTER = 2**20  # where somebody reads on, so that the log cannot begin anew
 
 
 @contextmanager
@@ -27,7 +29,7 @@ def deferred_sync() -> Iterator[Callable[[], bool]]:
     if file is None or connection.in_atomic_block:
         yield lambda: False
         return
-    log = file.with_name(f"{file.name}-wal")
+    log = _Log(file.with_name(f"{file.name}-wal"))
     usual = {name: _pragma(name) for name in ("synchronous", "wal_autocheckpoint")}
     _pragma("synchronous = NORMAL")
     _pragma("wal_autocheckpoint = 0")
@@ -37,7 +39,7 @@ def deferred_sync() -> Iterator[Callable[[], bool]]:
         nonlocal seen
         last, seen = seen, _pragma("data_version")
         is_alone = last == seen
-        _copy(log, _LARGEST_LOG_ALONE if is_alone else _LARGEST_LOG)
+        log.copy_from(_LARGEST_LOG_ALONE if is_alone else _LARGEST_LOG)
         return is_alone
 
     try:
@@ -48,10 +50,23 @@ def deferred_sync() -> Iterator[Callable[[], bool]]:
                 _pragma(f"{name} = {value}")
 
 
-def _copy(log: Path, largest: int) -> None:
-    """As much of it as nobody reads; nobody waits."""
-    if log.exists() and log.stat().st_size > largest:
-        _pragma("wal_checkpoint(PASSIVE)")
+class _Log:
+    """SQLite's, which begins anew with the first commit after all of it was copied."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._tried_at: int | None = None  # its bytes when it was copied, in this round
+
+    def copy_from(self, largest: int) -> None:
+        """As much of it as nobody reads, where it is so large; nobody waits."""
+        size = bytes_in_log(self._path)
+        if self._tried_at is not None and size < self._tried_at:
+            self._tried_at = None  # another round
+        if self._tried_at is not None:
+            largest = self._tried_at + _TRIED_AGAIN_AFTER
+        if size >= largest:
+            _pragma("wal_checkpoint(PASSIVE)")
+            self._tried_at = size
 
 
 def _pragma(text: str) -> int | None:
