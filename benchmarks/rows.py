@@ -66,6 +66,13 @@ def loaded(total: int) -> Iterator[Rows]:
         yield _rows(first, chance, _unix_us(START) + (place * DAYS * 86_400e6).astype(np.int64))
 
 
+def in_order(total: int, days: float) -> Iterator[Rows]:
+    """The same of so many days after START."""
+    for chunk in loaded(total):
+        after_us = (chunk.timestamp_us - _unix_us(START)) * (days / DAYS)
+        yield Rows(chunk.first, _unix_us(START) + after_us.astype(np.int64), chunk.values)
+
+
 def in_no_order(total: int, days: float) -> Iterator[Rows]:
     """The same of so many days before END, each at any moment of them."""
     for chunk in loaded(total):

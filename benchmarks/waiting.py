@@ -3,7 +3,8 @@
 .venv/bin/python -m benchmarks.waiting      (ROWS=1_000_000, DAYS=90; ORDER=time or none)
 
 As Go's driver writes them, by another program while no portal runs. Then `serve` starts. The same
-posts go to it before the rows, while they join the sums, and afterwards.
+posts go to it before the rows, while they join the sums, and afterwards. Fewer rows are of fewer
+days, unless DAYS says otherwise: how many lie in an hour decides on what each of them costs.
 """
 
 import os
@@ -44,7 +45,7 @@ class Meanwhile:
 
 
 def insert(store: SqliteStore, total: int, days: float, *, in_order: bool) -> None:
-    chunks = rows.loaded(total) if in_order else rows.in_no_order(total, days)
+    chunks = rows.in_order(total, days) if in_order else rows.in_no_order(total, days)
     with closing(sqlite3.connect(store.path)) as database:
         database.executescript("PRAGMA synchronous=OFF; PRAGMA cache_size=-500000;")
         for chunk in chunks:
@@ -137,7 +138,8 @@ def lines(total: int, quiet: list[float], met: Meanwhile) -> list[Line]:
 
 
 def main() -> None:
-    total, days = int(os.environ.get("ROWS", "1_000_000")), float(os.environ.get("DAYS", "90"))
+    total = int(os.environ.get("ROWS", "1_000_000"))
+    days = float(os.environ.get("DAYS", rows.DAYS * total / 1_000_000))
     with tempfile.TemporaryDirectory() as name, Clients() as clients:
         store = SqliteStore(Path(name) / "portal")
         migrated = run_command(store, "migrate", "-v0")
