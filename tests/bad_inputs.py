@@ -2,9 +2,11 @@
 
 import gzip
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
+
+from tests.api_routes import METHODS, ROUTES
 
 JSON = {"Content-Type": "application/json"}
 NDJSON = {"Content-Type": "application/x-ndjson"}
@@ -63,6 +65,13 @@ def get(name: str, message: str, query: str, path: str = "/_qs/metrics") -> BadI
 def with_type(name: str, content_type: str | None) -> BadInput:
     headers = {} if content_type is None else {"Content-Type": content_type}
     return BadInput(name, 415, "Content-Type application/json", b'{"model":"m"}', headers=headers)
+
+
+def wrong_methods() -> Iterator[BadInput]:
+    for route in ROUTES:
+        says = f"use {', '.join(route.methods)}"
+        for method in sorted({*METHODS} - {*route.methods}):
+            yield BadInput(f"{method} {route.path}", 405, says, GOOD, method, route.path)
 
 
 GOOD = b'{"model":"m"}'
@@ -216,10 +225,7 @@ BAD_INPUTS = [
     with_type("XML", "application/xml"),
     with_type("nonsense", "nonsense"),
     with_type("any type at all", "*/*"),
-    BadInput("PUT", 405, "use GET, POST", GOOD, method="PUT"),
-    BadInput("DELETE", 405, "use GET, POST", method="DELETE"),
-    BadInput("POST to metrics", 405, "use GET", GOOD, path="/_qs/metrics"),
-    BadInput("POST to health", 405, "use GET", GOOD, path="/_qs/health"),
+    *wrong_methods(),
     BadInput("unknown path", 404, "/_qs/docs", method="GET", path="/_qs/nothing", headers={}),
     BadInput("unknown OTLP path", 404, "/_qs/docs", GOOD, path="/v1/profiles"),
     BadInput("OTLP that is none", 400, "OTLP trace request", b"[1]", path="/v1/traces"),
