@@ -238,6 +238,22 @@ def test_what_is_no_envelope_says_what_to_send(body: bytes, message: str):
     assert str(refused.value).startswith(message)
 
 
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [],
+        [{"model": "m", "status": 200}, {"model": "n", "unknown": [1]}],
+        [{"model": "m"}, {"Model": "n", "PromptTokens": 3}],
+        [{"model": "m"}, {"model": ""}, 5, [], {"model": "x", "total_tokens": "7"}],
+    ],
+)
+def test_wrapped_rows_are_read_as_those_of_an_array(rows):
+    alone = parse_json(json.dumps(rows).encode(), NOW)
+    wrapped = parse_json(json.dumps({"gateway": "g", "metrics": rows}).encode(), NOW)
+    assert (wrapped.records, wrapped.bad_rows) == (alone.records, alone.bad_rows)
+    assert wrapped.errors == alone.errors
+
+
 def test_an_envelope_holds_no_more_rows_than_any_body():
     with pytest.raises(TooManyRowsInBody):
         each_raw_object_under("calls", b'{"calls":[' + b"1," * MOST_ROWS + b"1]}")

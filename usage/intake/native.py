@@ -2,7 +2,7 @@
 
 import datetime as dt
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -75,7 +75,7 @@ def parse_ndjson(pieces: Iterable[bytes], now: dt.datetime) -> ParsedRows:
         if rows and lines_before + len(rows) > MOST_ROWS:
             raise TooManyRowsInBody
         lines_before += len(lines)
-        _parse_lines(rows, piece, now, parsed)
+        _parse_rows(rows, piece, now, parsed)
     _refuse_empty(parsed.records or parsed.bad_rows)
     return parsed
 
@@ -119,8 +119,10 @@ def _whole_lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
     yield b"".join(begun).removeprefix(mark)
 
 
-def _parse_lines(rows: list[bytes], text: bytes, now: dt.datetime, parsed: ParsedRows) -> None:
-    """Add what the rows hold, which are lines of `text`."""
+def _parse_rows(
+    rows: Sequence[bytes | msgspec.Raw], text: bytes, now: dt.datetime, parsed: ParsedRows
+) -> None:
+    """Add what the rows hold, which are parts of `text`."""
     records = _made_quickly(lambda kind: map(_ROW[kind].decode, rows), text, now)
     if records is None:
         _parse_each(rows, text, now, parsed)
@@ -184,16 +186,12 @@ def _parse_value(body: bytes, now: dt.datetime) -> ParsedRows:
             return parse_ndjson(pieces, now)
         raise
     if isinstance(value, dict) and isinstance(value.get("metrics"), list):
-        return _parse_values(value["metrics"], now)
+        parsed = ParsedRows()
+        _parse_rows(each_raw_object_under("metrics", body), body, now, parsed)
+        return parsed
     if isinstance(value, dict):
-        return _parse_values([value], now)
+        return collect([value], lambda row: record_from(_our_names(row), now), ParsedRows())
     raise MalformedBody('send a row as an object, an array of rows, or {"metrics": [rows]}')
-
-
-def _parse_values(values: list[Any], now: dt.datetime) -> ParsedRows:
-    return collect(
-        _not_too_many(values), lambda value: record_from(_our_names(value), now), ParsedRows()
-    )
 
 
 def _our_names(value: Any) -> Any:
