@@ -23,9 +23,3 @@ def take() -> list[TimedRow]:
     if len(taken) < MOST:
         _looked_at = time.monotonic()
     return list(keeping.timed(taken))
-
-
-def look_at_once() -> None:
-    """At the next commit, whenever the last look was."""
-    global _looked_at  # noqa: PLW0603
-    _looked_at = -_LOOKS_EVERY
