@@ -40,6 +40,27 @@ def insert_in_plain_sql(*times: str) -> None:
             )
 
 
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL's types take no text")
+@pytest.mark.parametrize("value", ["soon", "", "1.5 s", "1_000", b"7", b"\xff", "9e999"])
+def test_what_is_no_number_is_none_in_every_figure(client, value):
+    store({"latency_ms": 8, "ttft_ms": 4, "cost_usd": 0.5})
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO usage_metrics (timestamp, model, latency_ms, ttft_ms, cost_usd)"
+            " VALUES (%s, 'm', %s, %s, %s)",
+            [str(NOON)[:19], value, value, value],
+        )
+    asked = ["", f"?from={NOON:%FT%T}Z&to={NOON:%FT%T}Z"]  # the second of rows alone
+    answers = [client.get(f"/_qs/metrics{query}").json()["totals"] for query in asked]
+    add_waiting_rows()
+    answers += [client.get(f"/_qs/metrics{query}").json()["totals"] for query in asked]
+    assert_sums_equal_rows()
+    expected = {"requests": 2, "avg_latency_ms": 8, "avg_ttft_ms": 4, "cost_usd": 0.5,
+                "unpriced_requests": 1, "p50_latency_ms": 8, "p99_ttft_ms": 4}  # fmt: skip
+    for answer in answers:
+        assert {name: pytest.approx(answer[name], rel=0.06) for name in expected} == expected
+
+
 # --- The declarations -------------------------------------------------------------------------
 
 
