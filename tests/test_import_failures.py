@@ -48,7 +48,7 @@ class TestWhatCannotBeImported:
         assert str(caught.value).endswith(". Nothing was imported.")
 
     def test_a_folder(self, tmp_path):
-        with pytest.raises(CommandError, match="is a folder: give the path"):
+        with pytest.raises(CommandError, match="is a folder without transcripts"):
             run(tmp_path)
 
     @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ def test_an_export_runs_nothing_and_can_be_imported(client):
     store(*[{"model": name, "app": name, "request_id": name} for name in names])
     exported = b"".join(client.get("/_qs/usage", {"format": "csv"})).decode()
     first, *lines = exported.encode().splitlines()
-    header = header_of(first)
+    header = header_of([first])
     assert header is not None
     models = [row["model"] for row in csv.DictReader(io.StringIO(exported))]
     assert models == [f"'{name}" for name in reversed(names)]

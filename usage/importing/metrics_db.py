@@ -40,6 +40,7 @@ class Table:
     connection: sqlite3.Connection
     name: str
     columns: tuple[str, ...]
+    known_by: tuple[str, ...] = _REQUIRED  # columns of the first row that tell files apart
 
     def count(self) -> int:
         with sqlite_errors_explained():
@@ -49,7 +50,7 @@ class Table:
         """The same for every later copy of the file: its first row. None while it has none."""
         with sqlite_errors_explained():
             first = self.connection.execute(
-                f"SELECT rowid, timestamp, model FROM {self.name} ORDER BY rowid LIMIT 1"
+                f"SELECT rowid, {', '.join(self.known_by)} FROM {self.name} ORDER BY rowid LIMIT 1"
             ).fetchone()
         return None if first is None else hashlib.sha256(ascii(first).encode()).hexdigest()
 

@@ -12,7 +12,7 @@ from usage.importing.source import CannotRead, Context, Source
 from usage.importing.transcripts.agent_transcripts import transcripts_below
 from usage.importing.usage_files import recognition
 from usage.importing.usage_files.content import SQLITE
-from usage.importing.usage_files.tool_tables import ToolTables, tables_of
+from usage.importing.usage_files.tool_tables import tool_tables
 
 
 @contextmanager
@@ -30,9 +30,8 @@ def opened_source(path: Path, context: Context) -> Iterator[Source | sqlite3.Con
 
 def _source(connection: sqlite3.Connection, path: Path, context: Context) -> Source:
     if not metrics_db.columns_of(connection, metrics_db.TABLE):
-        tables = tables_of(connection)
-        if tables:
-            return ToolTables(tables, context)
+        if tables := tool_tables(connection, context):
+            return tables
     return MetricsTable(connection, path, context)
 
 

@@ -34,6 +34,9 @@ class JsonLines(Source):
     def record_of(self, row: Line) -> UsageRecord | Skip:
         return self._rows.record_of(text_of(row))
 
+    def without_told_live(self, records: list[UsageRecord]) -> list[UsageRecord]:
+        return self._rows.without_told_live(records)
+
     def take_told(self) -> AccountsTold:
         return self._rows.take_told()
 
@@ -59,6 +62,9 @@ class JsonArray(Source):
 
     def record_of(self, row: tuple[int, msgspec.Raw]) -> UsageRecord | Skip:
         return self._rows.record_of(row[1])
+
+    def without_told_live(self, records: list[UsageRecord]) -> list[UsageRecord]:
+        return self._rows.without_told_live(records)
 
     def take_told(self) -> AccountsTold:
         return self._rows.take_told()

@@ -1,12 +1,14 @@
 """One JSON object of a file: which kind of row it is, and the record of it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import Enum
+from typing import Any
 
 import msgspec
 
 from usage.importing.source import SOURCE, Context, Skip
-from usage.importing.usage_files import tool_event
+from usage.importing.transcripts.told_live import told_by_id
+from usage.importing.usage_files import gateway_log, spend_log, tool_event
 from usage.importing.usage_files.json_values import Raw, fields_of, object_of
 from usage.importing.usage_files.native_row import NativeRows, is_native, our_name
 from usage.intake import cliproxy, litellm
@@ -20,6 +22,8 @@ class RowKind(Enum):
     QUEUE = "records of CLIProxyAPI's usage queue"
     LITELLM = "LiteLLM's payloads"
     EVENT = "events of a tool that collected CLIProxyAPI's usage"
+    GATEWAY = "logs of new-api or one-api"
+    SPEND = "LiteLLM's spend logs"
     NATIVE = "usage rows"
     SIGN = "signs between programs"
 
@@ -36,6 +40,7 @@ class JsonRows:
         self._context = context
         self._native = native
         self._told = AccountsTold()
+        self._of_answers: set[int | None] = set()
 
     def take_told(self) -> AccountsTold:
         """What came with the rows of upstream accounts since the last time."""
@@ -54,13 +59,31 @@ class JsonRows:
                 record = cliproxy.record_of(bytes(raw), SOURCE, self._context.now)
                 cliproxy.tell_of_account(bytes(raw), record, self._told)
                 return record
-            case RowKind.EVENT:
-                return tool_event.record_of(object_of(raw), self._context)
             case RowKind.LITELLM:
                 return self._of_litellm(raw)
+            case RowKind.EVENT | RowKind.GATEWAY | RowKind.SPEND as kind:
+                return self.of_tool(kind, object_of(raw))
             case RowKind.SIGN:
                 return Skip.NO_USAGE
         raise InvalidRow.whole(_unknown(fields))
+
+    def of_tool(self, kind: RowKind, row: Mapping[str, Any]) -> UsageRecord | Skip:
+        """A row of another tool's own records, in whatever file."""
+        if kind is RowKind.EVENT:
+            return tool_event.record_of(row, self._context)
+        if kind is RowKind.GATEWAY:
+            return gateway_log.record_of(row, self._context)
+        record = spend_log.record_of(row, self._context)
+        if isinstance(record, UsageRecord) and record.response_id:
+            self._of_answers.add(record.event_id)
+        return record
+
+    def without_told_live(self, records: list[UsageRecord]) -> list[UsageRecord]:
+        """Spend logs name the answer's id alone; the callback's payloads have the call's."""
+        of_answers = [each for each in records if each.event_id in self._of_answers]
+        told = told_by_id(of_answers, [(each.response_id or "",) for each in of_answers])
+        there = {id(each) for each, is_told in zip(of_answers, told, strict=True) if is_told}
+        return [each for each in records if id(each) not in there]
 
     def _of_litellm(self, raw: Raw) -> UsageRecord | Skip:
         parsed = litellm.parse(bytes(raw), self._context.now)
@@ -72,14 +95,23 @@ class JsonRows:
         return msgspec.structs.replace(parsed.records[0], source=SOURCE)
 
 
+def kind_of_tool(names: set[str]) -> RowKind | None:
+    """By the names of a flat row, in JSON or CSV."""
+    if spend_log.is_spend_log(names):
+        return RowKind.SPEND
+    if gateway_log.is_log(names):
+        return RowKind.GATEWAY
+    return RowKind.EVENT if tool_event.is_event(names) else None
+
+
 def _kind(found: Iterable[str]) -> RowKind | None:
     names = set(found)
+    if kind := kind_of_tool(names):
+        return kind
     if "litellm_call_id" in names or {"startTime", "endTime"} <= names:
         return RowKind.LITELLM
     if {"tokens", "token_breakdown"} & names:
         return RowKind.EVENT if tool_event.SIGNS & names else RowKind.QUEUE
-    if tool_event.is_event(names):
-        return RowKind.EVENT
     if is_native(names) or is_native({our_name(name) or "" for name in names}):
         return RowKind.NATIVE
     return RowKind.SIGN if names in ({"support_refresh"}, {"refresh"}) else None

@@ -26,9 +26,10 @@ _TRAILING = "trailing characters"
 _UNDERSTOOD = (
     "Understood are, packed by gzip or not: CLIProxyAPI's usage export, records of its usage queue "
     "(as lines or an array), exports of this portal and other rows in its fields (as lines, an "
-    "array or CSV), LiteLLM's payloads, exports of CPA Usage Keeper and CPA-Manager; and SQLite "
-    "databases of proxies (usage_metrics), portals and these two tools. docs/importing.md has the "
-    "details"
+    "array or CSV), LiteLLM's payloads and spend logs, logs of new-api and one-api, transcripts of "
+    "Claude Code and Codex, exports of CPA Usage Keeper and CPA-Manager; and SQLite databases of "
+    "proxies (usage_metrics), portals, new-api, one-api and these two tools. docs/importing.md has "
+    "the details"
 )
 
 
@@ -40,6 +41,8 @@ class _Document(msgspec.Struct, gc=False):
     apis: msgspec.Raw = msgspec.Raw(b"null")
     metrics: msgspec.Raw = msgspec.Raw(b"null")
     events: msgspec.Raw = msgspec.Raw(b"null")
+    data: msgspec.Raw = msgspec.Raw(b"null")
+    items: msgspec.Raw = msgspec.Raw(b"null")
 
 
 _raw = msgspec.json.Decoder(msgspec.Raw)
@@ -76,9 +79,9 @@ class _Recognition:
         kind = self._kind_of_lines()
         if kind is not None:
             return JsonLines(self._content, kind, self._rows)
-        header = header_of(self._lines[0]) if self._lines else None
+        header = header_of(self._lines)
         if header is not None:
-            return CsvRows(self._content, header, self._native, self._context)
+            return CsvRows(self._content, header, self._rows, self._native)
         raise self._not_understood(f"it is not valid JSON: {fault}" if fault else "")
 
     def _of_one_value(self) -> Source | None:
@@ -103,7 +106,9 @@ class _Recognition:
             found = _document.decode(body)
         except (msgspec.DecodeError, UnicodeDecodeError):
             raise self._not_understood("its names are not UTF-8") from None
-        for value in (found.usage, found.metrics, found.events):
+        if _begins(found.data, b"{"):  # a page of an answer
+            return self._of_object(bytes(found.data))
+        for value in (found.usage, found.metrics, found.events, found.data, found.items):
             if _begins(value, b"["):
                 return self._of_items(_items.decode(value))
         for raw in (found.usage, body):

@@ -1,12 +1,12 @@
-"""The databases of older tools: a table of events, and one of those that were moved away."""
+"""The databases of other tools: tables of events, or of a gateway's logs."""
 
 import sqlite3
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from usage.importing.metrics_db import Row, Table, columns_of
-from usage.importing.source import Context, RowPage, Source
-from usage.importing.usage_files import tool_event
+from usage.importing.source import Context, RowPage, Skip, Source
+from usage.importing.usage_files import gateway_log, tool_event
 from usage.importing.usage_files.json_row import RowKind
 from usage.records import UsageRecord
 
@@ -17,9 +17,9 @@ _SIGNS = frozenset(("event_key", "event_hash"))
 
 
 class ToolTables(Source):
-    what = RowKind.EVENT.value
-
-    def __init__(self, tables: list[Table], context: Context) -> None:
+    def __init__(self, kind: RowKind, tables: list[Table], context: Context) -> None:
+        self.what = kind.value
+        self._record_of = gateway_log.record_of if kind is RowKind.GATEWAY else tool_event.record_of
         self._tables = tables
         self._context = context
 
@@ -33,15 +33,26 @@ class ToolTables(Source):
         for table in self._tables:
             yield from table.pages()
 
-    def record_of(self, row: Row) -> UsageRecord:
-        return tool_event.record_of(row, self._context)
+    def record_of(self, row: Row) -> UsageRecord | Skip:
+        return self._record_of(row, self._context)
 
     def described(self, row: Row) -> Mapping[str, Any]:
         return {**row, "id": f"row {row['id']}"}
 
 
-def tables_of(connection: sqlite3.Connection) -> list[Table]:
-    """Those that hold events; empty when it is another program's database."""
+def tool_tables(connection: sqlite3.Connection, context: Context) -> ToolTables | None:
+    """None when it is another program's database."""
+    there = columns_of(connection, gateway_log.TABLE)
+    if gateway_log.is_log(there):
+        columns = tuple(column for column in gateway_log.COLUMNS if column in there)
+        logs = Table(connection, gateway_log.TABLE, columns, gateway_log.KNOWN_BY)
+        return ToolTables(RowKind.GATEWAY, [logs], context)
+    if events := _event_tables(connection):
+        return ToolTables(RowKind.EVENT, events, context)
+    return None
+
+
+def _event_tables(connection: sqlite3.Connection) -> list[Table]:
     found = []
     for name in _TABLES:
         there = columns_of(connection, name)
