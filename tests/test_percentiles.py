@@ -1,4 +1,4 @@
-"""Percentiles are within 5 % of the exact ones, whatever sums or rows they come from."""
+"""Percentiles are exact where rows tell them, else within 5 %, and never past what was seen."""
 
 import datetime as dt
 import random
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 from django.test import Client
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.factory import NOON
@@ -15,6 +15,8 @@ from tests.plain_python import percentile
 from tests.read_only import read_only
 from tests.thorough import examples
 from usage.models import UsageMetric
+from usage.periods import rfc3339
+from usage.queries import percentile_plan
 from usage.recording import record_batch
 from usage.records import UsageRecord
 from usage.rollups.declarations import MONTH
@@ -115,11 +117,103 @@ records = st.builds(
 
 @settings(max_examples=examples(60))
 @given(rows=st.lists(records, max_size=30), query=st.sampled_from(list(WAYS.values())))
-def test_of_any_times(rows, query):
+def test_of_few_rows_they_are_exact(rows, query):
     with transaction.atomic():
         record_batch(rows)
-        assert_answers_are_close(rows, query)
+        answer, found = ask(query), matching(rows, query)
+        for part, some in parts_of(answer, found):
+            assert_as_exact(part, some, 1e-6)
         transaction.set_rollback(True)
+
+
+@settings(max_examples=examples(60), suppress_health_check=list(HealthCheck))
+@given(rows=st.lists(records, max_size=30), query=st.sampled_from(list(WAYS.values())))
+def test_histograms_tell_none_past_the_least_and_the_greatest(monkeypatch, rows, query):
+    """What lies beside one of them is up to a bin off, else half of one."""
+    monkeypatch.setattr(percentile_plan, "_FEW_ROWS", -1)
+    with transaction.atomic():
+        record_batch(rows)
+        answer, found = ask(query), matching(rows, query)
+        for part, some in parts_of(answer, found):
+            assert_as_exact(part, some, 0.1)
+            for of in ("latency", "ttft"):
+                seen = [row[f"{of}_ms"] for row in some if row[f"{of}_ms"] is not None]
+                told = [
+                    value for share in SHARES if (value := part[f"p{share}_{of}_ms"]) is not None
+                ]
+                assert bool(seen) == bool(told)
+                assert all(min(seen) - 1e-6 <= value <= max(seen) + 1e-6 for value in told)
+        transaction.set_rollback(True)
+
+
+def parts_of(answer, found):
+    yield answer["totals"], found
+    for part in answer["by_model"]:
+        yield part, [row for row in found if row["model"] == part["model"]]
+
+
+def assert_as_exact(part, rows, share_off) -> None:
+    for of in ("latency", "ttft"):
+        for share in SHARES:
+            exact, value = percentile(rows, f"{of}_ms", share / 100), part[f"p{share}_{of}_ms"]
+            if exact is None:
+                assert value is None
+            else:
+                assert value == pytest.approx(exact, rel=share_off, abs=0.0011)
+
+
+ALIKE = {"timestamp": BEGIN + 7 * HOUR, "latency_ms": 2100, "ttft_ms": 0.3}
+
+
+@pytest.mark.parametrize("others", [0, 2_500])
+def test_one_calls_percentiles_are_its_own_times(others):
+    """Alone, and among so many others that histograms tell them: by model, and by provider."""
+    record_batch(lognormal(others))
+    record_batch([UsageRecord(model="c", provider="q", **ALIKE)])
+    answer = ask({"group_by": "provider"})
+    alone = [part for part in answer["by_model"] if part["model"] == "c"]
+    alone += [part for part in answer["by_provider"] if part["provider"] == "q"]
+    for part in [*alone, *([] if others else [answer["totals"]])]:
+        assert {part[f"p{share}_latency_ms"] for share in SHARES} == {2100}
+        assert {part[f"p{share}_ttft_ms"] for share in SHARES} == {0.3}
+
+
+def test_times_that_are_all_alike_are_told_as_they_are():
+    record_batch([UsageRecord(model="c", **ALIKE) for _ in range(2_500)])
+    totals = ask({})["totals"]
+    assert {totals[f"p{share}_latency_ms"] for share in SHARES} == {2100}
+
+
+def test_estimates_have_no_more_digits_than_they_can_know():
+    record_batch(lognormal(3_000))
+    totals = ask({})["totals"]
+    for share in SHARES:
+        text = f"{totals[f'p{share}_latency_ms']:.15g}".replace(".", "").strip("0")
+        assert len(text) <= 4
+
+
+def test_a_model_that_was_asked_little_has_exact_ones_among_many_others():
+    rows = lognormal(3_000) + [
+        UsageRecord(model="c", timestamp=BEGIN + n * HOUR, latency_ms=n + 0.25)
+        for n in range(9, 90)
+    ]
+    record_batch(rows)
+    for query in ({}, {"from": BEGIN + 20.5 * HOUR, "to": BEGIN + 34 * 24 * HOUR}):
+        (part,) = (each for each in ask(query)["by_model"] if each["model"] == "c")
+        of_it = [row for row in matching(rows, query) if row["model"] == "c"]
+        assert part["p99_latency_ms"] == pytest.approx(percentile(of_it, "latency_ms", 0.99))
+
+
+def test_a_note_says_why_there_are_none():
+    record_batch(lognormal(10))
+    move_purge_horizon(BEGIN + 300 * HOUR)
+    answer = ask({"status": "200"})
+    assert answer["totals"]["p50_latency_ms"] is None
+    assert answer["percentiles_note"] == (
+        "percentiles of what is asked for by more than model and provider come from rows, and those"
+        f" from before {rfc3339(BEGIN + 300 * HOUR)} were purged"
+    )
+    assert "percentiles_note" not in ask({})
 
 
 @pytest.mark.parametrize("query", WAYS.values(), ids=WAYS)

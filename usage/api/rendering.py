@@ -87,6 +87,7 @@ def _summary(summary: Summary) -> dict[str, Any]:
         "by_model": _parts(BY_MODEL, summary.by_model),
         "query_period": _period(summary.period),
         "others": _others(summary) if summary.others else UNSET,
+        "percentiles_note": summary.percentiles_note or UNSET,
         "covered_period": UNSET if is_covered else _period(summary.covered),
     }
 

@@ -11,7 +11,7 @@ from usage.rollups.measures import Figures, Sums
 
 
 class Percentiles(msgspec.Struct, frozen=True, gc=False):
-    """In milliseconds, at most 5 % off; None where no request reported a value."""
+    """In milliseconds, about 5 % off at most; None where no request reported a value."""
 
     p50_latency_ms: float | None = None
     p95_latency_ms: float | None = None
@@ -68,7 +68,8 @@ class Summary:
     """A period's totals and its parts, the largest first: by model, and by what else was asked for.
 
     `others` is what the lists leave out, where that is something. `covered` is what was counted:
-    more than the period where its ends need rows that were purged.
+    more than the period where its ends need rows that were purged. `percentiles_note` says why
+    there are no percentiles.
     """
 
     totals: Figures
@@ -76,6 +77,7 @@ class Summary:
     period: Period
     covered: Period
     percentiles: Percentiles | None = None
+    percentiles_note: str | None = None
     others: Mapping[By, Others] = field(default_factory=dict)
 
     @property

@@ -56,6 +56,11 @@ class Reach:
             raise TooManyRowsToRead(count)
         return index, count
 
+    def count(self, pieces: Sequence[Piece]) -> int:
+        """How many raw rows of the pieces the best index leads to, however short they are."""
+        ranges = _joined((piece.begin, piece.end) for piece in pieces)
+        return self._best(ranges)[0]
+
     def index_for_others(self, pieces: Sequence[Piece], naming: Naming) -> tuple[str, int]:
         """The same for those rows that count as (other) where the question names them.
 
@@ -79,10 +84,14 @@ class Reach:
         ways = _ways(self._wanted)
         if sum(end - begin for begin, end in ranges) <= _ALWAYS:
             return ways[0][0], 0
-        count, index = min(
-            (self._count(ranges, grouping, part), index) for index, grouping, part in ways
-        )
+        count, index = self._best(ranges)
         return index, count
+
+    def _best(self, ranges: Sequence[Range]) -> tuple[int, str]:
+        return min(
+            (self._count(ranges, grouping, part), index)
+            for index, grouping, part in _ways(self._wanted)
+        )
 
     def _count(self, ranges: Sequence[Range], grouping: Grouping, wanted: UsageFilter) -> int:
         """Not fewer than there are: a bucket that a range cuts counts whole."""

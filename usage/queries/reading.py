@@ -9,34 +9,28 @@ from zoneinfo import ZoneInfo
 
 from usage.asking.filters import UsageFilter
 from usage.periods import UTC
-from usage.queries import percentiles, sums, turns
+from usage.queries import sums, turns
 from usage.queries.bound import MOST_BUCKETS, bounded_ranges, portions
 from usage.queries.buckets import Run, buckets, one_bucket
 from usage.queries.covering import (
-    Stretch,
     cover,
-    histograms_of,
     rollups_of,
-    signed_ranges,
     smallest_grouping,
 )
 from usage.queries.figures import Bucket, By, Part, added
 from usage.queries.matching import SeriesLookup
 from usage.queries.naming import naming_of
 from usage.queries.occupied import Range
-from usage.queries.percentiles import Distributions
-from usage.queries.reach import Reach, TooManyRowsToRead
+from usage.queries.percentile_plan import HISTOGRAMS, PercentilePlan, are_in_histograms
+from usage.queries.reach import Reach
 from usage.queries.row_plan import RowPlan
 from usage.queries.row_reading import Found
 from usage.queries.rows import Made, Use, all_pieces
 from usage.queries.scope import Holdings, moment_of, scope_of
 from usage.queries.sums import Dimensions, SumsToRead
 from usage.queries.waiting import MOST_READ, require_few
-from usage.rollups.declarations import HISTOGRAM_COLUMNS, OFFER, Grouping
+from usage.rollups.declarations import OFFER, Grouping
 from usage.rollups.measures import Figures, Sums
-
-MOST_ROWS_FOR_PERCENTILES = 5_000
-_HISTOGRAMS = [histograms_of(column) for column in HISTOGRAM_COLUMNS]
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -46,15 +40,6 @@ class Covered(NamedTuple):
 
     sums: SumsToRead
     use: Use
-
-
-class Binned(NamedTuple):
-    """What percentiles are made of: stretches of histograms, each with its column's place and how
-    often it counts, and a use of raw rows. `cost` is in rows of sums."""
-
-    stretches: list[tuple[Stretch, int, int]]
-    use: Use
-    cost: int
 
 
 class Reading:
@@ -82,10 +67,10 @@ class Reading:
         self._of_sums = self._naming.wanted_of_sums
         self._for_all = smallest_grouping(wanted.dimensions)
         self._grouping_for = {by: smallest_grouping({*by, *wanted.dimensions}) for by in group_by}
-        has_histograms = with_percentiles and wanted.dimensions <= set(OFFER.dimensions)
+        has_histograms = with_percentiles and are_in_histograms(wanted)
         groupings = dict.fromkeys(self._grouping_for.values()) or {self._for_all: None}
         used = [rollups_of(each) for each in (self._for_all, *groupings)]
-        used += _HISTOGRAMS if has_histograms else []
+        used += HISTOGRAMS if has_histograms else []
         # Where rows were purged, all parts begin and end with buckets that each of them has.
         self.scope = scope_of(wanted.period, held, max(min(numbers) for numbers in used))
         if held.unsummed > MOST_READ:
@@ -99,8 +84,7 @@ class Reading:
         self._others = self._reach_of_others()
         self._parts = {each: self._part(each) for each in groupings}
         self._buckets = self._series(*series_by) if series_by else None
-        self._binned = self._histograms() if has_histograms else None
-        self._values = self._exact_values() if with_percentiles and not has_histograms else None
+        self.percentiles = self._percentiles() if with_percentiles else None
         self._plan = self._row_plan([use for use in self._uses() if use is not None])
         self.cost = self._cost()
 
@@ -118,7 +102,7 @@ class Reading:
 
     def series(self) -> list[Bucket]:
         """Those buckets that have requests, ascending."""
-        return _series(self._buckets, self._rows) if self._buckets else []
+        return _series(self._buckets, self.rows) if self._buckets else []
 
     def hours(self) -> Iterator[list[Bucket]]:
         """All hours of UTC that have requests, ascending, read some thousand at a time."""
@@ -127,26 +111,15 @@ class Reading:
             plan = self._row_plan([covered.use])
             yield _series(covered, plan.read(with_unsummed=bool(self._held.unsummed)))
 
-    def distributions(self) -> Distributions:
-        """Empty where only rows could tell, and they were purged or are too many."""
-        found = Distributions()
-        if self._binned is not None:
-            found.add_values(self._rows[self._binned.use])
-            series = self._lookup.of(OFFER, self._of_sums)
-            found.add_histograms(self._binned.stretches, series)
-        elif self._values is not None:
-            found.add_values(self._rows[self._values])
-        return found
-
     @cached_property
-    def _rows(self) -> dict[Use, Found]:
+    def rows(self) -> dict[Use, Found]:
         """What all parts are made of that no sums cover, read at once."""
         return self._plan.read(with_unsummed=bool(self._held.unsummed))
 
     def _by_dimensions(self, grouping: Grouping) -> dict[Dimensions, list[Sums]]:
         covered = self._parts[grouping]
         found = sums.by_dimensions(covered.sums, self._names(grouping))
-        return gathered(chain(found, self._rows[covered.use]))
+        return gathered(chain(found, self.rows[covered.use]))
 
     def _names(self, grouping: Grouping) -> tuple[str, ...]:
         """The dimensions whose parts come from the sums of a grouping."""
@@ -169,41 +142,16 @@ class Reading:
         left = [(run, 1) for run in covered.rows]
         return Covered(sums.source_of(covered.sums, series), Use(made, runs, left, names))
 
-    def _histograms(self) -> Binned:
-        purged_until = self._held.purged_until
-        ends = (self.scope.begin, self.scope.end)
-        stretches: list[tuple[Stretch, int, int]] = []
-        left: list[tuple[Run, int]] = []
-        for times, *range_ in signed_ranges(*ends, _HISTOGRAMS[0], purged_until):
-            covers = [cover(one_bucket(*range_), numbers, purged_until) for numbers in _HISTOGRAMS]
-            # Histograms of the two columns have the same widths, so they leave the same rows.
-            left += [(run, times) for run in covers[0].rows]
-            stretches += [
-                (each, place, times) for place, some in enumerate(covers) for each in some.sums
-            ]
-        cost = percentiles.rows_at_most([each for each, _, _ in stretches])
-        cost *= self._lookup.of(OFFER, self._of_sums).number
-        return Binned(stretches, Use(Made.BINS, self._whole, left, OFFER.dimensions), cost)
-
-    def _exact_values(self) -> Use | None:
-        """None where only rows could tell, and they were purged or are too many."""
-        if max(self.scope.begin, self._held.begin) < self._held.purged_until or not self._whole:
-            return None
-        left = [(run, 1) for run in self._whole]
-        use = Use(Made.VALUES, self._whole, left, OFFER.dimensions)
-        most = MOST_ROWS_FOR_PERCENTILES - (self._others[1] if self._others else 0)
-        try:
-            self._reach.index_for(all_pieces([use]), most)
-        except TooManyRowsToRead:
-            return None
-        return use
+    def _percentiles(self) -> PercentilePlan:
+        found = PercentilePlan(self._wanted, self._held, self.scope, self._naming, self._lookup)
+        found.decide(self._reach, self._others[1] if self._others else 0)
+        return found
 
     def _uses(self) -> Iterator[Use | None]:
         """What raw rows are read for."""
         yield from (part.use for part in self._parts.values())
         yield self._buckets.use if self._buckets else None
-        yield self._binned.use if self._binned else None
-        yield self._values
+        yield self.percentiles.use if self.percentiles else None
 
     def _row_plan(self, uses: list[Use]) -> RowPlan:
         return RowPlan(uses, self._wanted, self._naming, self._reach, self._others)
@@ -214,7 +162,7 @@ class Reading:
             starts = sum(len(run.starts) for run in self._buckets.use.runs)
             cost += self._buckets.sums.cost + turns.BUCKET * min(MOST_BUCKETS, starts)
         cost += turns.ROW * min(MOST_READ, self._held.unsummed)
-        return cost + (self._binned.cost if self._binned else 0)
+        return cost + (self.percentiles.cost if self.percentiles else 0)
 
     def _reach_of_others(self) -> tuple[str, int] | None:
         """The index that leads to rows which count as (other) where the question names them."""

@@ -114,15 +114,17 @@ def _summary(reading: Reading, breakdown: Breakdown) -> Summary:
         if rest := some[breakdown.limit :]:
             others[by] = Others(len(rest), sum((part.figures for part in rest), Figures()))
             parts[by] = some[: breakdown.limit]
+    scope, plan = reading.scope, reading.percentiles
     percentiles = None
-    if breakdown.with_percentiles:
-        distributions = reading.distributions()
-        percentiles = distributions.of_all()
+    if plan is not None:
+        distributions = plan.distributions(reading.rows)
+        percentiles = distributions.of_all(totals)
         for by in parts.keys() & {(name,) for name in OFFER.dimensions}:
-            listed = {part.name for part in parts[by]}
-            parts[by] = _described(parts[by], distributions.by(by[0], listed))
-    scope = reading.scope
-    return Summary(totals, parts, scope.period, scope.covered, percentiles, others)
+            by_name = distributions.of_parts(by[0], parts[by])
+            by_name |= plan.of_few(parts[by]) if by == BY_MODEL else {}
+            parts[by] = _described(parts[by], by_name)
+    note = plan.note if plan else None
+    return Summary(totals, parts, scope.period, scope.covered, percentiles, note, others)
 
 
 def _in_order(parts: Sequence[Part], order_by: str) -> list[Part]:

@@ -1,7 +1,6 @@
 """Which raw rows a question needs, found out before any is read; then each is read once."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from usage.asking.filters import UsageFilter
 from usage.queries.buckets import BucketFinder
@@ -64,10 +63,8 @@ class RowPlan:
         return found
 
     def _unsummed(self) -> list[Found]:
-        """Of the rows that no sums hold yet, of which many may wait: values are in bins."""
-        uses = [
-            replace(use, made=Made.BINS) if use.made is Made.VALUES else use for use in self._uses
-        ]
+        """Of the rows that no sums hold yet."""
+        uses = self._uses
         bucketed = [run for use in uses if use.made is Made.BUCKETS for run in use.runs]
         begin = min(use.runs[0].begin for use in uses if use.runs)
         end = max(use.runs[-1].end for use in uses if use.runs)

@@ -25,7 +25,13 @@ def bin_sql(column: str) -> str:
 
 def middle_of(number: int) -> float:
     """The value that is at most 4.8 % away from all that fall into the bin."""
+    low, high = ends_of_bin(number)
+    return 2 * low * high / (low + high)
+
+
+def ends_of_bin(number: int) -> tuple[float, float]:
+    """From which value on values fall into the bin, and up to which."""
     if number == 0:
-        return 0.0
+        return 0.0, SMALLEST
     low = SMALLEST * GROWTH ** (number - 1)
-    return 2 * low * GROWTH / (1 + GROWTH)
+    return low, low * GROWTH

@@ -173,6 +173,12 @@ def of_kind(kind: Kind) -> tuple[Measure, ...]:
     return tuple(measure for measure in MEASURES if measure.kind is kind)
 
 
+def total_and_number(figures: Figures, column: str) -> tuple[float, int]:
+    """The sum of a column of rows that holds fractions, and how many of them have a value."""
+    of_column = {each.kind: getattr(figures, each.figure) for each in MEASURES if each.of == column}
+    return of_column[Kind.NUMBERS], of_column[Kind.PRESENT]
+
+
 def unshifted(sums: Sums, token_shift: int) -> Sums:
     """Sums whose token counts are in units of two to the power of the shift, in units of one."""
     if not token_shift:

@@ -103,6 +103,7 @@ _SUMMARY: dict[str, Any] = {
     "by_model": list_of(PARTS[BY_MODEL]),
     "query_period": PeriodAnswer,
     "others": optional(Others),
+    "percentiles_note": optional(Annotated[str, Meta(description="Why percentiles are null.")]),
     "covered_period": optional(PeriodAnswer),
 }
 SummaryAnswer: Any = shape(
