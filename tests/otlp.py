@@ -22,6 +22,8 @@ def value(of: Any) -> dict[str, Any]:
         return {"doubleValue": of if math.isfinite(of) else "NaN"}
     if isinstance(of, list):
         return {"arrayValue": {"values": [value(each) for each in of]}}
+    if isinstance(of, dict):
+        return {"kvlistValue": {"values": pairs(of)}}
     return {"stringValue": of}
 
 

@@ -244,6 +244,22 @@ def test_who_and_where(client):
         ({"litellm_call_id": "c" * 3000}, {"prompt_tokens": 100}),
         ({"custom_llm_provider": "p" * 90, "model": "m"}, {"provider": "p" * 64}),
         ({"total_tokens": "many"}, {"total_tokens": 120}),
+        ({"response_cost": "0.25"}, {"cost_usd": 0.25}),
+        ({"endTime": str(START + 2)}, {"latency_ms": None, "prompt_tokens": 100}),
+        ({"endTime": None}, {"latency_ms": None, "prompt_tokens": 100}),
+        ({"endTime": "2024-01-15T12:00:02"}, {"prompt_tokens": 100}),
+        ({"endTime": {"a": 1}, "completionStartTime": []}, {"prompt_tokens": 100}),
+        (
+            {
+                "prompt_tokens": None,
+                "completion_tokens": 0,
+                "total_tokens": 0,
+                "metadata": {
+                    "usage_object": {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10}
+                },
+            },
+            {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10},
+        ),
         ({"messages": [{"logprob": float("-inf")}, 'NaN "Infinity" \\']}, {"prompt_tokens": 100}),
     ],
 )
@@ -260,6 +276,32 @@ def test_an_optional_field_never_costs_the_row(client, form, fields, expected):
     row = UsageMetric.objects.order_by("id").values()[0]
     assert {name: row[name] for name in expected} == expected
     assert UsageMetric.objects.count() == 2
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        b'"\\ud800"', b'"a\x01\tb"', b'"\xff\xfe"', b'"\xc3"', b'"\\x41"', b"1e999", b"-1e999",
+        b"NaN", b"9" * 5000, b"01",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("field", ["end_user", "messages", "stream"])
+@pytest.mark.parametrize("form", ["array", "lines"])
+def test_what_is_nearly_json_costs_no_row(client, form, field, odd):
+    calls = [payload(**{field: "PUT IT HERE"}), payload(litellm_call_id="another")]
+    body = {"array": json.dumps(calls), "lines": "\n".join(map(json.dumps, calls))}[form]
+    answer = post(client, body.encode().replace(b'"PUT IT HERE"', odd))
+    assert (answer.status_code, answer.json()) == (201, {"accepted": 2, "duplicates": 0})
+
+
+@pytest.mark.parametrize("end", [1, 2, 50])
+def test_a_batch_that_was_cut_off_is_refused(client, end):
+    body = json.dumps([payload(), payload(litellm_call_id="another")])[:-end]
+    for odd in (body.encode(), body.encode().replace(b"SECRET", b"\xff\\ud800")):
+        answer = post(client, odd)
+        assert answer.status_code == 400
+        assert "not valid JSON" in answer.json()["error"]
+    assert not UsageMetric.objects.exists()
 
 
 @pytest.mark.parametrize("form", ["array", "lines", "single", "pretty"])

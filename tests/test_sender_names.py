@@ -346,6 +346,26 @@ def test_an_optional_field_never_costs_the_row(attributes, expected):
         assert told.startswith(value[:7]) if value == "sha256:…" else told == value
 
 
+USAGE_MAP = {"input_tokens": 100, "output_tokens": 20, "details": {"cached_tokens": 50, "x": [1]}}
+
+
+def test_usage_may_be_a_map():
+    for name in ("gen_ai.usage", "acme.usage", "langfuse.observation.usage_details"):
+        attributes = MODEL | {name: USAGE_MAP | {"details": {"cached_tokens": 50}}}
+        assert figures(attributes) == (100, 20, 120, 50, 0, 0)
+    assert record(MODEL | {"gen_ai.usage": USAGE_MAP, "user.id": {"a": "b"}}).user is None
+
+
+def test_usage_may_be_in_events_of_a_span_alone():
+    later = {"gen_ai.usage.input_tokens": 100, "gen_ai.usage.output_tokens": 20}
+    said = {"gen_ai.prompt": "SECRET"}
+    first = later | {"gen_ai.usage.output_tokens": 3, "event.name": "x"}
+    events = [("chunk", START, first), ("end", START, later), ("said", START, said)]
+    assert figures({}, events=events) == (100, 20, 120, 0, 0, 0)
+    own = {"gen_ai.usage.input_tokens": 7}
+    assert figures(own, events=events) == (7, 0, 7, 0, 0, 0)
+
+
 def test_numbers_that_json_has_not_cost_no_request():
     """As Python's encoder writes them; in texts they stay."""
     told = {**MODEL, "gen_ai.usage.input_tokens": 7, "user.id": 'NaN " -Infinity'}

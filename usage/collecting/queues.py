@@ -9,6 +9,7 @@ from qsmetrics.cliproxy_setting import Proxy
 from usage.collecting import management
 from usage.collecting.management import PATIENCE, KeyRefused, NoQueue
 from usage.collecting.resp import RespConnection, RespError
+from usage.intake import nearly_json
 from usage.live_keys import without_keys
 
 AT_ONCE = 500  # records in a batch
@@ -90,7 +91,7 @@ class _HttpQueue:
     def _fetch(self) -> list[bytes]:
         body = management.fetched(self._proxy, f"usage-queue?count={AT_ONCE}", _MOST_BYTES)
         try:
-            return [bytes(each) for each in _records.decode(body)]
+            return [bytes(each) for each in nearly_json.decoded(_records, body)]
         except (msgspec.DecodeError, RecursionError):
             raise ConnectionError("the proxy's answer is not a list of records") from None
 

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from usage.identity import event_identity, joined_parts
-from usage.intake import lenient, loose_structs, quota_headers
+from usage.intake import lenient, loose_structs, nearly_json, quota_headers
 from usage.intake.cliproxy_tokens import provider_convention, read_tokens
 from usage.intake.error_types import failure_status
 from usage.intake.loose_structs import UNREADABLE
@@ -168,6 +168,7 @@ def _decoded(payload: bytes) -> _Attempt:
         return _attempt.decode(payload)
     except UNREADABLE:
         pass
+    payload = nearly_json.mended(payload)
     try:
         attempt = loose_structs.decoded(_Attempt, payload)
         _refuse_wrong(_essentials.decode(payload))

@@ -4,11 +4,12 @@ https://docs.litellm.ai/docs/observability/generic_api and …/docs/proxy/loggin
 """
 
 import datetime as dt
+import re
 from typing import Any
 
 import msgspec
 
-from usage.intake import lenient, litellm_deployment, loose_structs, numbers_of_json
+from usage.intake import lenient, litellm_deployment, loose_structs, nearly_json
 from usage.intake.error_types import http_status_of
 from usage.intake.litellm_call_types import CallKind, call_kind
 from usage.intake.loose_structs import UNREADABLE
@@ -20,6 +21,7 @@ from usage.records import InvalidRow, UsageRecord
 SOURCE = "litellm"
 INTERNAL = "litellm-internal"  # calls that the proxy made for itself: classifiers, shadows, polls
 _COST_POLL = "background_response_cost_poll"  # the one that bills an answer in the background
+_RFC_3339 = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}")
 _NOBODY = "default_user_id"  # as whom the proxy's own key asks
 
 
@@ -93,9 +95,10 @@ def parse(body: bytes, now: dt.datetime) -> ParsedRows:
     try:
         raws = each_raw_object(body)
     except MalformedBody:
-        if not numbers_of_json.has_others(body):
+        better = nearly_json.mended(body)
+        if better is body:
             raise
-        raws = each_raw_object(numbers_of_json.without_others(body))
+        raws = each_raw_object(better)
     batches: set[Any] = set()
     parsed = ParsedRows(source=SOURCE)
     return collect(raws, lambda raw: _record(raw, batches, now, parsed), parsed)
@@ -106,19 +109,20 @@ def _record(
 ) -> UsageRecord | None:
     """None for what is no call of a model. `batches` are those that this body has told of."""
     call = _decoded(raw)
-    if not call.end_time or not (call.litellm_call_id or call.id):
+    ended_at = _ended_at(call)
+    if ended_at is None or not (call.litellm_call_id or call.id):
         raise InvalidRow.whole("has no endTime or no litellm_call_id: is it LiteLLM's own record?")
     kind = _kind(call)
     if kind in (CallKind.NONE, CallKind.REPLAY) or (kind != CallKind.CALL and not _has_usage(call)):
         parsed.heard.pass_over(str(call.call_type or "call without a type"), SOURCE)
         return None
-    values = _values(call)
+    values = _values(call, ended_at)
     if kind == CallKind.BATCH and isinstance(call.id, str):
         if call.id in batches:
             parsed.heard.pass_over("batch that was told before", SOURCE)
             return None
         batches.add(call.id)
-        values |= {"event_id": call.id, "timestamp": _made_at(call) or call.end_time}
+        values |= {"event_id": call.id, "timestamp": _made_at(call) or ended_at}
     record = lenient.record_of(values, now)
     if record.account is not None:
         litellm_deployment.tell(SOURCE, call.api_base, call.hidden_params, record, parsed.told)
@@ -131,9 +135,22 @@ def _decoded(raw: bytes | msgspec.Raw) -> _LiteLLMCall:
     except UNREADABLE:
         pass
     try:
-        return loose_structs.decoded(_LiteLLMCall, numbers_of_json.without_others(bytes(raw)))
+        return loose_structs.decoded(_LiteLLMCall, nearly_json.mended(bytes(raw)))
     except UNREADABLE:
         raise InvalidRow.whole("is not a standard logging payload of LiteLLM") from None
+
+
+def _ended_at(call: _LiteLLMCall) -> float | str | None:
+    """When it ended, else when it began: in Unix seconds, or as RFC 3339 with a zone."""
+    at = call.end_time
+    if type(at) is float and at > 0:  # as nearly always; not NaN
+        return at
+    for at in (call.end_time, call.completion_start_time, call.start_time):
+        if (number := lenient.number(at)) is not None and number > 0:
+            return number
+        if isinstance(at, str) and _RFC_3339.match(at):
+            return at if at[-1] == "Z" or at[-6:-5] in ("+", "-") else f"{at}Z"
+    return None
 
 
 def _kind(call: _LiteLLMCall) -> CallKind:
@@ -148,13 +165,13 @@ def _has_usage(call: _LiteLLMCall) -> bool:
     return any(counts) or bool(_cost(call))
 
 
-def _values(call: _LiteLLMCall) -> dict[str, Any]:
+def _values(call: _LiteLLMCall, ended_at: Any) -> dict[str, Any]:
     metadata = call.metadata or _LiteLLMMetadata()
     provider = call.custom_llm_provider or None
     model = _without_prefix(call.model, provider) or lenient.UNKNOWN_MODEL
     ttft_ms = _milliseconds(call.start_time, call.completion_start_time)
     return {
-        "timestamp": call.end_time,
+        "timestamp": ended_at,
         "model": model,
         "requested_model": call.model_group or model,
         "provider": provider,
@@ -211,7 +228,10 @@ def _user(call: _LiteLLMCall, metadata: _LiteLLMMetadata) -> Any:
 def _cost(call: _LiteLLMCall) -> Any:
     """LiteLLM writes 0 for a model whose price it does not know, and why beside it."""
     is_unknown = call.response_cost_failure_debug_info or call.zero_cost_diagnostic
-    return None if is_unknown and not call.response_cost else call.response_cost
+    cost = call.response_cost
+    if isinstance(cost, str):
+        cost = lenient.number(cost)
+    return None if is_unknown and not cost else cost
 
 
 def _milliseconds(start: Any, end: Any) -> float | None:
@@ -228,10 +248,13 @@ def _tokens(call: _LiteLLMCall, usage: Any) -> dict[str, int]:
     """LiteLLM puts every provider's figures into OpenAI's way, as far as it knows that."""
     prompt = _object(usage, "prompt_tokens_details")
     completion = _object(usage, "completion_tokens_details")
+    told = [call.prompt_tokens, call.completion_tokens, call.total_tokens]
+    if not any(told) and isinstance(usage, dict):
+        told = [usage.get(f"{each}_tokens") for each in ("prompt", "completion", "total")]
     return row_tokens(
         Counted(
-            *told_counts(call.prompt_tokens, call.completion_tokens),
-            whole_count(call.total_tokens),
+            *told_counts(told[0], told[1]),
+            whole_count(told[2]),
             _count(prompt, "cached_tokens") or _count(usage, "cache_read_input_tokens"),
             _count(prompt, "cache_creation_tokens") or _count(usage, "cache_creation_input_tokens"),
             _count(completion, "reasoning_tokens"),

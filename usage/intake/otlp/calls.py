@@ -25,6 +25,8 @@ SOURCE = "otel"
 _NS_A_SECOND = 1_000_000_000
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _MOST_NS = 253_402_300_799 * _NS_A_SECOND  # the year 9999
+_FIRST_NS = 100_000_000 * _NS_A_SECOND  # in 1973: a smaller number counts other units
+_UNITS_NS = ((10**11, _NS_A_SECOND), (10**14, 10**6), (10**17, 1000))
 
 
 class _Parameters(msgspec.Struct):
@@ -39,10 +41,13 @@ _PARTS = (
 )
 
 
-def records_of(spans: Iterable[Span], now: dt.datetime) -> ParsedRows:
+def records_of(spans: Iterable[Span | InvalidRow], now: dt.datetime) -> ParsedRows:
     """Those of the calls among the spans, and the faults of calls that cannot be stored."""
     parsed = ParsedRows()
     for index, span in enumerate(spans):
+        if isinstance(span, InvalidRow):
+            parsed.refuse(index, span)
+            continue
         record = None
         if is_call(span):
             try:
@@ -100,16 +105,12 @@ def is_call(span: Span) -> bool:
     if span.name == names.LITELLM_RAW or _is_told_in_logs(span):
         return False
     says_so = kinds.is_one(span.attributes)
-    return _has_usage(span.told) or _is_failed_call(span) if says_so is None else says_so
+    return span.has_usage or _is_failed_call(span) if says_so is None else says_so
 
 
 def _is_told_in_logs(span: Span) -> bool:
     """Gemini CLI's logs always come with its spans, and tell more."""
     return gemini_cli.SOURCE in (span.scope, span.resource.get("app"))
-
-
-def _has_usage(told: Told) -> bool:
-    return any(name in told for name in ("prompt_tokens", "completion_tokens", "total_tokens"))
 
 
 def _is_failed_call(span: Span) -> bool:
@@ -120,8 +121,8 @@ def _is_failed_call(span: Span) -> bool:
 
 def record_of(span: Span, now: dt.datetime) -> UsageRecord:
     """The record of a call; InvalidRow where it cannot be stored without an optional field too."""
-    if span.end_ns <= 0:
-        raise InvalidRow.whole("endTimeUnixNano is missing")
+    if span.end_ns < _FIRST_NS:
+        _set_times(span)
     told, who = span.told, span.resource
     model, requested_model = _models(told)
     latency_ms = _milliseconds(span.end_ns - span.start_ns) if span.start_ns > 0 else None
@@ -134,7 +135,7 @@ def record_of(span: Span, now: dt.datetime) -> UsageRecord:
         "latency_ms": latency_ms,
         "ttft_ms": _ttft_ms(span, latency_ms),
         "cost_usd": _cost(told),
-        "event_id": told.get("call_id") or f"{span.trace_id}{span.span_id}",
+        "event_id": told.get("call_id") or f"{span.trace_id}{span.span_id}" or _looks_of(span),
         "source": SOURCE,
         "response_id": told.get("response_id"),
         "request_id": told.get("request_id"),
@@ -147,6 +148,24 @@ def record_of(span: Span, now: dt.datetime) -> UsageRecord:
     }
     values.update(_tokens(span))
     return lenient.record_of(values, now)
+
+
+def _set_times(span: Span) -> None:
+    """Of a span that tells but one, or in a coarser unit than nanoseconds."""
+    span.end_ns = span.end_ns or span.start_ns
+    if span.end_ns <= 0:
+        raise InvalidRow.whole("endTimeUnixNano is missing")
+    unit_ns = next((unit for most, unit in _UNITS_NS if span.end_ns < most), 1)
+    span.start_ns *= unit_ns
+    span.end_ns *= unit_ns
+    for event in span.events:
+        event.at_ns *= unit_ns
+
+
+def _looks_of(span: Span) -> str:
+    """In the place of ids, where a sender tells none."""
+    counts = ",".join(str(span.told.get(name)) for name in names.TOKENS)
+    return f"{span.start_ns} {span.end_ns} {span.name} {counts}"
 
 
 def _models(told: Told) -> tuple[Any, Any]:

@@ -1,38 +1,19 @@
 """OTLP in JSON: ids in hex, 64-bit integers as text or as numbers, lowerCamelCase names."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import msgspec
 
-from usage.intake import numbers_of_json
-from usage.intake.otlp.span import (
-    STATUS_ERROR,
-    Attributes,
-    Event,
-    Span,
-    is_known,
-    is_known_event,
-)
-from usage.intake.otlp.told import of_resource
+from usage.intake import nearly_json
+from usage.intake.otlp import loose_json
+from usage.intake.otlp.json_attributes import Attribute, attributes_of, unix_ns
+from usage.intake.otlp.span import STATUS_ERROR, Event, Span, is_known_event
+from usage.intake.otlp.told import Told, of_resource
 from usage.intake.parsed import MalformedBody, TooManyRowsInBody
+from usage.records import InvalidRow
 
 MEDIA_TYPE = "application/json"
 _MOST_OBJECTS = 1_000_000  # a hundred times what exporters send at once
-
-
-class AttributeValue(msgspec.Struct, rename="camel", gc=False):
-    """Arrays and maps are passed over: nothing that we know is one."""
-
-    string_value: str | None = None
-    int_value: int | str | None = None
-    double_value: float | str | None = None
-    bool_value: bool | None = None
-
-
-class Attribute(msgspec.Struct, gc=False):
-    key: str = ""
-    value: AttributeValue | None = None
 
 
 class _Event(msgspec.Struct, rename="camel", gc=False):
@@ -94,40 +75,61 @@ class Taken(msgspec.Struct, rename="camel", frozen=True, gc=False):
 
 
 _request = msgspec.json.Decoder(_Request)
+_span = msgspec.json.Decoder(_Span)
 
 
-def spans(body: bytes) -> Iterator[Span]:
-    """The spans of a request; MalformedBody if it is none."""
+def spans(body: bytes) -> Iterator[Span | InvalidRow]:
+    """The spans of a request; of what is none, what is wrong with it. MalformedBody of a body."""
     refuse_empty(body)
     refuse_too_many(body)
     try:
-        request = numbers_of_json.decoded(_request, body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise MalformedBody("the body is not an OTLP trace request in JSON") from None
+        request = nearly_json.decoded(_request, body)
+    except loose_json.UNREADABLE:
+        yield from _spans_one_by_one(body)
+        return
     for group in request.resource_spans or ():
-        resource = of_resource(_attributes(group.resource.attributes if group.resource else None))
+        resource = of_resource(attributes_of(group.resource.attributes if group.resource else None))
         for scope in group.scope_spans or ():
+            name = (scope.scope and scope.scope.name) or ""
             for span in scope.spans or ():
-                yield Span(
-                    name=span.name,
-                    trace_id=span.trace_id.lower(),
-                    span_id=span.span_id.lower(),
-                    start_ns=whole(span.start_time_unix_nano),
-                    end_ns=whole(span.end_time_unix_nano),
-                    attributes=_attributes(span.attributes),
-                    resource=resource,
-                    parent_id=(span.parent_span_id or "").lower(),
-                    scope=(scope.scope and scope.scope.name) or "",
-                    has_error=span.status is not None
-                    and span.status.code in (STATUS_ERROR, "STATUS_CODE_ERROR"),
-                    events=[
-                        Event(
-                            event.name, whole(event.time_unix_nano), _attributes(event.attributes)
-                        )
-                        for event in span.events or ()
-                        if is_known_event(event.name)
-                    ],
-                )
+                yield _read(span, resource, name)
+
+
+def _spans_one_by_one(body: bytes) -> Iterator[Span | InvalidRow]:
+    """One odd value costs no other: what cannot be read at once is read value by value."""
+    for part in loose_json.parts(nearly_json.mended(body), loose_json.TRACES):
+        if isinstance(part, InvalidRow):
+            yield part
+            continue
+        resource = of_resource(part.resource)
+        try:
+            yield _read(_span.decode(part.raw), resource, part.scope)
+        except loose_json.UNREADABLE:
+            yield loose_json.span(part.raw, resource, part.scope)
+
+
+def _read(span: _Span, resource: Told, scope: str) -> Span:
+    found = Span(
+        name=span.name,
+        trace_id=span.trace_id.lower(),
+        span_id=span.span_id.lower(),
+        start_ns=unix_ns(span.start_time_unix_nano),
+        end_ns=unix_ns(span.end_time_unix_nano),
+        attributes=attributes_of(span.attributes),
+        resource=resource,
+        parent_id=(span.parent_span_id or "").lower(),
+        scope=scope,
+        has_error=span.status is not None
+        and span.status.code in (STATUS_ERROR, "STATUS_CODE_ERROR"),
+        events=[
+            Event(event.name, unix_ns(event.time_unix_nano), attributes_of(event.attributes))
+            for event in span.events or ()
+            if is_known_event(event.name)
+        ],
+    )
+    if span.events and not found.has_usage:
+        found.take_usage_of(attributes_of(event.attributes) for event in span.events)
+    return found
 
 
 def refuse_empty(body: bytes) -> None:
@@ -146,33 +148,3 @@ def answer(rejected: int, message: str, what: str = "rejected_spans") -> bytes:
     """What a request is answered; `rejected` of it were not stored, for the reason given."""
     taken = Taken(PartialSuccess(message, **{what: str(rejected)})) if rejected else Taken()
     return msgspec.json.encode(taken)
-
-
-def _attributes(pairs: list[Attribute] | None) -> Attributes:
-    return {
-        pair.key: value
-        for pair in pairs or ()
-        if is_known(pair.key) and (value := scalar(pair.value)) is not None
-    }
-
-
-def scalar(value: AttributeValue | None) -> Any:
-    if value is None:
-        return None
-    if value.string_value is not None:
-        return value.string_value
-    if value.int_value is not None:
-        return whole(value.int_value)
-    if value.bool_value is not None:
-        return value.bool_value
-    if isinstance(value.double_value, str):  # "NaN", "Infinity"
-        return float(value.double_value) if value.double_value in ("NaN", "Infinity") else None
-    return value.double_value
-
-
-def whole(number: int | str | None) -> int:
-    """A 64-bit integer; what is none is zero, as protobuf has it."""
-    try:
-        return int(number or 0) if len(str(number)) <= 20 else 0
-    except ValueError:
-        return 0

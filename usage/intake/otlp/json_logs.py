@@ -6,12 +6,11 @@ from typing import Any
 import msgspec
 
 from usage.heard import Heard, source_named
-from usage.intake import numbers_of_json
+from usage.intake import nearly_json
 from usage.intake.agents.event import EVENT_NAME, AgentEvent
 from usage.intake.agents.readers import KNOWN_ATTRIBUTES, NAME_PARTS, is_agent_event, is_name
-from usage.intake.otlp import json
+from usage.intake.otlp import json, json_attributes, loose_json
 from usage.intake.otlp.passed_over import LOG_RECORD
-from usage.intake.parsed import MalformedBody
 from usage.records import InvalidRow
 
 _NULL = msgspec.Raw(b"null")
@@ -28,8 +27,8 @@ class _LogRecord(msgspec.Struct, rename="camel", gc=False):
     time_unix_nano: int | str | None = None
     observed_time_unix_nano: int | str | None = None
     event_name: str | None = None
-    body: json.AttributeValue | None = None
-    attributes: list[json.Attribute] | None = None
+    body: json_attributes.AttributeValue | None = None
+    attributes: list[json_attributes.Attribute] | None = None
 
 
 class _UnreadLogRecord(msgspec.Struct, rename="camel", gc=False):
@@ -61,8 +60,12 @@ class _LogsRequest(msgspec.Struct, rename="camel", gc=False):
 _request = msgspec.json.Decoder(_LogsRequest)
 _log_record = msgspec.json.Decoder(_LogRecord)
 _unread_log_record = msgspec.json.Decoder(_UnreadLogRecord)
-_value = msgspec.json.Decoder(json.AttributeValue | None)
-_BROKEN = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+_value = msgspec.json.Decoder(json_attributes.AttributeValue | None)
+_BROKEN = loose_json.UNREADABLE
+_LOGS = loose_json.Shape(
+    "resourceLogs", "scopeLogs", "logRecords", KNOWN_ATTRIBUTES.__contains__,
+    "an OTLP logs request in JSON", "a log record of OTLP in JSON",
+)  # fmt: skip
 # Within a text its end would be escaped, so these stand only where a text is at its end.
 _NAME_ENDS = tuple(name + b'"' for name in NAME_PARTS)
 _EMPTY = (None, "")
@@ -77,9 +80,10 @@ def events(body: bytes, heard: Heard) -> Iterator[AgentEvent | InvalidRow]:
     json.refuse_empty(body)
     json.refuse_too_many(body)
     try:
-        request = numbers_of_json.decoded(_request, body)
+        request = nearly_json.decoded(_request, body)
     except _BROKEN:
-        raise MalformedBody("the body is not an OTLP logs request in JSON") from None
+        yield from _events_one_by_one(body, heard)
+        return
     for group in request.resource_logs or ():
         resource = _attributes(group.resource.attributes if group.resource else None)
         service = str(resource.get("service.name", ""))
@@ -93,6 +97,23 @@ def events(body: bytes, heard: Heard) -> Iterator[AgentEvent | InvalidRow]:
                     yield event
                 else:
                     heard.pass_over(LOG_RECORD, source_named(service))
+
+
+def _events_one_by_one(body: bytes, heard: Heard) -> Iterator[AgentEvent | InvalidRow]:
+    """Where what all records share is not as it should be."""
+    for part in loose_json.parts(nearly_json.mended(body), _LOGS):
+        if isinstance(part, InvalidRow):
+            yield part
+            continue
+        resource = {k: v for k, v in part.resource.items() if not isinstance(v, dict)}
+        service = str(resource.get("service.name", ""))
+        event = _event(bytes(part.raw), part.scope, service)
+        if isinstance(event, AgentEvent):
+            event.told = resource | event.told
+        if event is not None:
+            yield event
+        else:
+            heard.pass_over(LOG_RECORD, source_named(service))
 
 
 def answer(rejected: int, message: str) -> bytes:
@@ -110,13 +131,16 @@ def _event(raw: bytes, scope: str, service: str) -> AgentEvent | InvalidRow | No
     attributes = {
         pair.key: value
         for pair in record.attributes or ()
-        if pair.key in KNOWN_ATTRIBUTES and (value := json.scalar(pair.value)) not in _EMPTY
+        if pair.key in KNOWN_ATTRIBUTES
+        and (value := json_attributes.scalar(pair.value)) not in _EMPTY
     }
-    told = (attributes.get(EVENT_NAME), json.scalar(record.body), record.event_name)
+    told = (attributes.get(EVENT_NAME), json_attributes.scalar(record.body), record.event_name)
     names = tuple(name for name in told if isinstance(name, str) and is_name(name))
     if not is_agent_event(names, scope, service):
         return None
-    at_ns = json.whole(record.time_unix_nano) or json.whole(record.observed_time_unix_nano)
+    at_ns = json_attributes.unix_ns(record.time_unix_nano) or json_attributes.unix_ns(
+        record.observed_time_unix_nano
+    )
     return AgentEvent(names, scope, at_ns, attributes)
 
 
@@ -130,7 +154,9 @@ def _event_among_odd_values(raw: bytes, scope: str, service: str) -> AgentEvent 
         names = tuple(name for name in told if isinstance(name, str) and is_name(name))
         if not is_agent_event(names, scope, service):
             return None
-        at_ns = json.whole(record.time_unix_nano) or json.whole(record.observed_time_unix_nano)
+        at_ns = json_attributes.unix_ns(record.time_unix_nano) or json_attributes.unix_ns(
+            record.observed_time_unix_nano
+        )
         return AgentEvent(names, scope, at_ns, attributes)
     except _BROKEN:
         return InvalidRow.whole("is not a log record of OTLP in JSON")
@@ -147,6 +173,6 @@ def _attributes(pairs: list[_UnreadAttribute] | None) -> dict[str, Any]:
 def _read(raw: msgspec.Raw) -> Any:
     """None of what is no value, such as the {} that JavaScript makes of one that is missing."""
     try:
-        return json.scalar(_value.decode(raw))
+        return json_attributes.scalar(_value.decode(raw))
     except _BROKEN:
         return None

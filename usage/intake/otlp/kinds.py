@@ -12,7 +12,7 @@ OPERATION = "gen_ai.operation.name"
 VERCEL_OPERATION = "ai.operationId"
 _VERCEL_CALLS = ("doGenerate", "doStream", "doEmbed", "doRerank")
 # A log record that was made a span on its way: the agent's own span tells the same.
-_LOGGED = "event.name"
+LOGGED = "event.name"
 # Of these a word that nobody here knows is no call.
 _STRICT = (
     "openinference.span.kind",
@@ -29,7 +29,7 @@ _LOOSE = (
     "sentry.op",
     "span.type",
 )
-ATTRIBUTES = frozenset((*_STRICT, *_LOOSE, VERCEL_OPERATION, _LOGGED))
+ATTRIBUTES = frozenset((*_STRICT, *_LOOSE, VERCEL_OPERATION, LOGGED))
 
 _WORDS = re.compile("[A-Z]?[a-z0-9]+|[A-Z]+")
 # Beginnings of words; what is done round about calls goes before what is one: execute_llm_tool.
@@ -46,7 +46,7 @@ _CALLS = (
 
 def is_one(attributes: Mapping[str, Any]) -> bool | None:
     """Whether it says that it is a call; None where it says neither so nor otherwise."""
-    if _LOGGED in attributes:
+    if LOGGED in attributes:
         return False
     verdicts: list[bool | None]
     verdicts = [bool(_is_call(str(attributes[name]))) for name in _STRICT if name in attributes]

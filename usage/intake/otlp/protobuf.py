@@ -1,20 +1,31 @@
 """OTLP in its binary encoding."""
 
+import contextlib
 from collections.abc import Iterable, Iterator
+from typing import Any, TypeVar
 
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTracePartialSuccess,
     ExportTraceServiceResponse,
 )
-from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope, KeyValue
+from opentelemetry.proto.common.v1.common_pb2 import KeyValue, KeyValueList
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1 import trace_pb2
 
-from usage.intake.otlp.span import STATUS_ERROR, Attributes, Event, Span, is_known, is_known_event
+from usage.intake.otlp.span import (
+    STATUS_ERROR,
+    Attributes,
+    Event,
+    Span,
+    is_known,
+    is_known_event,
+    may_be_object,
+)
 from usage.intake.otlp.told import Told, of_resource
 from usage.intake.otlp.wire import Parts
-from usage.intake.parsed import MalformedBody, TooManyRowsInBody
+from usage.intake.parsed import MalformedBody
+from usage.records import InvalidRow
 
 MEDIA_TYPE = "application/x-protobuf"
 _SCALARS = {"string_value", "int_value", "double_value", "bool_value"}
@@ -23,28 +34,77 @@ _RESOURCE_SPANS = 1
 _RESOURCE, _SCOPE_SPANS = 1, 2
 _SCOPE, _SPANS = 1, 2
 _ATTRIBUTES, _EVENTS, _LINKS = 9, 11, 13
+_RESOURCE_ATTRIBUTES, _SCOPE_NAME = 1, 1
 _LARGE = 65_536  # bytes; a span with more holds what was said in the call
 _LARGEST_KNOWN = 16_384
+_LONGEST_NAME = 200
+_MAP, _DEEPEST = "kvlist_value", 8
+_BROKEN = InvalidRow.whole("is not a span of OTLP in protobuf")
+
+Decoded = TypeVar("Decoded", Resource, trace_pb2.Span)
 
 
-def spans(body: bytes) -> Iterator[Span]:
-    """The spans of a request; MalformedBody if it is none, TooManyRowsInBody."""
+def spans(body: bytes) -> Iterator[Span | InvalidRow]:
+    """The spans of a request; of what is none, what is wrong with it.
+
+    MalformedBody if it is no request, TooManyRowsInBody.
+    """
     parts = Parts(body)
+    count = broken = 0
+    for _, _, begin, end in parts.of(0, len(body), _RESOURCE_SPANS):
+        for span in _of_group(body, parts, begin, end):
+            count += 1
+            broken += isinstance(span, InvalidRow)
+            yield span
+    if broken and broken == count:
+        raise MalformedBody("the body is not an OTLP trace request in protobuf")
+
+
+def _of_group(body: bytes, parts: Parts, begin: int, end: int) -> Iterator[Span | InvalidRow]:
+    """A resource may stand behind its spans: fields of a message have no order."""
     try:
-        for _, _, begin, end in parts.of(0, len(body), _RESOURCE_SPANS):
-            resource = Told()
-            for number, _, start, stop in parts.of(begin, end, _RESOURCE, _SCOPE_SPANS):
-                if number == _RESOURCE:
-                    resource = _resource(body[start:stop])
-                    continue
-                scope = ""
-                for part, _, first, last in parts.of(start, stop, _SCOPE, _SPANS):
-                    if part == _SCOPE:
-                        scope = _scope_name(body[first:last])
-                    else:
-                        yield _span(_shortened(body, parts, first, last), resource, scope)
+        fields = list(parts.of(begin, end, _RESOURCE, _SCOPE_SPANS))
+        resource = Told()
+        for number, _, start, stop in fields:
+            if number == _RESOURCE:
+                resource = _resource(body, parts, start, stop)
+        for number, _, start, stop in fields:
+            if number == _SCOPE_SPANS:
+                yield from _of_scope(body, parts, start, stop, resource)
+    except MalformedBody:
+        yield _BROKEN
+
+
+def _of_scope(
+    body: bytes, parts: Parts, begin: int, end: int, resource: Told
+) -> Iterator[Span | InvalidRow]:
+    scope = ""
+    try:
+        for part, _, first, last in parts.of(begin, end, _SCOPE, _SPANS):
+            if part == _SCOPE:
+                scope = _scope_name(body, parts, first, last)
+            else:
+                yield _one(body, parts, first, last, resource, scope)
+    except MalformedBody:
+        yield _BROKEN
+
+
+def _one(
+    body: bytes, parts: Parts, begin: int, end: int, resource: Told, scope: str
+) -> Span | InvalidRow:
+    try:
+        data = _shortened(body, parts, begin, end)
+        return _span(trace_pb2.Span.FromString(data), resource, scope)
     except DecodeError:
-        raise MalformedBody("the body is not an OTLP trace request in protobuf") from None
+        pass
+    except InvalidRow as error:
+        return error
+    except MalformedBody:
+        return _BROKEN
+    try:
+        return _span(_readable(trace_pb2.Span(), data), resource, scope)
+    except MalformedBody:
+        return _BROKEN
 
 
 def refuse_empty(body: bytes) -> None:
@@ -64,14 +124,36 @@ def status(message: str) -> bytes:
     return ExportTracePartialSuccess(error_message=message).SerializeToString()
 
 
-def _resource(data: bytes) -> Told:
-    if len(data) > _LARGE:
-        return Told()
-    return of_resource(_attributes(Resource.FromString(data).attributes))
+def _resource(body: bytes, parts: Parts, begin: int, end: int) -> Told:
+    """Attribute by attribute: what all spans share must not cost them."""
+    known = b"".join(
+        body[start:stop]
+        for _, start, content, stop in parts.of(begin, end, _RESOURCE_ATTRIBUTES)
+        if _begins_with_known_name(body[content:stop], _ATTRIBUTES)
+    )
+    return of_resource(_attributes(_readable(Resource(), known).attributes))
 
 
-def _scope_name(data: bytes) -> str:
-    return InstrumentationScope.FromString(data).name if len(data) <= _LARGE else ""
+def _scope_name(body: bytes, parts: Parts, begin: int, end: int) -> str:
+    for _, _, start, stop in parts.of(begin, end, _SCOPE_NAME):
+        return body[start : min(stop, start + _LONGEST_NAME)].decode(errors="replace")
+    return ""
+
+
+def _readable(message: Decoded, data: bytes) -> Decoded:
+    """The message without those fields that cannot be read, such as text that is no UTF-8.
+
+    MalformedBody where it has no fields.
+    """
+    try:
+        message.ParseFromString(data)
+        return message
+    except DecodeError:
+        message.Clear()
+    for start, stop in Parts(data).each(0, len(data)):
+        with contextlib.suppress(DecodeError):
+            message.MergeFrom(type(message).FromString(data[start:stop]))
+    return message
 
 
 def _shortened(body: bytes, parts: Parts, begin: int, end: int) -> bytes:
@@ -86,7 +168,7 @@ def _shortened(body: bytes, parts: Parts, begin: int, end: int) -> bytes:
     kept.append(body[at:end])
     short = b"".join(kept)
     if len(short) > _LARGE:
-        raise TooManyRowsInBody
+        raise InvalidRow.whole(f"has more than {_LARGE} bytes in attributes that are known")
     return short
 
 
@@ -98,9 +180,8 @@ def _begins_with_known_name(part: bytes, number: int) -> bool:
     return len(part) <= _LARGEST_KNOWN and is_ours(name.decode(errors="replace"))
 
 
-def _span(data: bytes, resource: Told, scope: str) -> Span:
-    span = trace_pb2.Span.FromString(data)
-    return Span(
+def _span(span: trace_pb2.Span, resource: Told, scope: str) -> Span:
+    found = Span(
         name=span.name,
         trace_id=span.trace_id.hex(),
         span_id=span.span_id.hex(),
@@ -117,6 +198,9 @@ def _span(data: bytes, resource: Told, scope: str) -> Span:
             if is_known_event(event.name)
         ],
     )
+    if span.events and not found.has_usage:
+        found.take_usage_of(_attributes(event.attributes) for event in span.events)
+    return found
 
 
 def _attributes(pairs: Iterable[KeyValue]) -> Attributes:
@@ -126,4 +210,18 @@ def _attributes(pairs: Iterable[KeyValue]) -> Attributes:
             kind = pair.value.WhichOneof("value")
             if kind in _SCALARS:
                 found[pair.key] = getattr(pair.value, kind)
+            elif kind == _MAP and may_be_object(pair.key):
+                found[pair.key] = _as_dict(pair.value.kvlist_value)
+    return found
+
+
+def _as_dict(pairs: KeyValueList, depth: int = 0) -> dict[str, Any]:
+    """A map of OTLP's, with the maps within it."""
+    found: dict[str, Any] = {}
+    for pair in pairs.values:
+        kind = pair.value.WhichOneof("value")
+        if kind == _MAP and depth < _DEEPEST:
+            found[pair.key] = _as_dict(pair.value.kvlist_value, depth + 1)
+        elif kind in _SCALARS:
+            found[pair.key] = getattr(pair.value, kind)
     return found

@@ -1,16 +1,19 @@
 """A span as both encodings of OTLP carry it, with only those attributes that we know."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Any
 
 from usage.intake.otlp import conventions, kinds, loose_names
 from usage.intake.otlp.told import Told, told_by
 
-Value = str | int | float | bool
+Value = str | int | float | bool | dict[str, Any]
 Attributes = dict[str, Value]
 
 _KNOWN_ATTRIBUTES = conventions.KNOWN_ATTRIBUTES | kinds.ATTRIBUTES
 
+_WHAT_IS_USED = frozenset((*conventions.TOKENS, loose_names.OBJECT))
 STATUS_ERROR = 2  # of opentelemetry.proto.trace.v1.Status
 
 
@@ -43,6 +46,22 @@ class Span:
     def __post_init__(self) -> None:
         self.told = told_by(self.attributes)
 
+    @property
+    def has_usage(self) -> bool:
+        told = self.told
+        return "prompt_tokens" in told or "completion_tokens" in told or "total_tokens" in told
+
+    def take_usage_of(self, events: Iterable[Attributes]) -> None:
+        """Some tell what a call used in events of its span alone; of several, the last counts."""
+        told: Attributes = {}
+        for attributes in events:
+            if any(_is_figure(name) for name in attributes):
+                told |= attributes
+        if told:
+            told.pop(kinds.LOGGED, None)
+            self.attributes = told | self.attributes
+            self.told = told_by(self.attributes)
+
 
 def is_known(key: str) -> bool:
     """Whether an attribute is worth decoding; prompts and completions never are."""
@@ -52,6 +71,16 @@ def is_known(key: str) -> bool:
 @lru_cache(maxsize=4096)
 def _is_known(key: str) -> bool:
     return key in _KNOWN_ATTRIBUTES or loose_names.place_of(key) is not None
+
+
+def may_be_object(key: str) -> bool:
+    """Whether what is known under that name may be told as a map."""
+    return key not in conventions.PLACES
+
+
+def _is_figure(name: str) -> bool:
+    place = conventions.PLACES.get(name) or loose_names.place_of(name)
+    return place is not None and place[0] in _WHAT_IS_USED
 
 
 def is_known_event(name: str) -> bool:

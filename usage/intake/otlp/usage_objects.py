@@ -1,4 +1,4 @@
-"""Usage that is told as one text: a JSON object, or a dict as Python writes it."""
+"""Usage that is told as one value: a map, a JSON object as text, or a dict as Python writes it."""
 
 import ast
 from collections.abc import Iterator
@@ -22,6 +22,8 @@ def leaves(text: Any) -> list[Leaf]:
 
 
 def decoded(text: Any) -> dict[str, Any] | None:
+    if isinstance(text, dict):  # a map of OTLP's own
+        return text
     if not isinstance(text, str) or not text.startswith("{") or len(text) > _LONGEST:
         return None
     try:

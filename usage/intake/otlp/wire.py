@@ -31,6 +31,11 @@ class Parts:
             if kind == _BYTES and number in numbers:
                 yield number, start, content, stop
 
+    def each(self, begin: int, end: int) -> Iterator[tuple[int, int]]:
+        """Begin and end of all fields, in order, each with its tag."""
+        for _, _, start, _, stop in self._fields(begin, end):
+            yield start, stop
+
     def _fields(self, begin: int, end: int) -> Iterator[tuple[int, int, int, int, int]]:
         at = begin
         while at < end:
