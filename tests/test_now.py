@@ -60,7 +60,8 @@ def resource(name: str) -> dict[str, Any]:
 def test_a_portal_that_nobody_sends_to_has_heard_of_nobody(client):
     answer = client.get(NOW).json()
     answer.pop("at")
-    assert answer == {"sources": [], "more_sources": 0, "tokens": []}
+    nobody = {"sources": [], "more_sources": 0, "tokens": [], "accounts": [], "more_accounts": 0}
+    assert answer == nobody
 
 
 def test_rows_count_by_the_source_that_they_name(client):

@@ -1,4 +1,4 @@
-"""`GET /_qs/metrics/now`: what comes of each sender, and what does not."""
+"""`GET /_qs/metrics/now`: what comes of each sender, and what does not; and upstream accounts."""
 
 from typing import Any
 
@@ -6,6 +6,7 @@ from django.http import HttpResponse
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from usage.api.account_answers import answer_of
 from usage.api.errors import json_answer
 from usage.api.negotiation import RefusesOtherData
 from usage.api.questions import NOW_QUESTION, SOURCES
@@ -13,6 +14,7 @@ from usage.api.schema import NOW
 from usage.api.shapes.senders_now import Now, SourceNow, TokenNow
 from usage.asking import parameters
 from usage.asking.declared import parameter_names
+from usage.queries import accounts_at
 from usage.queries.source_report import HeardOf, heard_of
 
 
@@ -25,12 +27,15 @@ class NowView(APIView):
         parameters.refuse_unknown(query, parameter_names(NOW_QUESTION))
         most = SOURCES.of(query)
         found = heard_of()
+        accounts = accounts_at(found.at)
         return json_answer(
             Now(
                 at=found.at,
                 sources=[_source(each) for each in found.sources[:most]],
                 more_sources=max(0, len(found.sources) - most),
                 tokens=[_token(each) for each in found.writers[:most]],
+                accounts=list(map(answer_of, accounts[:most])),
+                more_accounts=max(0, len(accounts) - most),
             )
         )
 

@@ -46,7 +46,7 @@ ROWS_QUESTION: tuple[Declared, ...] = (*filters(ROW_FILTERS), ROWS, CURSOR, WITH
 KEYS = Flag("keys", "`false` leaves out the counters of each API key.", default=True)
 SCRAPE: tuple[Declared, ...] = (KEYS,)
 
-SOURCES = WholeNumber("limit", "Most sources and tokens that are listed.", 10_000, 1000)
+SOURCES = WholeNumber("limit", "Most sources, tokens and accounts that are listed.", 10_000, 1000)
 NOW_QUESTION: tuple[Declared, ...] = (SOURCES,)
 
 PARTIAL = Flag("partial", "Stores the good rows and lists the bad.")

@@ -107,8 +107,9 @@ PROMETHEUS = extend_schema(
     auth=_READER,
 )
 NOW = extend_schema(
-    summary="What comes of each source and token, and what does not",
-    description="Last seen, rows, calls without usage, what is passed over, rejected and refused.",
+    summary="What comes of each source and token, and what does not; and upstream accounts",
+    description="Last seen, rows, calls without usage, what is passed over, rejected and refused; "
+    "of accounts the quota windows, as their providers told them last.",
     parameters=[*_parameters(NOW_QUESTION), _RETRY, _WAY_IN],
     responses={200: Now, **_refusals((*_READING, 406))},
     auth=_READER,

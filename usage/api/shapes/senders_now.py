@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from usage.api.shapes.accounts_now import AccountsNow
 from usage.api.shapes.values import Instant, Whole, list_of, shape
 
 
@@ -66,7 +67,7 @@ TokenNow: Any = shape(
 
 Now: Any = shape(
     "Now",
-    "How the portal stands with each of its senders.",
+    "How the portal stands with each of its senders, and these with their upstream accounts.",
     {
         "at": Instant,
         "sources": Annotated[
@@ -74,5 +75,10 @@ Now: Any = shape(
         ],
         "more_sources": Annotated[Whole, Meta(description="How many `limit` leaves out.")],
         "tokens": list_of(TokenNow),
+        "accounts": Annotated[
+            AccountsNow,
+            Meta(description="Which upstream credentials there are, and what is used of them."),
+        ],
+        "more_accounts": Annotated[Whole, Meta(description="How many `limit` leaves out.")],
     },
 )
