@@ -1,6 +1,7 @@
 """How much of an account's quota is used: as providers' headers told it last, and nothing else."""
 
 import datetime as dt
+import itertools
 import json
 from collections import Counter
 from typing import Any
@@ -125,6 +126,7 @@ class TestReading:
             *((odd, None) for odd in ("", "soon", "0", "-1", "1e300", "NaN", None, [], {})),
             (unix(NOW + 7 * HOUR), None),  # later than any window of five hours
         ],
+        ids=itertools.count(),  # the same in each process
     )
     def test_a_time_of_reset(self, reset, moment):
         headers = {**CLAUDE, "Anthropic-Ratelimit-Unified-5h-Reset": [reset]}
