@@ -158,7 +158,10 @@ def test_a_second_import_adds_nothing_and_a_grown_copy_only_the_news(old_file, t
         "1 imported, 2 there before, 0 rejected.",
     ]
     moment = "2024-01-15T14:32:10.123456Z"
-    assert third.splitlines()[1:] == [f"Imported 7 tokens, from {moment} to {moment}."]
+    assert third.splitlines()[1:] == [
+        f"Imported 7 tokens, from {moment} to {moment}.",
+        "Proved: 1 rows with 7 tokens and $0.000000 of costs are here, as they were read.",
+    ]
     assert len(second.splitlines()) == 1
 
 

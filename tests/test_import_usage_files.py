@@ -13,6 +13,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from tests.old_files import counts, rejects_of, run
+from usage.importing import run as importing
 from usage.models import UsageMetric
 from usage.rollups.horizon import move_purge_horizon
 
@@ -285,3 +286,27 @@ def test_a_database_of_another_program_says_what_is_missing(tmp_path):
     old.close()
     with pytest.raises(CommandError, match="holds no table usage_metrics"):
         run(tmp_path / "other.db")
+
+
+def test_a_dry_run_says_what_an_import_would_do_and_stores_nothing(file):
+    path = file(ndjson(3).decode() + ROW % 2 + "{\n")
+    said = run(path, dry_run=True)
+    assert counts(said) == "4 would be imported, 0 there before, 1 rejected."
+    assert "20 tokens would be imported. Nothing was stored" in said
+    assert not UsageMetric.objects.exists()
+    assert counts(run(path)) == "4 imported, 0 there before, 1 rejected."
+    assert counts(run(path, dry_run=True)) == "0 would be imported, 4 there before, 1 rejected."
+
+
+def test_an_import_proves_that_what_was_read_is_here(file):
+    rows = '{"timestamp": 1705312800, "model": "m", "total_tokens": 5, "cost_usd": 0.25}\n' * 2
+    proof = "Proved: 2 rows with 10 tokens and $0.500000 of costs are here, as they were"
+    path = file(rows)
+    assert proof in run(path)
+    assert "Proved" not in run(path)  # nothing was imported
+
+
+def test_an_import_of_which_something_went_missing_says_so(file, monkeypatch):
+    monkeypatch.setattr(importing, "stored_events", lambda _: {})
+    with pytest.raises(CommandError, match=r"2 rows with 10 tokens .* but here are 0 with 0"):
+        run(file(ndjson(2)))

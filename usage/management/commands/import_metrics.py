@@ -16,7 +16,7 @@ from usage import audit_trail
 from usage.database import storage
 from usage.importing.opening import opened_source
 from usage.importing.rejects import RejectFile
-from usage.importing.run import ImportTally, import_rows
+from usage.importing.run import ImportTally, import_rows, look_at_rows
 from usage.importing.source import CannotRead, Context, Source
 from usage.management.mover import Mover, left_out
 from usage.management.portal_command import PortalCommand, breaks_off
@@ -47,6 +47,9 @@ class Command(PortalCommand):
             default="UTC",
             help="IANA zone of the file's timestamps that name none (default: UTC)",
         )
+        parser.add_argument(
+            "--dry-run", action="store_true", help="only say what an import would do"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         path: Path = options["path"]
@@ -62,7 +65,9 @@ class Command(PortalCommand):
                 rejects,
                 without_daily_bound(),  # a history has more names than a day brings
             ):
-                if isinstance(found, sqlite3.Connection):
+                if options["dry_run"]:
+                    self._look_at(path, found, rejects)
+                elif isinstance(found, sqlite3.Connection):
                     self._mover = Mover(self, path, found, rejects)
                     self._mover.run()
                 else:
@@ -85,6 +90,21 @@ class Command(PortalCommand):
             "file goes on from there."
         )
 
+    def _look_at(self, path: Path, found: Source | sqlite3.Connection, rejects: RejectFile) -> None:
+        if isinstance(found, sqlite3.Connection):
+            raise CommandError(
+                f"{path} is a portal's own database, which is moved as a whole: to see what comes "
+                "of it, import it into an empty one (METRICS_STORAGE_PATH=NEW.db)"
+            )
+        tally, began = self._tally, time.monotonic()
+        with progress_bar(self, found.unit, found.total) as bar:
+            for advanced in look_at_rows(found, rejects, tally):
+                bar.update(advanced)
+        self._tell_rows(tally, path, found, time.monotonic() - began, "would be imported")
+        self.stdout.write(
+            f"{tally.tokens:,} tokens would be imported. Nothing was stored: leave out --dry-run."
+        )
+
     def _import(self, path: Path, source: Source, rejects: RejectFile) -> None:
         tally, began = self._tally, time.monotonic()
         with (
@@ -98,15 +118,36 @@ class Command(PortalCommand):
         ):
             for advanced in import_rows(source, rejects, tally):
                 bar.update(advanced)
-        what = f", {source.what}," if source.what else ""
-        self.stdout.write(
-            f"Read {tally.read:,} rows of {path}{what} in {time.monotonic() - began:.1f} s: "
-            f"{tally.imported:,} imported, {tally.duplicates:,} there before, "
-            f"{tally.rejected:,} rejected."
-        )
+        self._tell_rows(tally, path, source, time.monotonic() - began, "imported")
         self._tell(tally, rejects.path)
         for remark in source.remarks():
             self.stdout.write(remark)
+
+    def _tell_rows(
+        self, tally: ImportTally, path: Path, source: Source, seconds: float, done: str
+    ) -> None:
+        what = f", {source.what}," if source.what else ""
+        self.stdout.write(
+            f"Read {tally.read:,} rows of {path}{what} in {seconds:.1f} s: "
+            f"{tally.imported:,} {done}, {tally.duplicates:,} there before, "
+            f"{tally.rejected:,} rejected."
+        )
+
+    def _judge(self, tally: ImportTally) -> None:
+        """The proof: what was read, and what the database has of it."""
+        found = tally.found
+        if not tally.is_proved():
+            raise CommandError(
+                f"{tally.imported:,} rows with {tally.tokens:,} tokens and "
+                f"${tally.told_usd:,.6f} were read, but here are {found.rows:,} with "
+                f"{found.tokens:,} and ${found.told_usd:,.6f}. Was something deleted meanwhile? "
+                "Import the file again: what is missing is added"
+            )
+        if tally.imported:
+            self.stdout.write(
+                f"Proved: {found.rows:,} rows with {found.tokens:,} tokens and "
+                f"${found.told_usd:,.6f} of costs are here, as they were read."
+            )
 
     def _tell(self, tally: ImportTally, rejects: Path) -> None:
         if tally.oldest is not None and tally.newest is not None:
@@ -114,6 +155,7 @@ class Command(PortalCommand):
                 f"Imported {tally.tokens:,} tokens, from {rfc3339(tally.oldest)} "
                 f"to {rfc3339(tally.newest)}."
             )
+        self._judge(tally)
         if tally.excluded:
             self.stdout.write(
                 f"{tally.excluded:,} rows were passed over, which the portal they come from does "
