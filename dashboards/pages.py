@@ -10,14 +10,12 @@ from django.urls import reverse
 
 from dashboards import cards_and_tables, charts
 from dashboards.ranges import (
-    LAST_DAY,
-    PRESETS,
     Selection,
     fallback_selection,
     field_value,
-    reaching_back,
 )
 from qsmetrics import __version__
+from usage.asking.presets import LAST_DAY, PRESETS, reaching_back
 from usage.models import IngestToken
 from usage.periods import rfc3339
 from usage.queries import (

@@ -11,19 +11,11 @@ from django.utils import timezone
 
 from usage.asking import parameters
 from usage.asking.filters import UsageFilter
-from usage.asking.refusal import ApiError
+from usage.asking.presets import LAST_DAY, reaching_back
 from usage.live_keys import without_keys
 from usage.periods import Period, rfc3339
 
 PARAMETERS = ("range", "from", "to", "model")
-LAST_DAY = "24h"
-PRESETS: dict[str, tuple[str, dt.timedelta | None]] = {
-    LAST_DAY: ("24 h", dt.timedelta(days=1)),
-    "7d": ("7 days", dt.timedelta(days=7)),
-    "30d": ("30 days", dt.timedelta(days=30)),
-    "90d": ("90 days", dt.timedelta(days=90)),
-    "all": ("All time", None),
-}
 # What a browser's date and time field sends.
 _WITHOUT_ZONE = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?", re.ASCII)
 
@@ -64,17 +56,11 @@ class Selection:
 def selection_from(query: QueryDict, now: dt.datetime) -> Selection:
     """The selection of a query string; ApiError names the parameter that cannot be read."""
     parameters.refuse_unknown(query, PARAMETERS)
+    wanted = parameters.usage_filter(_with_zones(query), now=now)
     preset = parameters.single(query, "range")
-    wanted = parameters.usage_filter(_with_zones(query))
-    if wanted.period != Period():
-        if preset:
-            message = "give either `range` or `from` and `to`, not both"
-            raise ApiError(400, message, parameter="range")
+    if wanted.period != Period() and not preset:
         return Selection("", wanted)
     preset = preset or LAST_DAY
-    if preset not in PRESETS:
-        message = f"`range` is {without_keys(preset)[:40]!r}: use {', '.join(PRESETS)}"
-        raise ApiError(400, message, parameter="range")
     return Selection(preset, replace(wanted, period=reaching_back(preset, now)))
 
 
@@ -98,12 +84,6 @@ def local(moment: dt.datetime) -> dt.datetime:
         return timezone.localtime(moment)
     except (OverflowError, ValueError):
         return moment
-
-
-def reaching_back(preset: str, now: dt.datetime) -> Period:
-    """Open to the future: rows from a client whose clock is fast must not be missing."""
-    span = PRESETS[preset][1]
-    return Period(None if span is None else now - span, None)
 
 
 def _with_zones(query: QueryDict) -> QueryDict:

@@ -13,10 +13,10 @@ from usage.rollups.name_entries import ALWAYS
 from usage.statuses import is_failure
 
 Row = dict[str, Any]  # the columns of usage_metrics
-MICROSECOND, DAY = dt.timedelta(microseconds=1), dt.timedelta(days=1)
+MICROSECOND, HOUR, DAY = dt.timedelta(microseconds=1), dt.timedelta(hours=1), dt.timedelta(days=1)
 TOKENS = ("prompt_tokens", "completion_tokens", "cached_tokens", "cache_write_tokens",
           "reasoning_tokens")  # fmt: skip
-STEPS = {"15m": 15, "hour": 60}  # minutes
+STEPS = {"1m": 1, "5m": 5, "15m": 15, "hour": 60}  # minutes
 
 
 def figures(rows: Sequence[Row]) -> dict[str, Any]:
@@ -190,7 +190,7 @@ def following(bucket: dt.datetime, interval: str, zone: ZoneInfo) -> dt.datetime
     """Where the next bucket begins."""
     least = {"day": 20, "week": 24 * 6, "month": 24 * 27}.get(interval, 0)
     moment = bucket + dt.timedelta(hours=least)
-    step = dt.timedelta(minutes=15) if interval in STEPS else dt.timedelta(hours=1)
+    step = dt.timedelta(minutes=min(STEPS.get(interval, 60), 15))
     while (found := bucket_of(moment, interval, zone)) == bucket:
         moment += step
     return found

@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 
 from tests import plain_python
 from tests.factory import NOON
-from tests.plain_python import DAY, MICROSECOND, OTHER, Names, Row
+from tests.plain_python import DAY, HOUR, MICROSECOND, OTHER, Names, Row
 from tests.read_only import read_only
 from tests.sums import add_waiting_rows, assert_sums_equal_rows
 from tests.thorough import examples
@@ -248,7 +248,7 @@ def questions(
             "not_provider": seldom_some_of(*names["provider"], ""),
             "not_api_key_hash": seldom_some_of(*names["api_key_hash"], ""),
             "not_status": seldom_some_of(*names["status"], "4xx", "error", ""),
-            "interval": st.sampled_from(["15m", "hour", "day", "week", "month"]),
+            "interval": st.sampled_from(["1m", "5m", "15m", "hour", "day", "week", "month"]),
             "tz": st.sampled_from([zone, zone, *ZONES]),
             "group_by": st.sampled_from(GROUPS),
             "order_by": st.sampled_from(["tokens", "tokens", "cost", "requests"]),
@@ -264,6 +264,11 @@ def settled(question: dict[str, Any]) -> dict[str, Any]:
     start, end = question.pop("ends")
     if start and end:
         start, end = min(start, end), max(start, end)
+    longest = {"1m": 6, "5m": 48}.get(question["interval"])
+    if longest and start and end:
+        end = min(end, start + longest * HOUR)
+    elif longest:
+        question["interval"] = "15m"
     question["from"], question["to"] = start, end
     question["compare"] = question["compare"] and start is not None and end is not None
     return question

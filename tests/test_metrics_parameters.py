@@ -154,6 +154,59 @@ def test_clocks_that_were_off_by_odd_seconds_are_no_trouble(client):
     assert series(client, tz="Europe/Prague", interval="day") == [("1890-05-31T23:02:16Z", 2)]
 
 
+SHORT = [("1m", dt.timedelta(hours=6)), ("5m", dt.timedelta(hours=48))]
+
+
+@pytest.mark.parametrize(("interval", "longest"), SHORT)
+def test_minutes_are_told_of_short_ranges(client, interval, longest):
+    requests_at("2024-01-15 10:04:59.999999", "2024-01-15 10:05", "2024-01-15 10:06")
+    start = at("2024-01-15 10:00")
+    query = {"from": start.isoformat(), "to": (start + longest).isoformat()}
+    expected = {
+        "1m": [
+            ("2024-01-15T10:04:00Z", 1),
+            ("2024-01-15T10:05:00Z", 1),
+            ("2024-01-15T10:06:00Z", 1),
+        ],
+        "5m": [("2024-01-15T10:00:00Z", 1), ("2024-01-15T10:05:00Z", 2)],
+    }
+    assert series(client, interval=interval, **query) == expected[interval]
+    assert len(series(client, interval=interval, fill="true", **query)) in (361, 577)
+    query["to"] = (start + longest + dt.timedelta(microseconds=1)).isoformat()
+    assert refusal(client, interval=interval, **query) == {
+        "error": f"`interval={interval}` is for up to {longest // dt.timedelta(hours=1)} hours: "
+        "narrow `from` and `to`, or ask for a longer `interval`",
+        "parameter": "interval",
+    }
+
+
+@pytest.mark.parametrize("interval", ["1m", "5m"])
+def test_minutes_up_to_now_are_told_where_there_are_rows_of_years(client, interval):
+    now = timezone.now()
+    requests_at("2024-01-15 10:00")
+    store({"timestamp": now - dt.timedelta(minutes=1)})
+    found = series(client, interval=interval, **{"from": (now - dt.timedelta(hours=5)).isoformat()})
+    assert [count for _, count in found] == [1]
+
+
+# --- What pages have in their addresses -------------------------------------------------------
+
+
+def test_a_range_reaches_back_from_now(client):
+    days = (0.5, 5, 25, 80, 400)
+    store(*({"timestamp": timezone.now() - dt.timedelta(days=each)} for each in days))
+    for number, preset in enumerate(["24h", "7d", "30d", "90d", "all"], 1):
+        assert ask(client, range=preset)["totals"]["requests"] == number
+        rows = client.get("/_qs/usage", {"range": preset, "measure": "tokens"}).json()["usage"]
+        assert len(rows) == number
+
+
+def test_a_pages_address_is_a_question(client):
+    requests_at("2024-01-15 10:00")
+    plain = ask(client, interval="day")
+    assert ask(client, step="day", measure="cost", lang="de", range="all") == plain
+
+
 # --- group_by ---------------------------------------------------------------------------------
 
 
@@ -238,7 +291,11 @@ def test_there_is_nothing_before_the_calendar_begins(client):
         ({"compare": "previous"}, "`compare` needs `from`"),
         ({"compare": "previous", "from": "2999-01-01"}, "`from` is later than now"),
         ({"compare": "last"}, "`compare` must be previous"),
-        ({"interval": "minute"}, "`interval` must be 15m or hour or day or week or month"),
+        ({"interval": "minute"}, "`interval` must be 1m or 5m or 15m or hour or day or week or mo"),
+        ({"step": "minute"}, "`step` must be 1m or 5m or"),
+        ({"step": "day", "interval": "day"}, "`step` is another name of `interval`: give one"),
+        ({"range": "24h", "from": "2024-01-01"}, "give either `range` or `from` and `to`, not bo"),
+        ({"range": "2h"}, "`range` is '2h': use 24h, 7d, 30d, 90d, all"),
         ({"group_by": "key"}, "`group_by` must be model or api_key or provider or status"),
         ({"tz": "Europe/Atlantis"}, "`tz` must be an IANA time zone such as Europe/Prague"),
         ({"tz": "../../etc/passwd"}, "`tz` must be an IANA time zone"),

@@ -39,7 +39,8 @@ def test_the_schema_names_every_operation_and_field(client):
     assert sums <= set(parts["ModelUsage"]["properties"])
     assert {p["name"] for p in schema["paths"]["/_qs/metrics"]["get"]["parameters"]} == {
         "from", "to", *SUMMED, *(f"not_{name}" for name in SUMMED),
-        "interval", "tz", "group_by", "order_by", "limit", "compare", "fill",
+        "range", "interval", "step", "tz", "group_by", "order_by", "limit", "compare", "fill",
+        "measure", "lang",
     }  # fmt: skip
 
 

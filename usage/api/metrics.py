@@ -36,6 +36,7 @@ from usage.queries import (
     MOST_ROWS,
     Breakdown,
     By,
+    RangeTooLong,
     TooManyBuckets,
     TooManyRowsOfOthers,
     TooManyRowsToRead,
@@ -122,6 +123,8 @@ def _report(wanted: UsageFilter, breakdown: Breakdown, turn: Turn, *, fill: bool
         return replace(report, timeseries=series)
     except TooManyRowsOfOthers as error:
         raise ApiError(400, str(error)) from None
+    except RangeTooLong as error:
+        raise ApiError(400, str(error), parameter="interval") from None
     except TooManyRowsToRead as error:
         raise ApiError(
             400,

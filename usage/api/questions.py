@@ -6,7 +6,7 @@ from usage.asking.parameters import FILTERS, ROW_FILTERS
 from usage.queries import INTERVALS, ORDERS, PARTS_LISTED
 
 INTERVAL = Choice(
-    "interval", "How long buckets are; weeks begin on Monday.", tuple(INTERVALS), "hour"
+    "interval", "How long buckets are; weeks begin on Monday.", tuple(INTERVALS), "hour", "step"
 )
 ZONE = Zone("tz", "IANA zone in which buckets begin.")
 GROUP_BY = Joined(
@@ -21,15 +21,19 @@ FILL = Flag("fill", "Adds an empty bucket wherever there were no requests.")
 PARTS = WholeNumber(
     "limit", "Most parts of each list; `others` sums up the rest.", 10_000, PARTS_LISTED
 )
+# What pages have in their addresses besides, so that these are questions of the API.
+OF_PAGES = tuple(Text(name, "For pages; says nothing here.") for name in ("measure", "lang"))
 METRICS_QUESTION: tuple[Declared, ...] = (
     *filters(FILTERS),
     INTERVAL,
+    INTERVAL.under_other_name,
     ZONE,
     GROUP_BY,
     ORDER_BY,
     PARTS,
     COMPARE,
     FILL,
+    *OF_PAGES,
 )
 
 ROWS = WholeNumber("limit", "Rows of a page.", 1000, 100)
@@ -41,7 +45,14 @@ FORMAT = Choice(
     ("json", "csv", "ndjson"),
     "json",
 )
-ROWS_QUESTION: tuple[Declared, ...] = (*filters(ROW_FILTERS), ROWS, CURSOR, WITH_EXCLUDED, FORMAT)
+ROWS_QUESTION: tuple[Declared, ...] = (
+    *filters(ROW_FILTERS),
+    ROWS,
+    CURSOR,
+    WITH_EXCLUDED,
+    FORMAT,
+    *OF_PAGES,
+)
 
 KEYS = Flag("keys", "`false` leaves out the counters of each API key.", default=True)
 SCRAPE: tuple[Declared, ...] = (KEYS,)

@@ -10,6 +10,7 @@ from django.http import QueryDict
 
 from usage.asking import parameters
 from usage.asking.parameters import NOT
+from usage.asking.presets import PRESETS
 from usage.rollups.declarations import DIMENSIONS
 
 Schema = dict[str, Any]
@@ -29,12 +30,13 @@ class Text:
 
 @dataclass(frozen=True)
 class Choice:
-    """One of some words."""
+    """One of some words; `other_name` is one that the parameter has as well."""
 
     name: str
     help: str
     choices: tuple[str, ...]
     default: str = ""
+    other_name: str = ""
 
     @property
     def schema(self) -> Schema:
@@ -42,7 +44,14 @@ class Choice:
         return {"type": "string", "enum": [*self.choices], **default}
 
     def of(self, query: QueryDict) -> str:
-        return parameters.choice(query, self.name, self.choices, self.default)
+        name = parameters.either(query, self.name, self.other_name)
+        return parameters.choice(query, name, self.choices, self.default)
+
+    @property
+    def under_other_name(self) -> "Choice":
+        """To be described beside it."""
+        says = f"Another name of {self.name}."
+        return Choice(self.other_name, says, self.choices, self.default)
 
 
 @dataclass(frozen=True)
@@ -119,15 +128,17 @@ class Filter:
 
 
 Declared = Text | Choice | Joined | WholeNumber | Flag | Zone | Filter
+_RANGE = "Back from now, in the place of `from` and `to`."
 _END = "RFC 3339 time or date (its midnight in UTC), included."
 
 
-def filters(names: Iterable[str]) -> tuple[Filter, ...]:
+def filters(names: Iterable[str]) -> tuple[Filter | Choice, ...]:
     """Of the names in `parameters.FILTERS` or ROW_FILTERS, and what leaves values out."""
     names = list(names)
     dimensions = [name for name in names if name in DIMENSIONS]
     return (
-        *(_end(name) for name in names if name not in DIMENSIONS),
+        *(_end(name) for name in names if name in ("from", "to")),
+        *(Choice(name, _RANGE, (*PRESETS,)) for name in names if name == "range"),
         *(_dimension(name, name, DIMENSIONS[name].filter_help) for name in dimensions),
         *(
             _dimension(f"{NOT}{name}", name, f"Leaves out what {name} asks for.")

@@ -6,8 +6,10 @@ from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
 from django.http import QueryDict
+from django.utils import timezone
 
 from usage.asking.filters import UsageFilter
+from usage.asking.presets import PRESETS, reaching_back
 from usage.asking.refusal import ApiError
 from usage.live_keys import kept, without_keys
 from usage.models import UsageMetric
@@ -15,18 +17,18 @@ from usage.periods import UTC, Period, parse_moment
 from usage.rollups.declarations import DIMENSIONS, SUMMED
 
 NOT = "not_"  # before the name of a dimension: leaves out what it would ask for
-FILTERS = ("from", "to", *SUMMED)
-ROW_FILTERS = ("from", "to", *DIMENSIONS)  # of what asks for rows instead of figures
+FILTERS = ("from", "to", "range", *SUMMED)
+ROW_FILTERS = ("from", "to", "range", *DIMENSIONS)  # of what asks for rows instead of figures
 MOST_VALUES = 100
 LONGEST = {field.name: field.max_length or 0 for field in UsageMetric._meta.concrete_fields}
 
 
-def usage_filter(query: QueryDict, known: Sequence[str] = FILTERS) -> UsageFilter:
+def usage_filter(
+    query: QueryDict, known: Sequence[str] = FILTERS, now: dt.datetime | None = None
+) -> UsageFilter:
     """The filters of a request. An empty value of a dimension that rows need not have asks for
     those without one; any other is the same as none, as in an HTML form."""
-    period = Period(_moment(query, "from"), _moment(query, "to"))
-    if period.start and period.end and period.start > period.end:
-        raise ApiError(400, "`from` is later than `to`: swap them", parameter="from")
+    period = _period(query, now or timezone.now())
     names = [name for name in DIMENSIONS if name in known]
     return UsageFilter(
         period,
@@ -54,6 +56,16 @@ def flag(query: QueryDict, name: str) -> bool:
     if text not in ("", "true", "false", "1", "0"):
         raise ApiError(400, f"`{name}` must be true or false", parameter=name)
     return text in ("true", "1")
+
+
+def either(query: QueryDict, name: str, other_name: str) -> str:
+    """Under which of two names a parameter is given; the first where it is under neither."""
+    if not other_name or not query.get(other_name):
+        return name
+    if query.get(name):
+        message = f"`{other_name}` is another name of `{name}`: give one of them"
+        raise ApiError(400, message, parameter=other_name)
+    return other_name
 
 
 def choice(query: QueryDict, name: str, choices: Sequence[str], default: str = "") -> str:
@@ -101,6 +113,23 @@ def single(query: QueryDict, name: str) -> str:
     if len(values) > 1:
         raise ApiError(400, f"`{name}` is given {len(values)} times: give it once", parameter=name)
     return _checked(name, values[0]) if values else ""
+
+
+def _period(query: QueryDict, now: dt.datetime) -> Period:
+    """Between `from` and `to`, or back from now as `range` has it."""
+    period = Period(_moment(query, "from"), _moment(query, "to"))
+    if period.start and period.end and period.start > period.end:
+        raise ApiError(400, "`from` is later than `to`: swap them", parameter="from")
+    preset = single(query, "range")
+    if not preset:
+        return period
+    if period != Period():
+        message = "give either `range` or `from` and `to`, not both"
+        raise ApiError(400, message, parameter="range")
+    if preset not in PRESETS:
+        message = f"`range` is {without_keys(preset)[:40]!r}: use {', '.join(PRESETS)}"
+        raise ApiError(400, message, parameter="range")
+    return reaching_back(preset, now)
 
 
 def _moment(query: QueryDict, name: str) -> dt.datetime | None:

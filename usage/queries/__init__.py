@@ -20,7 +20,7 @@ Words used here; all times are microseconds since 1970, and ranges do not contai
 """
 
 from usage.queries.account_windows import AccountState, WindowState, accounts_at
-from usage.queries.bound import MOST_BUCKETS, TooManyBuckets
+from usage.queries.bound import MOST_BUCKETS, RangeTooLong, TooManyBuckets
 from usage.queries.buckets import INTERVALS, YEAR
 from usage.queries.counters import Bins, Counters, usage_counters
 from usage.queries.figures import (
@@ -87,6 +87,7 @@ __all__ = [
     "Part",
     "Percentiles",
     "Position",
+    "RangeTooLong",
     "Summary",
     "TooManyBuckets",
     "TooManyRowsOfOthers",

@@ -1,13 +1,17 @@
 """How long a series may be, told before any of it is read."""
 
+import datetime as dt
 from collections.abc import Iterator
 from itertools import islice
 from zoneinfo import ZoneInfo
 
+from django.utils import timezone
+
+from usage.periods import Period
 from usage.queries.buckets import at_least, buckets, length_of
 from usage.queries.covering import rollups_of
 from usage.queries.occupied import Range, joined, occupied
-from usage.queries.scope import Holdings, Scope
+from usage.queries.scope import Holdings, Scope, moment_of
 from usage.rollups.declarations import TOTAL
 
 MOST_BUCKETS = 20_000
@@ -16,8 +20,32 @@ _LITTLE = 1_000  # buckets, which are read whether there is anything in them or 
 _DAY = length_of("day")
 
 
+# Of what no sums are as narrow as: all its rows are read.
+_LONGEST_HOURS = {"1m": 6, "5m": 48}
+
+
+class RangeTooLong(ValueError):
+    """The buckets are too narrow for so long a range."""
+
+    def __init__(self, interval: str) -> None:
+        super().__init__(
+            f"`interval={interval}` is for up to {_LONGEST_HOURS[interval]} hours: narrow `from`"
+            " and `to`, or ask for a longer `interval`"
+        )
+
+
 class TooManyBuckets(ValueError):
     """The series would be longer than anyone can use, or than is answered in one piece."""
+
+
+def require_short(period: Period, held: Holdings, interval: str) -> None:
+    """RangeTooLong where the period is longer than buckets so narrow are told of."""
+    if interval not in _LONGEST_HOURS or held.begin >= held.end:
+        return
+    begin = period.start or moment_of(held.begin)
+    end = period.end or timezone.now()
+    if end - begin > dt.timedelta(hours=_LONGEST_HOURS[interval]):
+        raise RangeTooLong(interval)
 
 
 def is_too_long(begin: int, end: int, interval: str, zone: ZoneInfo) -> bool:
@@ -42,7 +70,8 @@ def bounded_ranges(
     if is_bounded and at_least(scope.begin, scope.end, interval) <= _LITTLE:
         return [(scope.begin, scope.end)]
     length = length_of(interval)
-    width = max(grain, next(width for width in rollups_of(TOTAL) if length % width == 0))
+    widths = rollups_of(TOTAL)
+    width = max(grain, next((width for width in widths if length % width == 0), min(widths)))
     found, count, last = [], 0, None
     for moment in occupied(scope, held, width):
         found.append(moment)

@@ -10,12 +10,20 @@ from usage.periods import UTC
 from usage.queries.clock import DAY, begin_of, date_at, offset_at, offset_changes
 
 SECOND = 1_000_000  # microseconds, in which ends of ranges are told here
-INTERVALS = ("15m", "hour", "day", "week", "month")  # that the API offers
+INTERVALS = ("1m", "5m", "15m", "hour", "day", "week", "month")  # that the API offers
 YEAR = "year"  # for charts of many of them
 # Of the longest buckets there are; months and years differ.
-_SECONDS = {"15m": 900, "hour": 3600, "day": DAY, "week": 7 * DAY, "month": 31 * DAY}
+_SECONDS = {
+    "1m": 60,
+    "5m": 300,
+    "15m": 900,
+    "hour": 3600,
+    "day": DAY,
+    "week": 7 * DAY,
+    "month": 31 * DAY,
+}
 _SECONDS[YEAR] = 366 * DAY
-_CLOCK_INTERVALS = ("15m", "hour")
+_CLOCK_INTERVALS = ("1m", "5m", "15m", "hour")
 
 
 class Run(NamedTuple):

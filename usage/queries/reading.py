@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from usage.asking.filters import UsageFilter
 from usage.periods import UTC
 from usage.queries import sums, turns
-from usage.queries.bound import MOST_BUCKETS, bounded_ranges, portions
+from usage.queries.bound import MOST_BUCKETS, bounded_ranges, portions, require_short
 from usage.queries.buckets import Run, buckets, one_bucket
 from usage.queries.covering import (
     cover,
@@ -130,6 +130,7 @@ class Reading:
         return self._covered(self._whole, grouping, Made.PARTS, self._names(grouping))
 
     def _series(self, interval: str, zone: ZoneInfo) -> Covered:
+        require_short(self._wanted.period, self._held, interval)
         grain = min(rollups_of(self._for_all))
         ranges = bounded_ranges(self.scope, self._held, interval, zone, grain)
         return self._covered(_runs(ranges, interval, zone), self._for_all, Made.BUCKETS)
