@@ -78,7 +78,7 @@ def questions():
             yield {
                 "from": start, "to": end, "model": [], "provider": [], "api_key_hash": [],
                 "status": [], "interval": "hour", "tz": "Europe/Prague", "fill": False,
-                "compare": bool(start and end), **next(sets),
+                "order_by": "tokens", "limit": None, "compare": bool(start and end), **next(sets),
             }  # fmt: skip
 
 
