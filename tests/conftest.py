@@ -15,6 +15,7 @@ from django.db import connection
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from psycopg import sql
+from xdist.scheduler.loadfile import LoadFileScheduling
 
 from tests import portal_file, server_engine
 from tests.factory import four_rows
@@ -39,9 +40,10 @@ hypothesis_settings.load_profile("claims")
 
 # What waits for peers and clocks, or takes long with few tests, is not left for the end.
 _FIRST = (
-    *("test_slow_peers", "test_killed_portals", "test_dashboard_in_browser", "test_go_client"),
+    *("test_slow_peers", "test_killed_portals", "test_dashboard_in_browser"),
+    *("test_policies_in_browser", "test_admin_in_browser", "test_go_client"),
     *("test_endurance", "test_collecting", "test_exactness", "test_backup", "test_database_files"),
-    *("test_policies_in_browser", "test_admin_look_ups", "test_fold_names", "test_durability"),
+    *("test_admin_look_ups", "test_fold_names", "test_durability"),
 )
 
 # Thousands of tests that are only listed are no garbage, and not looked through for any.
@@ -75,6 +77,18 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """`-n auto`: some tests wait most of their time, those of programs above all."""
     waiting = 1 if config.option.markexpr == "not process" else 2
     return len(os.sched_getaffinity(0)) + waiting
+
+
+class _ByFile(LoadFileScheduling):
+    """Whole files for each worker, and those that need a browser for one, which starts it once."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "browser" if "/browser/" in nodeid else str(super()._split_scope(nodeid))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling | None:
+    return _ByFile(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 @pytest.fixture(scope="session")
