@@ -34,7 +34,7 @@ def service_in(beginning: bytes) -> str:
 
 
 def source_of_span(span: Span) -> str:
-    return source_named(span.resource.get("app"))
+    return source_named(str(span.resource.get("app") or ""))  # a number, even a list
 
 
 def pass_over(span: Span, heard: Heard, *, is_told_in_logs: bool) -> None:
