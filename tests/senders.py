@@ -207,6 +207,131 @@ READ = (
         "gcp.vertex.agent.session_id",
     ),
     Read(
+        "Mastra",
+        "mastra-ai/mastra 087c72fa6, observability/otel-exporter/src/gen-ai-semantics.ts",
+        "2026-11-28",
+        "mastra.completion_start_time",
+    ),
+    Read(
+        "Semantic Kernel",
+        "microsoft/semantic-kernel 037139f4d, dotnet/src/InternalUtilities/src/Diagnostics/"
+        "ModelDiagnostics.cs: -1 where nobody counted; dotnet/extensions 0120286be",
+        "2026-11-28",
+        """
+        gen_ai.response.prompt_tokens gen_ai.response.completion_tokens
+        gen_ai.response.input_tokens gen_ai.response.output_tokens
+        """,
+    ),
+    Read(
+        "Dify",
+        "langgenius/dify 18c95039e, api/core/ops/{aliyun,tencent}_trace/entities/semconv.py",
+        "2026-11-28",
+        "gen_ai.session.id",
+    ),
+    Read(
+        "Kong AI Gateway",
+        "developer.konghq.com/ai-gateway/llm-open-telemetry, 3.13: OpenTelemetry's names",
+        "2026-11-28",
+        "",
+    ),
+    Read(
+        "Portkey",
+        "portkey.ai/docs/product/enterprise-offering/otel/complete-logs: OpenTelemetry's names",
+        "2026-11-28",
+        "",
+    ),
+    Read(
+        "LlamaIndex",
+        "run-llama/llama_index 23d883949, llama-index-observability-otel/…/otel/genai.py",
+        "2026-11-28",
+        "",
+    ),
+    Read(
+        "Spring AI",
+        "spring-projects/spring-ai 01fd663b2, spring-ai-commons/…/AiObservationAttributes.java: "
+        "Micrometer's values are texts, and `none` where there is none",
+        "2026-11-28",
+        "",
+    ),
+    Read(
+        "Haystack",
+        "deepset-ai/haystack 08ccc31be, haystack/tracing/opentelemetry.py: usage within contents",
+        "2026-11-28",
+        "",
+    ),
+    Read(
+        "LiveKit Agents",
+        "livekit/agents 020428e16, livekit-agents/livekit/agents/telemetry/trace_types.py",
+        "2026-11-28",
+        "lk.response.ttft lk.llm_metrics lk.realtime_model_metrics",
+    ),
+    Read(
+        "agentgateway",
+        "agentgateway/agentgateway 01b91a771, crates/agentgateway/src/telemetry/log.rs",
+        "2026-11-28",
+        "http.status",
+    ),
+    Read(
+        "MLflow",
+        "mlflow/mlflow 00449464c, mlflow/tracing/constant.py: values as JSON, or as maps",
+        "2026-11-28",
+        "mlflow.chat.tokenUsage mlflow.llm.cost mlflow.llm.model mlflow.llm.provider",
+    ),
+    Read(
+        "Braintrust",
+        "braintrustdata/braintrust-sdk-go, trace/contrib/genkit: the middleware's JSON attributes",
+        "2026-11-28",
+        "braintrust.metrics braintrust.metadata",
+    ),
+    Read(
+        "LangWatch",
+        "langwatch/langwatch 22c3ecfa1, python-sdk/src/langwatch/attributes.py",
+        "2026-11-28",
+        "langwatch.metrics langwatch.thread.id",
+    ),
+    Read(
+        "Laminar (OpenHands)",
+        "lmnr-ai/lmnr-python 06dfedbbe, src/lmnr/opentelemetry_lib/tracing/attributes.py",
+        "2026-11-28",
+        "lmnr.association.properties.session_id lmnr.association.properties.user_id",
+    ),
+    Read(
+        "AgentOps",
+        "AgentOps-AI/agentops 0169502c6, agentops/semconv/span_attributes.py",
+        "2026-11-28",
+        "",
+    ),
+    Read(
+        "Azure AI Foundry agents",
+        "Azure/azure-sdk-for-python 1fe089b8c, sdk/ai/azure-ai-agents/…/telemetry/_utils.py",
+        "2026-11-28",
+        "gen_ai.thread.id",
+    ),
+    Read(
+        "Quarkus LangChain4j",
+        "quarkiverse/quarkus-langchain4j 046e60e77, …/listeners/SpanChatModelListener.java",
+        "2026-11-28",
+        "",
+    ),
+    Read(
+        "OpenLIT for JavaScript",
+        "openlit/openlit 0a9b14762, sdk/typescript/src/semantic-convention.ts",
+        "2026-11-28",
+        "",
+    ),
+    Read(
+        "Traceloop for JavaScript",
+        "traceloop/openllmetry-js 008de810e, packages/instrumentation-anthropic",
+        "2026-11-28",
+        "",
+    ),
+    Read(
+        "Logfire",
+        "pydantic/logfire 015babe38, logfire/_internal/integrations/llm_providers/openai.py",
+        "2026-11-28",
+        "",
+    ),
+    Read(
         "set-ups of agents",
         "OTEL_RESOURCE_ATTRIBUTES as Claude Code's documents propose them",
         "2026-11-28",

@@ -207,6 +207,116 @@ SENDERS: dict[str, tuple[dict[str, Any], dict[str, Any], tuple[int, ...]]] = {
          "'prompt_cache_hit_tokens': 50, 'prompt_cache_miss_tokens': 50}"}, {},
         (100, 20, 120, 50, 0, 0),
     ),
+    "Mastra": (
+        {"gen_ai.operation.name": "chat", "mastra.span.type": "model_generation",
+         "gen_ai.usage.input_tokens": 20512, "gen_ai.usage.output_tokens": 450,
+         "gen_ai.usage.reasoning_tokens": 64, "gen_ai.usage.cache_read.input_tokens": 18000,
+         "gen_ai.usage.cache_creation.input_tokens": 2500, "gen_ai.usage.audio_input_tokens": 3},
+        {}, (20512, 450, 20962, 18000, 2500, 64),
+    ),
+    "Semantic Kernel": (
+        {"gen_ai.operation.name": "chat.completions", "gen_ai.system": "openai",
+         "gen_ai.request.max_token": 500, "gen_ai.response.prompt_tokens": 100,
+         "gen_ai.response.completion_tokens": 20, "gen_ai.response.id": "N/A"},
+        {}, (100, 20, 120, 0, 0, 0),
+    ),
+    "Semantic Kernel that was told nothing": (
+        {"gen_ai.operation.name": "chat.completions", "gen_ai.response.prompt_tokens": -1,
+         "gen_ai.response.completion_tokens": -1}, {}, (0, 0, 0, 0, 0, 0),
+    ),
+    "Dify": (
+        {"gen_ai.span.kind": "GENERATION", "gen_ai.framework": "dify",
+         "gen_ai.usage.input_tokens": "100", "gen_ai.usage.output_tokens": "20",
+         "gen_ai.usage.total_tokens": "120"}, {}, (100, 20, 120, 0, 0, 0),
+    ),
+    "Kong": (
+        {"gen_ai.operation.name": "chat", "gen_ai.provider.name": "openai",
+         "gen_ai.request.max_tokens": 64, "gen_ai.usage.input_tokens": 100,
+         "gen_ai.usage.output_tokens": 20}, {"scope": "kong-internal"}, (100, 20, 120, 0, 0, 0),
+    ),
+    "LlamaIndex's own": (
+        {"gen_ai.operation.name": "completion", "gen_ai.provider.name": "llama_index",
+         "gen_ai.usage.input_tokens": 100, "gen_ai.usage.output_tokens": 20},
+        {"scope": "opentelemetry.util.genai.handler"}, (100, 20, 120, 0, 0, 0),
+    ),
+    "Spring AI, whose values are texts": (
+        {"gen_ai.operation.name": "chat", "gen_ai.system": "openai",
+         "gen_ai.response.model": "none", "gen_ai.usage.input_tokens": "100",
+         "gen_ai.usage.output_tokens": "20", "gen_ai.usage.total_tokens": "120",
+         "gen_ai.usage.cache_read.input_tokens": "50"},
+        {"scope": "org.springframework.boot"}, (100, 20, 120, 50, 0, 0),
+    ),
+    "LiveKit": (
+        {"gen_ai.operation.name": "chat", "lk.llm_metrics":
+         '{"label": "openai.LLM", "ttft": 0.3, "duration": 1.5, "prompt_tokens": 100, '
+         '"completion_tokens": 20, "prompt_cached_tokens": 50, "total_tokens": 120, '
+         '"tokens_per_second": 13.3, "cancelled": false}'}, {}, (100, 20, 120, 50, 0, 0),
+    ),
+    "agentgateway": (
+        {"gen_ai.operation.name": "embeddings", "gen_ai.usage.input_tokens": 28,
+         "http.status": 200, "duration": "97ms"}, {}, (28, 0, 28, 0, 0, 0),
+    ),
+    "MLflow": (
+        {"mlflow.spanType": '"CHAT_MODEL"', "mlflow.chat.tokenUsage":
+         '{"input_tokens": 20512, "output_tokens": 450, "total_tokens": 20962, '
+         '"cache_read_input_tokens": 18000, "cache_creation_input_tokens": 2500}'}, {}, ANTHROPIC,
+    ),
+    "MLflow's maps": (
+        {"mlflow.spanType": "LLM", "mlflow.chat.tokenUsage":
+         {"input_tokens": 100, "output_tokens": 20, "total_tokens": 120}},
+        {}, (100, 20, 120, 0, 0, 0),
+    ),
+    "Braintrust": (
+        {"braintrust.metrics": '{"prompt_tokens": 100, "completion_tokens": 20, "tokens": 120, '
+         '"prompt_cached_tokens": 50, "completion_reasoning_tokens": 8}',
+         "braintrust.span_attributes": '{"type": "llm"}'}, {}, (100, 20, 120, 50, 0, 8),
+    ),
+    "Braintrust's flat names": (
+        {"braintrust.metrics.prompt_tokens": 100, "braintrust.metrics.completion_tokens": 20,
+         "braintrust.metrics.tokens": 120, "braintrust.metrics.prompt_cached_tokens": 50},
+        {}, (100, 20, 120, 50, 0, 0),
+    ),
+    "LangWatch": (
+        {"langwatch.span.type": "llm", "langwatch.metrics":
+         '{"type": "json", "value": {"promptTokens": 100, "completionTokens": 20, "cost": 0.5}}'},
+        {}, (100, 20, 120, 0, 0, 0),
+    ),
+    "Laminar": (
+        {"lmnr.span.type": "LLM", "gen_ai.usage.input_tokens": 1000,
+         "gen_ai.usage.output_tokens": 500, "llm.usage.total_tokens": 1500,
+         "gen_ai.usage.cache_read_input_tokens": 800}, {}, (1000, 500, 1500, 800, 0, 0),
+    ),
+    "Azure AI Foundry": (
+        {"gen_ai.operation.name": "process_thread_run", "gen_ai.system": "az.ai.agents",
+         "gen_ai.request.max_input_tokens": 4096, "gen_ai.usage.input_tokens": 100,
+         "gen_ai.usage.output_tokens": 20}, {}, (100, 20, 120, 0, 0, 0),
+    ),
+    "Quarkus": (
+        {"gen_ai.operation.name": "chat", "gen_ai.usage.completion_tokens": 20,
+         "gen_ai.usage.prompt_tokens": 100, "gen_ai.client.estimated_cost": "0.01USD"},
+        {}, (100, 20, 120, 0, 0, 0),
+    ),
+    "OpenLIT for JavaScript": (
+        {"gen_ai.operation.name": "chat", "gen_ai.usage.input_tokens": 100,
+         "gen_ai.usage.output_tokens": 20, "gen_ai.usage.prompt_tokens_details.cache_read": 50,
+         "gen_ai.usage.completion_tokens_details.reasoning": 8,
+         "gen_ai.usage.completion_tokens_details.audio": 3}, {}, (100, 20, 120, 50, 0, 8),
+    ),
+    "tokens by their words": (
+        {"llm.tokens.input": 100, "llm.tokens.output": 20, "llm.tokens.total": 120}, {},
+        (100, 20, 120, 0, 0, 0),
+    ),
+    "tokens in and out": (
+        {"llm.tokens.in": 100, "llm.tokens.out": 20}, {}, (100, 20, 120, 0, 0, 0),
+    ),
+    "tokens behind the words": (
+        {"llm.prompt.tokens": 100, "llm.completion.tokens": 20, "llm.total.tokens": 120}, {},
+        (100, 20, 120, 0, 0, 0),
+    ),
+    "names without a prefix": (
+        {"prompt_tokens": 100, "completion_tokens": 20, "cachedTokens": 50}, {},
+        (100, 20, 120, 50, 0, 0),
+    ),
     "zeros beside the figures": (
         {"gen_ai.usage.input_tokens": 0, "ai.usage.inputTokens": 100, "ai.usage.outputTokens": 20,
          "gen_ai.usage.cache_read.input_tokens": 0, "acme.usage.cached_tokens": 50},
@@ -236,7 +346,13 @@ def test_a_sender_s_figures_are_read(name: str):
         "system.memory.usage.total", "process.usage.input_bytes",
         "gen_ai.usage.uncached_input_tokens",
         "gen_ai.usage.rejected_prediction_tokens", "gen_ai.token.type", "token", "usage", "x" * 300,
-        "gen_ai.usage.input_output_tokens",
+        "gen_ai.usage.input_output_tokens", "gen_ai.request.max_output_tokens", "llm.max_tokens",
+        "session.tokens.input", "llm.tokens", "csrf.token", "auth.token.id", "tokens_per_second",
+        "gen_ai.usage.text.input_tokens", "gen_ai.usage.audio.cache_read.input_tokens",
+        "github.copilot.cost", "llm.cost.prompt", "llm.cost", "cost_usd_micros", "cost_cents",
+        "estimated.cost_usd", "agent.cost_usd", "time_to_last_token", "first_token_at",
+        "lk.response.ttfb", "gen_ai.agent.model", "device.model.name", "ls_model_type",
+        "model.provider", "remaining.tokens.total", "time_to_first_frame",
     ],
 )  # fmt: skip
 def test_a_name_with_a_word_that_is_not_understood_is_no_figure(name: str):
@@ -258,6 +374,14 @@ def test_a_name_with_a_word_that_is_not_understood_is_no_figure(name: str):
         ({"ttft_ms": -1}, None),
         ({"ttft_ms": float("nan")}, None),
         ({"langfuse.observation.completion_start_time": '"2024-01-15T12:00:09Z"'}, None),
+        ({"mastra.completion_start_time": "2024-01-15T12:00:00.250Z"}, 250.0),
+        ({"lk.response.ttft": 0.25}, 250.0),
+        ({"llm.ttft_ms": 320}, 320.0),
+        ({"llm.timeToFirstTokenMs": 320}, 320.0),
+        ({"acme.time_to_first_token": 0.25}, 250.0),
+        ({"acme.time_to_first_token": 812}, 812.0),
+        ({"braintrust.metrics": '{"prompt_tokens": 1, "time_to_first_token": 0.25}'}, 250.0),
+        ({"lk.llm_metrics": '{"prompt_tokens": 1, "ttft": 0.25}'}, 250.0),
     ],
 )
 def test_a_time_to_first_token_is_never_longer_than_its_call(attributes, ttft_ms):
@@ -273,6 +397,10 @@ def test_a_time_to_first_token_is_never_longer_than_its_call(attributes, ttft_ms
         ({"gen_ai.error.type": "invented", "gen_ai.error.code": "rate_limit_exceeded"}, {}, "429"),
         ({"error_type": "RateLimitError"}, {"status": {"code": 2}}, "429"),
         ({"success": False}, {}, "500"),
+        ({"http.status": 503}, {}, "503"),
+        ({"error.type": "rate_limited"}, {"status": {"code": 2}}, "429"),
+        ({"error.type": "none"}, {}, "200"),
+        ({}, {"events": [("exception", START, {"exception.type": "java.io.IOException"})]}, "500"),
         ({"success": True}, {}, "200"),
     ],
 )
@@ -303,6 +431,17 @@ def test_a_failure_s_status_is_found_under_every_name(attributes, fields, status
         ({"operation.cost": 0.25}, {}, {"cost_usd": 0.25}),
         ({"acme.usage.cost_usd": "0.25"}, {}, {"cost_usd": 0.25}),
         ({"acme.usage.input_cost": 0.25}, {}, {"cost_usd": None}),
+        ({"gen_ai.usage.cost_usd": "$0.25"}, {}, {"cost_usd": 0.25}),
+        ({"llm.cost.usd": 0.25}, {}, {"cost_usd": 0.25}),
+        ({"llm.total_cost": 0.25, "llm.cost.prompt": 0.2}, {}, {"cost_usd": 0.25}),
+        ({"mlflow.llm.cost": '{"input_cost": 0.2, "total_cost": 0.25}'}, {}, {"cost_usd": 0.25}),
+        ({"langwatch.metrics": '{"cost": 0.25}'}, {}, {"cost_usd": 0.25}),
+        ({"gen_ai.response.model": "none", "gen_ai.response.id": "N/A", "user.id": "undefined"}, {},
+         {"model": "m", "response_id": None, "user": None}),
+        ({"gen_ai.session.id": "s", "lmnr.association.properties.user_id": "u"}, {},
+         {"session": "s", "user": "u"}),
+        ({"mlflow.llm.model": '"gpt-5"', "mlflow.llm.provider": '"openai"'}, {},
+         {"model": "gpt-5", "provider": "openai"}),
         ({"github.copilot.cost": 1}, {}, {"cost_usd": None}),
         ({"langfuse.observation.cost_details": '{"input": 0.1, "total": 0.25}'}, {},
          {"cost_usd": 0.25}),
@@ -349,6 +488,35 @@ def test_an_optional_field_never_costs_the_row(attributes, expected):
 USAGE_MAP = {"input_tokens": 100, "output_tokens": 20, "details": {"cached_tokens": 50, "x": [1]}}
 
 
+@pytest.mark.parametrize(
+    ("attributes", "model"),
+    [
+        ({"llm.model": "x"}, "x"),
+        ({"acme.model_name": "x"}, "x"),
+        ({"acme.model.id": "x"}, "x"),
+        ({"llm.model": "x", "gen_ai.request.model": "y"}, "y"),
+        ({"braintrust.metadata": '{"provider": "openai", "model": "x"}'}, "x"),
+        ({"device.model.name": "x"}, "unknown"),
+        ({"llm.model": 5}, "5"),
+    ],
+)
+def test_a_model_s_name_is_found_by_its_words(attributes: dict[str, Any], model: str):
+    assert record({"gen_ai.usage.input_tokens": 7} | attributes).model == model
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {"lmnr.span.type": "DEFAULT"}, {"lmnr.span.type": "CACHED"},
+        {"langwatch.span.type": "chain"}, {"agentops.span.kind": "session"},
+        {"mastra.span.type": "model_step"}, {"mastra.span.type": "model_chunk"},
+        {"gen_ai.operation.name": "model_step"}, {"mlflow.spanType": '"AGENT"'},
+    ],
+)  # fmt: skip
+def test_what_says_that_it_is_round_about_a_call_is_none(attributes: dict[str, Any]):
+    assert read({"gen_ai.usage.input_tokens": 7} | attributes).records == []
+
+
 def test_usage_may_be_a_map():
     for name in ("gen_ai.usage", "acme.usage", "langfuse.observation.usage_details"):
         attributes = MODEL | {name: USAGE_MAP | {"details": {"cached_tokens": 50}}}
@@ -377,7 +545,7 @@ def test_numbers_that_json_has_not_cost_no_request():
 
 
 def test_wholes_that_are_no_counts_are_refused_by_name_and_cost_no_other_row():
-    bad = span({**MODEL, "gen_ai.usage.input_tokens": -1}, spanId="ab" * 8)
+    bad = span({**MODEL, "gen_ai.usage.input_tokens": -5}, spanId="ab" * 8)
     found = calls.records_of(
         json.spans(as_json(request(bad, span({**MODEL, "gen_ai.usage.input_tokens": 1})))), NOW
     )

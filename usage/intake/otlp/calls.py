@@ -177,11 +177,16 @@ def _models(told: Told) -> tuple[Any, Any]:
             model = _parameters.decode(str(settings)).model
         except (msgspec.DecodeError, RecursionError):
             model = None
-    return model or None, requested
+    return _unquoted(model) or None, _unquoted(requested)
+
+
+def _unquoted(name: Any) -> Any:
+    """Some write each of their values as JSON, a text within quotes."""
+    return name.strip('"') if isinstance(name, str) and name.startswith('"') else name
 
 
 def _provider(span: Span) -> Any:
-    provider = span.told.get("provider")
+    provider = _unquoted(span.told.get("provider"))
     # The Vercel AI SDK writes the part of its own that it used too: "openai.chat".
     if provider is not None and kinds.VERCEL_OPERATION in span.attributes:
         return str(provider).partition(".")[0]
@@ -215,7 +220,7 @@ def _cost(told: Told) -> Any:
     """Zero is what a client says that knows no prices."""
     cost = told.get("cost_usd")
     if isinstance(cost, str):
-        cost = lenient.number(cost)
+        cost = lenient.number(cost.lstrip("$ "))
     return cost or None
 
 

@@ -15,6 +15,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
         "reranker.model_name",
         "langfuse.observation.model.name",
         "langsmith.metadata.ls_model_name",
+        "mlflow.llm.model",
     ),
     "request_model": (
         "gen_ai.request.model",
@@ -33,6 +34,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
         "llm.system",
         "ai.model.provider",
         "langsmith.metadata.ls_provider",
+        "mlflow.llm.provider",
     ),
     "prompt_tokens": (
         "gen_ai.usage.input_tokens",
@@ -43,6 +45,8 @@ FIELDS: dict[str, tuple[str, ...]] = {
         "ai.usage.promptTokens",
         "ai.usage.tokens",
         "input_tokens",
+        "gen_ai.response.prompt_tokens",
+        "gen_ai.response.input_tokens",
     ),
     "completion_tokens": (
         "gen_ai.usage.output_tokens",
@@ -52,6 +56,8 @@ FIELDS: dict[str, tuple[str, ...]] = {
         "ai.usage.outputTokens",
         "ai.usage.completionTokens",
         "output_tokens",
+        "gen_ai.response.completion_tokens",
+        "gen_ai.response.output_tokens",
     ),
     "total_tokens": (
         "gen_ai.usage.total_tokens",
@@ -116,6 +122,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
         "gen_ai.client.operation.time_to_first_chunk",
         "gen_ai.server.time_to_first_token",
         "gen_ai.latency.time_to_first_token",
+        "lk.response.ttft",
     ),
     "ttft_ms": (
         "ai.response.msToFirstChunk",
@@ -124,12 +131,16 @@ FIELDS: dict[str, tuple[str, ...]] = {
         "trace.metadata.openrouter.first_token_ms",
         "ttft_ms",
     ),
-    "first_token_at": ("langfuse.observation.completion_start_time",),
+    "first_token_at": (
+        "langfuse.observation.completion_start_time",
+        "mastra.completion_start_time",
+    ),
     "http_status": (
         "http.response.status_code",
         "http.status_code",
         "error_status_code",
         "status_code",
+        "http.status",
     ),
     "error_type": ("error.type", "gen_ai.error.type", "error_type", "exception.type"),
     "error_code": ("gen_ai.error.code", "error.code"),
@@ -152,6 +163,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
         "ai.telemetry.metadata.userId",
         "traceloop.association.properties.user_id",
         "langsmith.metadata.user_id",
+        "lmnr.association.properties.user_id",
         "user.account_uuid",
         "enduser.pseudo.id",
         "user.id",
@@ -167,6 +179,10 @@ FIELDS: dict[str, tuple[str, ...]] = {
         "langsmith.metadata.session_id",
         "langsmith.metadata.thread_id",
         "gcp.vertex.agent.session_id",
+        "gen_ai.session.id",
+        "langwatch.thread.id",
+        "lmnr.association.properties.session_id",
+        "gen_ai.thread.id",
     ),
     "team": (
         "team.id",
@@ -187,7 +203,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
     # Only the Vercel AI SDK from 6 on has them, which counts as OpenTelemetry does.
     "counts_within": ("ai.usage.inputTokenDetails.noCacheTokens",),
     # JSON of the call's settings, in which some name the model and nothing else does.
-    "settings": ("llm.invocation_parameters",),
+    "settings": ("llm.invocation_parameters", "braintrust.metadata"),
 }
 # Of a span above the call, where the call itself has none: Codex's turn.
 MODEL_ABOVE = "model"
@@ -195,17 +211,22 @@ MODEL_ABOVE = "model"
 OF_RESOURCES = ("user", "session", "team", "project", "app", "sdk")
 TOKENS = tuple(field for field in FIELDS if field.endswith("_tokens"))
 
-# Objects as text, JSON's or Python's: LangSmith's, LiteLLM's, Langfuse's and the AI SDK's.
+# Objects: a map, or as text, JSON's or Python's. Of those of figures of all kinds only what says
+# that it is of tokens is read.
+METRICS = ("braintrust.metrics", "langwatch.metrics", "lk.llm_metrics", "lk.realtime_model_metrics")
+PROVIDER_METADATA = "ai.response.providerMetadata"
+LANGFUSE_USAGE = "langfuse.observation.usage_details"
 USAGE_OBJECTS = (
-    "langfuse.observation.usage_details",
+    LANGFUSE_USAGE,
     "langsmith.usage_metadata",
     "gen_ai.usage.input_token_details",
     "gen_ai.usage.output_token_details",
     "metadata.usage_object",
-    "ai.response.providerMetadata",
+    "mlflow.chat.tokenUsage",
+    PROVIDER_METADATA,
+    *METRICS,
 )
-LANGFUSE_USAGE, PROVIDER_METADATA = USAGE_OBJECTS[0], USAGE_OBJECTS[-1]
-COST_OBJECTS = ("langfuse.observation.cost_details",)
+COST_OBJECTS = ("langfuse.observation.cost_details", "mlflow.llm.cost")
 
 FIRST_TOKEN_EVENTS = (
     "First Token Stream Event",

@@ -19,6 +19,10 @@ _STRICT = (
     "langfuse.observation.type",
     "langsmith.span.kind",
     "traceloop.span.kind",
+    "lmnr.span.type",
+    "langwatch.span.type",
+    "agentops.span.kind",
+    "mastra.span.type",
 )
 _LOOSE = (
     OPERATION,

@@ -1,4 +1,4 @@
-"""Names of figures that no alias knows, read by their words: `acme.usage.cache-read_tokens`.
+"""Names that no alias knows, read by their words: `acme.usage.cache-read_tokens`, `llm.tokens.in`.
 
 Every word must be understood, so that none is taken for another figure: `max_token_count` is no
 count of a call, `input_audio_tokens` is not the input.
@@ -15,8 +15,9 @@ LONGEST_NAME = 200
 _WORDS = re.compile("[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+[a-z]*")
 _SEPARATORS = re.compile(r"[._\-/: ]+")
 
-_ABOUT_USAGE = frozenset("usage metadata detail object info".split())
-_NEUTRAL = _ABOUT_USAGE | frozenset("token count total num number of content ephemeral".split())
+_ABOUT_USAGE = frozenset("usage metadata detail object info token metric".split())
+_TOTAL = frozenset("total used consumed".split())
+_NEUTRAL = _ABOUT_USAGE | _TOTAL | frozenset("count num number of content ephemeral".split())
 _INPUT = frozenset(("input", "prompt", "in"))
 _OUTPUT = frozenset(("output", "completion", "candidate", "out"))
 _CACHE = frozenset(("cache", "cached", "caching"))
@@ -28,50 +29,94 @@ _LIVES = frozenset(("5m", "1h"))
 _NO_WHOLE = frozenset(("ephemeral", "content"))
 _PLAIN = frozenset(("input", "prompt", "output", "completion"))
 _COST = frozenset(("cost", "usd"))
+_IN_DOLLARS = frozenset(("usd", "total"))
+_FIRST = frozenset("time to first token chunk ttft latency of in".split())
+_MILLISECONDS = frozenset(("m", "milli", "millisecond"))  # ms, without the s of more than one
+_SECONDS = frozenset(("s", "sec", "second"))
+_MODEL = frozenset(("model",))
+_NAMED = frozenset(("name", "id"))
 _KNOWN = _NEUTRAL | _INPUT | _OUTPUT | _CACHE | _READ | _WRITE | _REASONING | _LIVES | _COST
-# What is before the usage, where it is of more than one call.
+# What is before a figure, where it is of more than one call, or of none.
 _SUMS = frozenset(
     "session turn agent aggregated aggregate cumulative workflow trace run conversation budget"
-    " limit quota".split()
+    " limit quota estimate estimated remaining device host".split()
 )
+_TELLING = re.compile("usage|token|cost|ttft|model|first_?chunk", re.IGNORECASE)
 
 
 def place_of(name: str) -> Place | None:
-    """Of which field a name tells, behind all aliases; None for all that is no figure."""
-    lower = name.lower()
-    if len(name) > LONGEST_NAME or ("usage" not in lower and "token" not in lower):
-        return None  # as nearly all
+    """Of which field a name tells, behind all aliases; None for all that tells of none."""
+    if len(name) > LONGEST_NAME:
+        return None
     return _place_of(name)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=8192)
 def _place_of(name: str) -> Place | None:
+    if _TELLING.search(name) is None:
+        return None  # as nearly all
     segments = name.split(".")
-    for place, segment in enumerate(segments):
-        words = _words(segment)
-        if "usage" in words and _ABOUT_USAGE.issuperset(words):
-            before, telling = segments[:place], segments[place + 1 :]
-            break
-        if "token" in words and "count" in words:
-            before, telling = segments[:place], segments[place:]
-            break
-    else:
+    words = [frozenset(_words(each)) for each in segments]
+    place = next((i for i, some in enumerate(words) if _begins_figure(some)), None)
+    if place is None:
+        return _model(words)
+    if any(_SUMS & each for each in words[:place]):
         return None
-    if any(_SUMS.intersection(_words(each)) for each in before):
+    telling = segments[place:]
+    if words[place] == {"token"} and len(telling) == 1 and place:  # llm.completion.tokens
+        telling = segments[place - 1 :]
+    if "usage" in words[place]:
+        return field_of(".".join(telling[1:]), _LAST) if len(telling) > 1 else (OBJECT, _LAST)
+    found = field_of(".".join(telling), _LAST)
+    return (
+        found if found is not None and _is_sure(found, frozenset().union(*words[place:])) else None
+    )
+
+
+def _begins_figure(words: frozenset[str]) -> bool:
+    if "usage" in words:
+        return _ABOUT_USAGE.issuperset(words)
+    return bool(words & {"token", "cost", "ttft"}) or {"first", "chunk"} <= words
+
+
+def _is_sure(place: Place, words: frozenset[str]) -> bool:
+    """Without a usage round it, a plain number of tokens or a cost may be anything's."""
+    if place[0] == "total_tokens":
+        return bool(words & _TOTAL or "count" in words)
+    return place[0] != "cost_usd" or bool(words & _IN_DOLLARS)
+
+
+def _model(words: list[frozenset[str]]) -> Place | None:
+    """`llm.model`, `acme.model_name`, `acme.model.id`."""
+    last = words[-1] | words[-2] if words[-1] <= _NAMED and len(words) > 1 else words[-1]
+    if "model" not in last or not last <= _MODEL | _NAMED or any(_SUMS & each for each in words):
         return None
-    return field_of(".".join(telling), _LAST) if telling else (OBJECT, _LAST)
+    return "request_model", _LAST
 
 
 def field_of(path: str, rank: int) -> Place | None:
     """Of the words behind a usage, such as the keys of a usage object."""
     words = frozenset(_words(path))
-    if not words or not words <= _KNOWN:
+    if not words:
+        return None
+    if "ttft" in words or "first" in words:
+        return _first_token(words, rank)
+    if not words <= _KNOWN:
         return None
     if words & _COST:
         is_whole = "cost" in words and words <= _COST | _NEUTRAL
         return ("cost_usd", rank) if is_whole else None
     field = _part(words) or _whole(words)
     return None if field is None else (field, rank + len(words))  # the plainer the better
+
+
+def _first_token(words: frozenset[str], rank: int) -> Place | None:
+    rest = words - _FIRST
+    if not ("ttft" in words or words & {"token", "chunk"}):
+        return None
+    if rest <= _MILLISECONDS:
+        return ("ttft_ms" if rest else "ttft_s"), rank
+    return ("ttft_s", rank) if rest <= _SECONDS else None
 
 
 def _part(words: frozenset[str]) -> str | None:

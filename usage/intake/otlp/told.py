@@ -7,9 +7,13 @@ from usage.intake.otlp import conventions as names
 from usage.intake.otlp import loose_names, usage_objects
 from usage.intake.token_arithmetic import whole_count
 
+# What languages and frameworks write for nothing; -1 tokens are what nobody told.
+_NOTHING = frozenset(("", "none", "None", "NONE", "null", "undefined", "N/A", "n/a", -1))
+_ZEROS = frozenset((0, "0"))
 _IN_OBJECTS = 2000  # as a rank: behind all names of their own
 _ZERO = 10_000  # a figure of none is behind any other
 _OBJECTS = frozenset((*names.USAGE_OBJECTS, *names.COST_OBJECTS))
+_NO_COUNTS = frozenset(("cost_usd", "ttft_s", "ttft_ms", "request_model"))
 _FIGURES = frozenset(("cost_usd", "cache_write_5m", "cache_write_1h", *names.TOKENS))
 
 
@@ -25,9 +29,9 @@ class Told(dict[str, Any]):
 
     def tell(self, field: str, rank: int, value: Any, name: str) -> None:
         """The best rank counts; empty text is none."""
-        if value is None or value == "":
+        if value is None or value in _NOTHING:
             return
-        if field in _FIGURES and value in (0, "0"):
+        if field in _FIGURES and value in _ZEROS:
             rank += _ZERO
         known = self._ranks.get(field)
         if known is None or rank < known:
@@ -44,7 +48,7 @@ def told_by(attributes: Mapping[str, Any]) -> Told:
         place = places.get(name)
         if place is not None:
             field, rank = place
-            if value == "" or field in ranks or (value == 0 and field in _FIGURES):
+            if value in _NOTHING or field in ranks or (value in _ZEROS and field in _FIGURES):
                 tell(field, rank, value, name)
             else:  # what `tell` does for the first of a field, which nearly all are
                 ranks[field] = rank
@@ -84,12 +88,16 @@ def _tell_object(found: Told, name: str, value: Any) -> None:
 
 
 def _is_figure(place: loose_names.Place, value: Any) -> bool:
-    return place[0] == "cost_usd" or whole_count(value) is not None
+    if place[0] in _NO_COUNTS:
+        return isinstance(value, str | int | float)
+    return whole_count(value) is not None
 
 
 def _place_within(name: str, path: str) -> loose_names.Place | None:
     if name in names.COST_OBJECTS:
         return ("cost_usd", _IN_OBJECTS) if path in ("total", "total_cost") else None
+    if name in names.METRICS:
+        return loose_names.field_of(path.removeprefix("value."), _IN_OBJECTS)
     above = name.rpartition(".")[2]
     if name == names.PROVIDER_METADATA:  # {"anthropic": {"usage": {…}}}
         path = path.partition(".")[2]
