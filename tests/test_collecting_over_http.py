@@ -10,6 +10,7 @@ import pytest
 
 from qsmetrics.cliproxy_setting import Proxy
 from tests.cliproxy import KEY, collecting, has_rows, record, state, wait_until
+from tests.test_now import heard
 from usage.collecting import Collectors
 from usage.collecting.resp import RespConnection, RespError
 from usage.models import CollectorState
@@ -92,6 +93,9 @@ def test_a_broken_record_is_put_aside_without_its_secrets(collector_folder, http
     with collecting(Proxy("east", server.url, KEY)):
         wait_until(has_rows(1))
     assert state().broken == 2
+    assert heard()["east"]["rejected"].keys() <= heard("tokens")["(collector)"]["rejected"].keys()
+    assert sum(heard()["east"]["rejected"].values()) == 2
+    assert heard()["east"]["rows"] == 1
     text = (collector_folder / "east.broken.ndjson").read_text()
     lines = [json.loads(line) for line in text.splitlines()]
     assert "prompt_tokens: must be a whole number" in lines[0]["reason"]

@@ -24,6 +24,7 @@ WITHIN = 2.0  # seconds
 IDLE = {
     "waiting_rows": {"rows": 0, "since": None},
     "jobs": {"run_by": None, "process": None, "since": None},
+    "sources": {"silent": 0, "uncounted": 0},
 }
 WAITING = [1, 12]  # posts; the portal has 8 threads
 

@@ -11,7 +11,7 @@ from django.contrib.admin.exceptions import (
 from django.contrib.auth.models import AbstractUser
 from django.db import DataError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
-from django.urls import reverse
+from django.urls import path, reverse
 from unfold.sites import UnfoldAdminSite
 
 from usage import queries
@@ -30,6 +30,20 @@ class PortalAdminSite(UnfoldAdminSite):  # type: ignore[misc]
     login_form = LoginForm
     index_title = "Overview"
     enable_nav_sidebar = True
+
+    def __init__(self, name: str = "admin") -> None:
+        super().__init__(name)
+        self._pages: list[tuple[str, Callable[[HttpRequest], HttpResponse], str]] = []
+
+    def add_page(
+        self, address: str, view: Callable[[HttpRequest], HttpResponse], name: str
+    ) -> None:
+        """One that Django's admin cannot make of a model."""
+        self._pages.append((address, view, name))
+
+    def get_urls(self) -> list[Any]:
+        mine = [path(each, self.admin_view(view), name=name) for each, view, name in self._pages]
+        return [*mine, *super().get_urls()]
 
     def login(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -128,6 +142,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         ("Prices", "payments", "usage.view_priceoverride", "usage_priceoverride"),
         ("Duplicates", "filter_none", "usage.view_suppressedpair", "usage_suppressedpair"),
         ("Names", "label", "usage.view_usagename", "usage_usagename"),
+        ("Sources", "sensors", "usage.view_heardcount", "usage_heardcount"),
         ("Collectors", "downloading", "usage.view_collectorstate", "usage_collectorstate"),
         ("Ingest tokens", "key", "usage.view_ingesttoken", "usage_ingesttoken"),
         ("Audit trail", "history", "usage.view_auditentry", "usage_auditentry"),

@@ -24,6 +24,14 @@ PASSED_OVER = "passed over"  # records that are no calls
 REJECTED = "rejected"  # calls that cannot be stored
 REFUSED = "refused"  # whole posts
 
+# What is passed over, of OTLP; LiteLLM's are its own call types.
+ROUND_ABOUT = "span of an agent, a tool or the like"
+NO_USAGE = "span of a model without usage"
+TOLD_IN_LOGS = "span of what logs tell"
+ANY_SPAN = "span without usage"
+LOG_RECORD = "log record"
+METRICS = "post of metrics"
+
 _OTEL = "otel"  # as the source of a row: its app tells more
 _names = attrgetter("source", "app")
 

@@ -11,13 +11,14 @@ from usage.api import errors
 from usage.api.parsers import parse_with
 from usage.api.posts import Delivery, PostView, Way
 from usage.api.schema import DROP_TELEMETRY, STORE_LOGS, STORE_TRACES
+from usage.api.set_up_warning import warning_for
 from usage.api.shapes.outcomes import TelemetryError
 from usage.asking.refusal import ApiError
 from usage.exception_gate import Refusal
-from usage.heard import Heard
+from usage.heard import METRICS, Heard
 from usage.intake.agents import readers
 from usage.intake.otlp import calls, json, json_logs, protobuf, protobuf_logs
-from usage.intake.otlp.passed_over import METRICS, service_in
+from usage.intake.otlp.passed_over import service_in
 from usage.intake.parsed import ParsedRows
 from usage.recording import record_checked
 from usage.records import FieldError, InvalidRow
@@ -59,7 +60,10 @@ def _take(
         heard=rows.heard,
     )
     media_type = _encoding_of(delivery.request).MEDIA_TYPE
-    return HttpResponse(answer(rows.bad_rows, _first_fault(rows)), media_type)
+    message = _first_fault(rows)
+    if not (rows.records or rows.bad_rows):
+        message = warning_for(delivery.origin, rows.heard)
+    return HttpResponse(answer(rows.bad_rows, message), media_type)
 
 
 def _drop(delivery: Delivery) -> HttpResponse:
@@ -76,7 +80,8 @@ def _drop(delivery: Delivery) -> HttpResponse:
     heard = Heard()
     heard.pass_over(METRICS, service_in(first))
     record_checked((), origin=delivery.origin, heard=heard)
-    return HttpResponse(encoding.answer(0, ""), encoding.MEDIA_TYPE)
+    warning = warning_for(delivery.origin, heard)
+    return HttpResponse(encoding.answer(0, warning), encoding.MEDIA_TYPE)
 
 
 def _encoding_of(request: HttpRequest) -> ModuleType:

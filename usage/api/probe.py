@@ -13,12 +13,13 @@ from typing import Any
 from django.conf import settings
 from django.db import connection
 
-from usage.api.shapes.state import Collector, Jobs, Suppressed, WaitingRows
+from usage.api.shapes.state import Collector, Jobs, Sources, Suppressed, WaitingRows
 from usage.database import job_lock, pool, storage
 from usage.database.transactions import short_write_transaction
 from usage.database.trouble import DATABASE_TROUBLE, RETRY_AFTER_SECONDS, Trouble, trouble_of
 from usage.models import CollectorState, SuppressedPair
 from usage.queries import records_persisted
+from usage.queries.source_report import count_sources
 from usage.rollups import names, unsummed
 from usage.rollups.declarations import SUMMED
 from usage.rollups.name_entries import rooms
@@ -97,6 +98,7 @@ def _figures() -> dict[str, Any]:
         "room_for_names": min(rooms(SUMMED).values()),
         "waiting_rows": _waiting(),
         "jobs": _jobs(),
+        "sources": Sources(*count_sources()),
     }
     if settings.METRICS_CLIPROXY:
         figures["collectors"] = _collectors()

@@ -15,6 +15,7 @@ from usage import openmetrics
 from usage.api.questions import KEYS, SCRAPE
 from usage.api.quota_gauges import quota_gauges
 from usage.api.schema import PROMETHEUS
+from usage.api.source_counters import source_counters
 from usage.api.streaming import streamed
 from usage.asking import parameters
 from usage.asking.declared import parameter_names
@@ -166,6 +167,7 @@ def _of_the_portal() -> Iterator[list[str]]:
     text = "Calls that were not counted, since another source reported them too."
     yield counter("qsmetrics_suppressed_duplicates", text, suppressed)
     yield from quota_gauges(MOST_LABEL_SETS)
+    yield from source_counters(MOST_LABEL_SETS)
 
 
 def _suppressed_pairs() -> Iterable[tuple[str, str, int]]:

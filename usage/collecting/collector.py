@@ -20,7 +20,9 @@ from usage.collecting.queues import Queue, open_queue
 from usage.collecting.spool import Spool
 from usage.collecting.storing import SpooledStore
 from usage.collecting.turn import CollectorTurn
+from usage.heard import REJECTED, Heard, Origin
 from usage.intake import cliproxy
+from usage.recording import unwritten
 from usage.records import InvalidRow, UsageRecord
 from usage.upstream_accounts import AccountsTold
 
@@ -43,6 +45,7 @@ class QueueCollector:
         self._proxy = proxy
         self._stop = threading.Event()
         self._progress = Progress(proxy)
+        self._origin = Origin("collector", proxy.name)
         self._heard_at: float | None = None
         self._names: AccountNames | None = None
 
@@ -70,7 +73,7 @@ class QueueCollector:
     def _collect(self) -> None:
         spool = Spool(self._file("spool"))
         self._note_gap(self._progress.seconds_since_last())
-        self._store = SpooledStore(spool, self._progress, self._bury)
+        self._store = SpooledStore(spool, self._progress, self._origin, self._bury)
         try:
             reason = self._refusal()
         finally:
@@ -156,6 +159,7 @@ class QueueCollector:
 
     def _bury(self, payload: bytes, reason: str) -> None:
         self._progress.count(broken=1)
+        unwritten.note(Heard({("", REJECTED, reason): 1}).entries(self._origin))
         try:
             dead_letters.keep(self._file("broken.ndjson"), payload, reason)
         except OSError as error:

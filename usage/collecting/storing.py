@@ -10,6 +10,7 @@ from django.db import DataError, IntegrityError, connection
 from usage.collecting.progress import Progress
 from usage.collecting.spool import Spool
 from usage.database.trouble import DATABASE_TROUBLE, trouble_of
+from usage.heard import Origin
 from usage.recording import record_checked
 from usage.records import UsageRecord
 from usage.upstream_accounts import AccountsTold
@@ -25,8 +26,9 @@ _Bury = Callable[[bytes, str], None]
 class SpooledStore:
     """Takes records, durable on return, and stores them when the database takes them."""
 
-    def __init__(self, spool: Spool, progress: Progress, bury: _Bury) -> None:
+    def __init__(self, spool: Spool, progress: Progress, origin: Origin, bury: _Bury) -> None:
         self._spool, self._progress, self._bury = spool, progress, bury
+        self._origin = origin
         self._changed = threading.Condition()
         self._waiting, self._told = spool.content()  # of a process that was killed
         self._is_closing = False
@@ -100,5 +102,5 @@ class SpooledStore:
             self._count([], told)
 
     def _count(self, records: list[UsageRecord], told: AccountsTold) -> None:
-        result = record_checked(records, told=told)
+        result = record_checked(records, told=told, origin=self._origin)
         self._progress.count(records=result.accepted, duplicates=result.duplicates)

@@ -6,6 +6,7 @@ from django.db import models
 class HeardCount(models.Model):
     """How many records of a kind came from a source with a token; `usage.heard` has the kinds."""
 
+    pk = models.CompositePrimaryKey("source", "writer", "kind", "detail", "minute")
     source = models.CharField(max_length=64)
     writer = models.CharField(max_length=64, help_text="With which token.")
     kind = models.CharField(max_length=32)
@@ -14,14 +15,6 @@ class HeardCount(models.Model):
     count = models.BigIntegerField()
     since = models.DateTimeField()
     last_at = models.DateTimeField()
-
-    class Meta:
-        verbose_name = "source"
-        constraints = [
-            models.UniqueConstraint(
-                fields=["source", "writer", "kind", "detail", "minute"], name="one_count_a_minute"
-            )
-        ]
 
     def __str__(self) -> str:
         return f"{self.source}: {self.count} {self.kind} {self.detail}".rstrip()

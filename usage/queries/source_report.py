@@ -3,7 +3,7 @@
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from django.db.models import Case, F, Max, Min, Sum, When
 from django.utils import timezone
@@ -12,12 +12,13 @@ from usage import heard
 from usage.advice import advice_for
 from usage.models import HeardCount, IngestToken
 
-_TOKEN = "token:"
+_TOKEN, _NOBODY = "token:", "nobody"
+_AN_HOUR, _A_WEEK = dt.timedelta(hours=1), dt.timedelta(weeks=1)
 _WRITERS = {
     "basic": "(user and password)",
     "open": "(no token needed)",
     "collector": "(collector)",
-    "nobody": "(refused)",
+    _NOBODY: "(refused)",
 }
 
 
@@ -43,8 +44,21 @@ class HeardOf:
 
     @property
     def advice(self) -> str | None:
-        """What to switch on, where it has sent no row."""
-        return None if self.rows else advice_for(self.name, self.passed_over)
+        """What to switch on, where nothing of it counts."""
+        if self.counts:
+            return None
+        return advice_for(
+            self.name,
+            self.passed_over,
+            is_without_usage=self.rows > 0,
+            has_rejected=bool(self.rejected),
+            has_refused=bool(self.refused),
+        )
+
+    @property
+    def counts(self) -> bool:
+        """Whether a row of it tells tokens or a failure."""
+        return self.rows > self.without_usage
 
     def add(self, line: "HeardLine") -> None:
         self.since = line.since if self.since is None else min(self.since, line.since)
@@ -101,14 +115,12 @@ class SourceReport:
 def heard_of() -> SourceReport:
     """All that the ledger has. Writers are told by their tokens' names."""
     now = timezone.now()
-    names = _names()
     sources: defaultdict[str, HeardOf] = defaultdict(lambda: HeardOf(""))
     writers: defaultdict[str, HeardOf] = defaultdict(lambda: HeardOf(""))
-    for line in heard_lines(now):
-        writer = names.get(line.writer) or _WRITERS.get(line.writer, "(token that is gone)")
+    for line in named_lines(now):
         for found, name, other in (
-            (sources, line.source, writer),
-            (writers, writer, line.source),
+            (sources, line.source, line.writer),
+            (writers, line.writer, line.source),
         ):
             found[name].name = name
             found[name].others.add(other)
@@ -116,7 +128,35 @@ def heard_of() -> SourceReport:
     return SourceReport(now, _latest_first(sources.values()), _latest_first(writers.values()))
 
 
-def heard_lines(now: dt.datetime) -> Iterator[HeardLine]:
+def named_lines(now: dt.datetime | None = None) -> Iterator[HeardLine]:
+    """The ledger's entries, with the names of tokens as writers."""
+    names = _names()
+    for line in _lines(now or timezone.now()):
+        writer = names.get(line.writer) or _WRITERS.get(line.writer, "(token that is gone)")
+        yield replace(line, writer=writer)
+
+
+def count_sources() -> tuple[int, int]:
+    """How many fell silent, and of how many nothing counts; not of those who may not write.
+
+    Silent is who stored a row in the last week, and none in the last hour. Nothing counts of whom
+    something came in the last week, but no row with tokens or a failure ever.
+    """
+    now = timezone.now()
+    silent = uncounted = 0
+    heard_of_whom: defaultdict[str, HeardOf] = defaultdict(lambda: HeardOf(""))
+    for line in _lines(now):
+        if line.writer != _NOBODY:
+            heard_of_whom[line.source].add(line)
+    for each in heard_of_whom.values():
+        if each.last_row_at is not None and _A_WEEK > now - each.last_row_at > _AN_HOUR:
+            silent += 1
+        if each.last_at is not None and now - each.last_at < _A_WEEK and not each.counts:
+            uncounted += 1
+    return silent, uncounted
+
+
+def _lines(now: dt.datetime) -> Iterator[HeardLine]:
     minute = int(now.timestamp()) // 60
     counts = {
         f"of_{minutes}": Sum(Case(When(minute__gte=minute - minutes, then=F("count")), default=0))

@@ -9,14 +9,16 @@ import datetime as dt
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from django.conf import settings
 from django.db.models import Min
 
 from usage.database import times
 from usage.database.statements import execute_for_each
-from usage.heard import ROWS, Entry
+from usage.heard import PASSED_OVER, ROWS, Entry
 from usage.live_keys import first_key
 from usage.models import HeardCount
 from usage.rollups.aggregation import OTHER
@@ -30,8 +32,7 @@ _MOST_REMEMBERED = 50_000
 _LOOKS_EVERY = 60.0  # seconds, whether entries are new to this process
 _COLUMNS = "source, writer, kind, detail, minute, count, since, last_at"
 _TABLE = "usage_heardcount"
-# An entry's minute, count, first and last moment.
-Line = tuple[str, str, str, str, int, int, dt.datetime, dt.datetime]
+Line = tuple[str, str, str, str, int, int, Any, Any]  # with both moments as they are stored
 _ADD = (
     f"INSERT INTO {_TABLE} ({_COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s) "
     "ON CONFLICT (source, writer, kind, detail, minute) DO UPDATE SET "
@@ -39,6 +40,14 @@ _ADD = (
     f"THEN excluded.since ELSE {_TABLE}.since END, last_at = CASE WHEN excluded.last_at > "
     f"{_TABLE}.last_at THEN excluded.last_at ELSE {_TABLE}.last_at END"
 )
+
+
+@dataclass(frozen=True)
+class Silent:
+    """A source that never sent a row: since when it is known, and what was passed over of it."""
+
+    since: dt.datetime
+    passed_over: Collection[str]
 
 
 class _LedgerEntries:
@@ -80,13 +89,14 @@ class _LedgerEntries:
                 self.counted_as[entry] = decided
             return decided
 
-    def silent_since(self, source: str) -> dt.datetime | None:
+    def silent(self, source: str) -> "Silent | None":
         self.look()
         with self._change:
             mine = {entry: at for entry, at in self._entries.items() if entry[0] == source}
         if not mine or any(kind == ROWS for _, _, kind, _ in mine):
             return None
-        return min(mine.values())
+        details = {detail for _, _, kind, detail in mine if kind == PASSED_OVER}
+        return Silent(min(mine.values()), details)
 
     def _decided(self, entry: Entry) -> Entry:
         source, writer, kind, detail = entry
@@ -128,24 +138,21 @@ def add(counts: Mapping[Entry, int]) -> None:
     counted_as = _known.counted_as
     for entry, count in counts.items():
         told[counted_as.get(entry) or _known.decide(entry)] += count
-    now = dt.datetime.now(dt.UTC)
-    minute = int(now.timestamp()) // A_MINUTE
+    moment = dt.datetime.now(dt.UTC)
+    minute = int(moment.timestamp()) // A_MINUTE
+    (now,) = times.stored([moment])
     add_lines([(*entry, minute, told[entry], now, now) for entry in sorted(told) if told[entry]])
 
 
 def add_lines(lines: Sequence[Line]) -> None:
     """Sorted, within the caller's transaction."""
     if lines:
-        since = times.stored([line[6] for line in lines])
-        last = times.stored([line[7] for line in lines])
-        execute_for_each(
-            _ADD, [(*line[:-2], *pair) for line, *pair in zip(lines, since, last, strict=True)]
-        )
+        execute_for_each(_ADD, lines)
 
 
-def silent_since(source: str) -> dt.datetime | None:
-    """Since when a source is known that never sent a row; None of all others."""
-    return _known.silent_since(source)
+def silent(source: str) -> Silent | None:
+    """Of a source that is known and never sent a row; None of all others."""
+    return _known.silent(source)
 
 
 def _clean(entry: Entry) -> Entry:

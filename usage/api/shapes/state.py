@@ -44,6 +44,17 @@ class Jobs(msgspec.Struct, frozen=True, gc=False):
     since: Instant | None
 
 
+class Sources(msgspec.Struct, frozen=True, gc=False):
+    """Of who sends usage here, how many need a look at /_qs/metrics/now, which tells who."""
+
+    silent: Annotated[
+        int, Meta(description="Who stored rows in the last week, but none in the last hour.")
+    ]
+    uncounted: Annotated[
+        int, Meta(description="Of whom something came in the last week, and nothing ever counted.")
+    ]
+
+
 class Health(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """The portal can store usage."""
 
@@ -61,6 +72,7 @@ class Health(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     ]
     waiting_rows: WaitingRows
     jobs: Jobs
+    sources: Sources
     collectors: list[Collector] | UnsetType = UNSET
     suppressed_duplicates: list[Suppressed] | UnsetType = UNSET
 

@@ -145,6 +145,11 @@ def refuse_too_many(body: bytes) -> None:
 
 
 def answer(rejected: int, message: str, what: str = "rejected_spans") -> bytes:
-    """What a request is answered; `rejected` of it were not stored, for the reason given."""
-    taken = Taken(PartialSuccess(message, **{what: str(rejected)})) if rejected else Taken()
-    return msgspec.json.encode(taken)
+    """What a request is answered; `rejected` of it were not stored, for the reason given.
+
+    A message where none was rejected is a warning.
+    """
+    if not (rejected or message):
+        return msgspec.json.encode(Taken())
+    counted = {what: str(rejected)} if rejected else {}
+    return msgspec.json.encode(Taken(PartialSuccess(message, **counted)))

@@ -5,12 +5,11 @@ from typing import Any
 
 import msgspec
 
-from usage.heard import Heard, source_named
+from usage.heard import LOG_RECORD, Heard, source_named
 from usage.intake import nearly_json
 from usage.intake.agents.event import EVENT_NAME, AgentEvent
 from usage.intake.agents.readers import KNOWN_ATTRIBUTES, NAME_PARTS, is_agent_event, is_name
 from usage.intake.otlp import json, json_attributes, loose_json
-from usage.intake.otlp.passed_over import LOG_RECORD
 from usage.records import InvalidRow
 
 _NULL = msgspec.Raw(b"null")

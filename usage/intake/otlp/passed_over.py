@@ -2,17 +2,11 @@
 
 import re
 
-from usage.heard import Heard, source_named
+from usage.heard import ANY_SPAN, NO_USAGE, ROUND_ABOUT, TOLD_IN_LOGS, Heard, source_named
 from usage.intake.otlp import conventions as names
 from usage.intake.otlp import kinds
 from usage.intake.otlp.span import Span
 
-ROUND_ABOUT = "span of an agent, a tool or the like"
-NO_USAGE = "span of a model without usage"
-TOLD_IN_LOGS = "span of what logs tell"
-ANY_SPAN = "span without usage"
-LOG_RECORD = "log record"
-METRICS = "post of metrics"
 _KNOWN_OBJECTS = (*names.USAGE_OBJECTS, *names.COST_OBJECTS)
 _MODELS = ("request_model", "response_model")
 # A resource's attribute as protobuf and JSON have it: short texts, one length byte before each.

@@ -113,7 +113,7 @@ def refuse_empty(body: bytes) -> None:
 
 def answer(rejected: int, message: str) -> bytes:
     """What a request is answered; `rejected` spans were not stored, for the reason given."""
-    if not rejected:
+    if not (rejected or message):
         return ExportTraceServiceResponse().SerializeToString()
     partial = ExportTracePartialSuccess(rejected_spans=rejected, error_message=message)
     return ExportTraceServiceResponse(partial_success=partial).SerializeToString()

@@ -13,10 +13,9 @@ from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope, KeyVa
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
-from usage.heard import Heard, source_named
+from usage.heard import LOG_RECORD, Heard, source_named
 from usage.intake.agents.event import EVENT_NAME, AgentEvent, Value
 from usage.intake.agents.readers import KNOWN_ATTRIBUTES, NAME_PARTS, is_agent_event, is_name
-from usage.intake.otlp.passed_over import LOG_RECORD
 from usage.intake.otlp.wire import Parts
 from usage.records import InvalidRow
 
@@ -45,7 +44,7 @@ def events(body: bytes, heard: Heard) -> Iterator[AgentEvent | InvalidRow]:
 
 def answer(rejected: int, message: str) -> bytes:
     """What a request is answered; `rejected` records were not stored, for the reason given."""
-    if not rejected:
+    if not (rejected or message):
         return ExportLogsServiceResponse().SerializeToString()
     partial = ExportLogsPartialSuccess(rejected_log_records=rejected, error_message=message)
     return ExportLogsServiceResponse(partial_success=partial).SerializeToString()

@@ -11,6 +11,7 @@ from django.core.management.base import CommandError
 from usage.collecting import Collectors
 from usage.management.portal_command import PortalCommand
 from usage.models import CollectorState
+from usage.recording import unwritten
 
 _DONE_WITHIN = 20.0  # seconds
 _COLUMNS = ("name", "state", "way", "records", "duplicates", "broken", "spooled", "last_record_at")
@@ -43,10 +44,12 @@ class Command(PortalCommand):
         names = ", ".join(proxy.name for proxy in proxies)
         self.stdout.write(f"Collecting from {names}. Stop with Ctrl-C.")
         self.stdout.flush()
+        unwritten.write_in_background()
         collectors.start()
         while collectors.are_running() and not ends.wait(0.5):
             pass
         collectors.stop(_DONE_WITHIN)
+        unwritten.write_last()
         if not ends.is_set():
             self._tell()
             raise CommandError("no proxy can be collected from: see the errors above")
