@@ -51,7 +51,8 @@ def percentile(rows: Sequence[Row], column: str, share: float) -> float | None:
 
 
 OTHER = "(other)"
-FILTERS = ("model", "provider", "api_key_hash", "status")
+WHO_AND_WHAT = ("user", "team", "project", "app", "source", "account")  # that rows may lack
+FILTERS = ("model", "provider", "api_key_hash", "status", *WHO_AND_WHAT)
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,14 @@ class Names:
             is_one_of(name, dimension, left_out) and at > ALWAYS
             for (kind, name), at in self.counts_from.items()
             if kind == dimension
+        )
+
+    def are_some_apart(self, dimension: str, question: dict[str, Any]) -> bool:
+        """Whether a filter by names tells some of what counts as (other) from the rest."""
+        asked, left_out = (question.get(name) or [] for name in (dimension, f"not_{dimension}"))
+        named = left_out if not asked or OTHER in asked else asked
+        return OTHER not in left_out and any(
+            self.counts_from.get((dimension, name), ALWAYS) > ALWAYS for name in named
         )
 
     def matches(self, row: Row, question: dict[str, Any]) -> bool:

@@ -54,6 +54,7 @@ def test_no_rows_add_nothing():
 def test_each_rollup_of_a_batch_adds_all_of_its_rows():
     row = dict.fromkeys(COLUMNS) | {"model": "m", "status": "500", "total_tokens": 3,
                                     "prompt_tokens": 2, "completion_tokens": 1}  # fmt: skip
+    row |= dict.fromkeys(("user", "team", "project", "app", "source", "account"), "n")
     made = aggregate([(at, tuple(row.values())) for at in (0, 899, 900)], None)
     assert {rollup for rollup, _, _ in made.rollups} == set(ROLLUPS)
     for _, shift, groups in made.rollups:

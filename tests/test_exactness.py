@@ -10,9 +10,9 @@ import re
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import permutations
+from itertools import islice, permutations
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -22,16 +22,17 @@ from django.test import Client, override_settings
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests import plain_python
+from tests import known_rows, plain_python
 from tests.factory import NOON
-from tests.plain_python import DAY, HOUR, MICROSECOND, OTHER, Names, Row
+from tests.known_rows import Groups, Known
+from tests.plain_python import DAY, HOUR, MICROSECOND, OTHER, WHO_AND_WHAT, Names, Row
 from tests.read_only import read_only
 from tests.sums import add_waiting_rows, assert_sums_equal_rows
 from tests.thorough import examples
 from usage.asking.filters import UsageFilter
 from usage.database.snapshots import read_snapshot
 from usage.database.transactions import write_transaction
-from usage.models import UsageMetric, UsageName
+from usage.models import FillingState, UsageMetric, UsageName, UsageRollup, UsageSeries
 from usage.periods import Period, rfc3339
 from usage.queries import Breakdown, Figures, usage_report
 from usage.queries.reading import Reading
@@ -39,7 +40,10 @@ from usage.queries.scope import holdings
 from usage.recording import record_batch
 from usage.records import UsageRecord
 from usage.retention import remove_expired_rows
+from usage.rollups import filling, names
+from usage.rollups.declarations import GROUPINGS, ROLLUPS
 from usage.rollups.horizon import purged_before
+from usage.rollups.name_entries import ALWAYS, NEVER
 
 pytestmark = pytest.mark.django_db
 
@@ -61,6 +65,11 @@ ERAS = {
 ZONES = list(ERAS)
 _GROUPS = ["model", "api_key", "provider", "status"]
 GROUPS = [*_GROUPS, *(",".join(pair) for pair in permutations(_GROUPS, 2))]
+GROUPS_OF_WHO = [
+    *WHO_AND_WHAT,
+    *(f"{name},model" for name in WHO_AND_WHAT),
+    *("model,team", "user,provider", "status,app", "source,account", "team,user"),
+]
 FIELDS = [field.name for field in UsageMetric._meta.concrete_fields]
 
 
@@ -105,6 +114,7 @@ FEW_NAMES: dict[str, list[str]] = {
     "provider": ["openai", "azure"],
     "status": ["200", "404", "429", "500", "ok", "error"],
     "api_key_hash": ["k1", "k2"],
+    **{name: [f"{name} 1", f"{name} 2"] for name in WHO_AND_WHAT},
 }
 MANY_NAMES = {
     dimension: [*names, OTHER, *(f"{names[0]}{number}" for number in range(60))]
@@ -120,6 +130,7 @@ def rows(era: dt.datetime, names: dict[str, list[str]]) -> st.SearchStrategy[Row
             "provider": st.sampled_from([None, *names["provider"]]),
             "status": st.sampled_from([None, *names["status"]]),
             "api_key_hash": st.sampled_from([None, *names["api_key_hash"]]),
+            **{name: st.sampled_from([None, *names[name]]) for name in WHO_AND_WHAT},
             "total_tokens": tokens,
             "prompt_tokens": tokens,
             "completion_tokens": tokens,
@@ -163,8 +174,9 @@ def plain_columns(row: Row) -> Row:
         end = ends[row["total_tokens"] % 4] if whole else "Z"
         between = "T" if row["total_tokens"] % 3 else " "
         time = time.replace(tzinfo=None).isoformat(between) + end
-    texts = {name: row[name] or "" for name in ("provider", "status")}
-    return {**row, **texts, "timestamp": time}
+    texts = {name: row.get(name) or "" for name in ("provider", "status", "team")}
+    found = {**row, **texts, "timestamp": time}
+    return {f'"{name}"': value for name, value in found.items()}
 
 
 def change_many(found: list[Row]) -> None:
@@ -240,6 +252,7 @@ def questions(
     return st.fixed_dictionaries(
         {
             "ends": st.tuples(end, end),
+            "who": who_and_what(names),
             "model": some_of(*names["model"]),
             "provider": some_of(*names["provider"], ""),
             "api_key_hash": some_of(*names["api_key_hash"], "k3", ""),
@@ -250,7 +263,7 @@ def questions(
             "not_status": seldom_some_of(*names["status"], "4xx", "error", ""),
             "interval": st.sampled_from(["1m", "5m", "15m", "hour", "day", "week", "month"]),
             "tz": st.sampled_from([zone, zone, *ZONES]),
-            "group_by": st.sampled_from(GROUPS),
+            "group_by": st.sampled_from(GROUPS) | st.sampled_from(GROUPS_OF_WHO),
             "order_by": st.sampled_from(["tokens", "tokens", "cost", "requests"]),
             "limit": st.sampled_from([None, None, 1, 2]),
             "compare": st.booleans(),
@@ -259,8 +272,26 @@ def questions(
     ).map(settled)
 
 
+def who_and_what(names: dict[str, list[str]]) -> st.SearchStrategy[dict[str, list[str]]]:
+    """Filters by none, mostly, or by one or two of what rows may lack."""
+    one = st.sampled_from(WHO_AND_WHAT).flatmap(
+        lambda name: st.fixed_dictionaries(
+            {name: some_of(*names[name], ""), f"not_{name}": seldom_some_of(*names[name], "")}
+        )
+    )
+    two = st.builds(lambda first, other: {**first, **other}, one, one)
+    return st.just({}) | one | one | two
+
+
 def settled(question: dict[str, Any]) -> dict[str, Any]:
-    """With ends in order, and nothing that would be refused."""
+    """With ends in order, without most other filters where there are rare ones, and nothing that
+    would be refused."""
+    who = question.pop("who")
+    empty = {name: [] for each in WHO_AND_WHAT for name in (each, f"not_{each}")}
+    question |= {**empty, **who}
+    if any(who.values()) and len(question["model"]) < 2:
+        for name in ("provider", "status", "api_key_hash"):
+            question[name] = question[f"not_{name}"] = []
     start, end = question.pop("ends")
     if start and end:
         start, end = min(start, end), max(start, end)
@@ -296,42 +327,74 @@ class History:
     horizon: dt.datetime | None
     gone: list[Row]
     names: Names
+    known: Known
+
+    def unsure(self, question: dict[str, Any]) -> set[str]:
+        """Dimensions whose sums lack rows, of which a filter tells some (other) names apart."""
+        if self.known.are_all_filled:
+            return set()
+        return {name for name in WHO_AND_WHAT if self.names.are_some_apart(name, question)}
 
     def counted(
-        self, rows: list[Row], question: dict[str, Any], covered: dict[str, Any]
+        self,
+        rows: list[Row],
+        question: dict[str, Any],
+        covered: dict[str, Any],
+        groups: Groups,
     ) -> list[Row]:
-        """What a question counts: not what is gone where only rows could tell."""
+        """What a question counts: not what is gone where only rows could tell. Of what nobody
+        knows any more, as if it lacked it."""
         gone = {row["id"] for row in self.gone if self.names.is_told_by_rows(row, question)}
-        return [
-            row
-            for row in rows
-            if row["id"] not in gone and self.names.matches(row, {**question, **covered})
-        ]
+        told = (self.as_known(row, question, groups) for row in rows if row["id"] not in gone)
+        found = [row for row in told if self.names.matches(row, {**question, **covered})]
+        return [row for row in found if not row.get("is_dropped")]
 
-    def parts(self, rows: list[Row], columns: list[str], question: dict[str, Any]) -> list[Any]:
+    def as_known(self, row: Row, question: dict[str, Any], groups: Groups) -> Row:
+        if self._is_known(row, question, (), groups):
+            return row
+        lost = known_rows.restricted(question) & {*WHO_AND_WHAT}
+        return {**row, **dict.fromkeys(lost), "is_dropped": self.known.is_dropped(question)}
+
+    def parts(
+        self, rows: list[Row], columns: list[str], question: dict[str, Any], groups: Groups
+    ) -> list[Any]:
         def names(row: Row) -> tuple[str, ...]:
-            return tuple(self.names.shown(row, column, question) for column in columns)
+            told = columns
+            if not self._is_known(row, question, columns, groups):
+                told = known_rows.told_of_all(question, columns)
+            shown = {column: self.names.shown(row, column, question) for column in told}
+            return tuple(shown.get(column, "") for column in columns)
 
         return plain_python.parts(rows, names, question["order_by"])
+
+    def _is_known(
+        self, row: Row, question: dict[str, Any], named: Sequence[str], groups: Groups
+    ) -> bool:
+        is_there = row["id"] not in self.known.gone
+        is_read = is_there and self.names.is_told_by_rows(row, question)
+        return is_read or self.known.is_known(row, question, named, groups)
 
 
 def assert_answered(
     answer: dict[str, Any], question: dict[str, Any], rows: list[Row], history: History
 ) -> None:
     zone = ZoneInfo(question["tz"])
+    question = {**question, "unsure": history.unsure(question)}
     covered = check_periods(answer, question, history.horizon)
-    found = history.counted(rows, question, covered)
-    check_summary(answer, question, found, history)
+    groups = [["model"], columns_of(question["group_by"])]
+    found = history.counted(rows, question, covered, groups)
+    check_summary(answer, question, found, history, groups)
     if question["group_by"] != "model":
-        check_parts(answer, question, question["group_by"], found, history)
-    assert answer["timeseries"] == expected_series(question, covered, found, zone, history)
+        check_parts(answer, question, question["group_by"], found, history, groups)
+    series = expected_series(question, covered, found, zone, history, groups)
+    assert answer["timeseries"] == series
     if question["compare"]:
         length = question["to"] - question["from"]
         end = question["from"] - MICROSECOND
         earlier = {**question, "from": end - length, "to": end}
         covered = check_periods(answer["previous"], earlier, history.horizon)
-        found = history.counted(rows, question, covered)
-        check_summary(answer["previous"], earlier, found, history)
+        found = history.counted(rows, question, covered, [["model"]])
+        check_summary(answer["previous"], earlier, found, history, [["model"]])
 
 
 def check_parts(
@@ -340,10 +403,11 @@ def check_parts(
     group_by: str,
     found: list[Row],
     history: History,
+    groups: Groups,
 ) -> None:
     name = f"by_{group_by.replace(',', '_')}"
-    columns = [{"api_key": "api_key_hash"}.get(each, each) for each in group_by.split(",")]
-    parts = history.parts(found, columns, question)
+    columns = columns_of(group_by)
+    parts = history.parts(found, columns, question, groups)
     listed, rest = parts[: question["limit"]], parts[len(parts[: question["limit"]]) :]
     assert [without_percentiles(part) for part in answer[name]] == [
         {
@@ -356,6 +420,10 @@ def check_parts(
     others = answer.get("others", {}).get(name)
     of_rest = [row for _, part in rest for row in part]
     assert others == ({"names": len(rest), **plain_python.figures(of_rest)} if rest else None)
+
+
+def columns_of(group_by: str) -> list[str]:
+    return [{"api_key": "api_key_hash"}.get(each, each) for each in group_by.split(",")]
 
 
 def check_periods(
@@ -387,13 +455,14 @@ def check_summary(
     question: dict[str, Any],
     found: list[Row],
     history: History,
+    groups: Groups,
 ) -> None:
     figures = plain_python.figures(found)
     names = {"total_tokens": figures["tokens"], "total_requests": figures["requests"]}
     assert without_percentiles(answer["totals"]) == {**names, **figures}
     check_percentiles(answer["totals"], question, found, history.horizon)
-    check_parts(answer, question, "model", found, history)
-    by_model = history.parts(found, ["model"], question)[: question["limit"]]
+    check_parts(answer, question, "model", found, history, groups)
+    by_model = history.parts(found, ["model"], question, groups)[: question["limit"]]
     for got, (_, part) in zip(answer["by_model"], by_model, strict=True):
         check_percentiles(got, question, part, history.horizon)
 
@@ -405,7 +474,7 @@ def without_percentiles(part: dict[str, Any]) -> dict[str, Any]:
 def check_percentiles(
     got: dict[str, Any], question: dict[str, Any], found: list[Row], horizon: dt.datetime | None
 ) -> None:
-    only_rows_tell = plain_python.is_restricted(question, "api_key_hash", "status")
+    only_rows_tell = plain_python.is_restricted(question, "api_key_hash", "status", *WHO_AND_WHAT)
     start = question["from"]
     are_purged = only_rows_tell and horizon and (start is None or start < horizon + DAY)
     for column in ("latency", "ttft"):
@@ -428,15 +497,24 @@ def expected_series(
     found: list[Row],
     zone: ZoneInfo,
     history: History,
+    groups: Groups,
 ) -> list[dict[str, Any]]:
     interval = question["interval"]
-    grain = series_grain(question)
+    grain = known_rows.grain(question)
+    rows_from = history.known.rows_from(question, groups)
+    is_by_who = bool(known_rows.restricted(question) & {*WHO_AND_WHAT})
+    if is_by_who and history.known.filled_from > rows_from:
+        grain = 900 if grain else 0  # of what nobody knows
 
     def place(row: Row) -> dt.datetime:
         """Where rows were purged, a sum that lies in two buckets counts where it begins."""
         moment = row["timestamp"]
+        if not grain:
+            return plain_python.bucket_of(moment, interval, zone)
         whole = dt.datetime.fromtimestamp(moment.timestamp() // grain * grain, dt.UTC)
         is_purged = history.horizon is not None and whole < history.horizon
+        if is_by_who and history.known.filled_from > rows_from:
+            is_purged = moment.timestamp() < rows_from
         is_purged = is_purged and not history.names.is_told_by_rows(row, question)
         return plain_python.bucket_of(whole if is_purged else moment, interval, zone)
 
@@ -454,14 +532,6 @@ def expected_series(
         {"bucket_start": rfc3339(start, zone), **plain_python.figures(series.get(start, []))}
         for start in starts
     ]
-
-
-def series_grain(question: dict[str, Any]) -> int:
-    """The seconds of the narrowest sums that tell apart what the question filters by."""
-    if not plain_python.is_restricted(question, "api_key_hash"):
-        return 900
-    is_by_day = plain_python.is_restricted(question, "model", "provider", "status")
-    return 86_400 if is_by_day else 3600
 
 
 # --- The tests --------------------------------------------------------------------------------
@@ -488,17 +558,31 @@ def test_they_are_so_where_more_names_come_than_are_told_apart(data: st.DataObje
         check_any_history(data, MANY_NAMES, most_rows=30)
 
 
-def check_any_history(data: st.DataObject, names: dict[str, list[str]], most_rows: int) -> None:
+def check_any_history(
+    data: st.DataObject, names: dict[str, list[str]], most_rows: int, *, is_upgraded: bool = False
+) -> None:
     zone = data.draw(st.sampled_from(ZONES), label="zone")
     era = ERAS[zone]
     with transaction.atomic():
-        for _ in range(data.draw(st.integers(1, 4), label="steps")):
-            way = data.draw(st.sampled_from(WAYS), label="way")
-            way(data.draw(st.lists(rows(era, names), max_size=most_rows), label="rows"))
-        gone: list[Row] = []
+        if is_upgraded:
+            gone = upgrade(data, era, names, most_rows)
+        else:
+            gone = []
+            change(data, era, names, most_rows)
+        known = Known()
         if data.draw(st.booleans(), label="purge"):
-            gone = purge(data.draw(moments(era), label="purged before"))
+            known.filled_from = filled_from()
+            more = purge(data.draw(moments(era), label="purged before"))
+            known.kept = {row["id"] for row in more if known.is_in_sums(row)}
+            gone += more
             record(data.draw(st.lists(rows(era, names), max_size=3), label="late rows"))
+        if is_upgraded:
+            fill_some(data.draw(st.integers(0, 4), label="filled"))
+        known.gone, known.filled_from = {row["id"] for row in gone}, filled_from()
+        known.horizon = purged_before()
+        known.are_all_filled = not FillingState.objects.exclude(
+            filled_from=ALWAYS, unknown_before=ALWAYS
+        ).exists()
         there = [*gone, *all_rows()]
         times = [row["timestamp"] for row in there] or [era.replace(tzinfo=dt.UTC)]
         for _ in range(3):
@@ -506,10 +590,78 @@ def check_any_history(data: st.DataObject, names: dict[str, list[str]], most_row
             with read_only(really=data.draw(st.booleans(), label="read-only")):
                 answer = ask(question)
                 # Within, since a question that may write decides on names of plain SQL.
-                history = History(purged_before(), gone, names_in_table())
+                history = History(purged_before(), gone, names_in_table(), known)
             assert_answered(answer, question, there, history)
             count(question, len(there), gone)
         transaction.set_rollback(True)
+
+
+@settings(
+    max_examples=CASES,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+@given(data=st.data())
+def test_they_are_so_while_sums_of_a_later_version_are_filled(data: st.DataObject):
+    check_any_history(data, FEW_NAMES, most_rows=12, is_upgraded=True)
+
+
+@settings(
+    max_examples=CASES,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+@given(data=st.data())
+def test_they_are_so_where_more_names_come_than_are_told_apart_meanwhile(data: st.DataObject):
+    with override_settings(METRICS_MAX_NAMES=20):
+        check_any_history(data, MANY_NAMES, most_rows=30, is_upgraded=True)
+
+
+def change(
+    data: st.DataObject, era: dt.datetime, names: dict[str, list[str]], most_rows: int
+) -> None:
+    for _ in range(data.draw(st.integers(1, 4), label="steps")):
+        way = data.draw(st.sampled_from(WAYS), label="way")
+        way(data.draw(st.lists(rows(era, names), max_size=most_rows), label="rows"))
+
+
+def upgrade(
+    data: st.DataObject, era: dt.datetime, names: dict[str, list[str]], most_rows: int
+) -> list[Row]:
+    """A history of which the sums that came later are filled in part; the rows that are gone."""
+    change(data, era, names, most_rows)
+    gone = []
+    if data.draw(st.booleans(), label="purge before"):
+        gone = purge(data.draw(moments(era), label="purged first"))
+    forget_who_and_what()
+    fill_some(data.draw(st.integers(0, 4), label="filled first"))
+    change(data, era, names, most_rows)
+    return gone
+
+
+def forget_who_and_what() -> None:
+    """As the migration leaves a database of the version before."""
+    numbers = [each.number for each in ROLLUPS if each.grouping.came_with]
+    UsageRollup.objects.filter(rollup__in=numbers).delete()
+    UsageSeries.objects.filter(grouping__in=[g.name for g in GROUPINGS if g.came_with]).delete()
+    UsageName.objects.filter(dimension__in=WHO_AND_WHAT).delete()
+    with transaction.atomic():
+        names.hold_alone()
+    FillingState.objects.create(came_with="who_and_what", filled_from=NEVER, unknown_before=ALWAYS)
+
+
+def fill_some(steps: int) -> None:
+    """Some three rows in each."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(filling, "_FIRST_STEP", 3)
+        patch.setattr(filling, "_LARGEST_STEP", 3)
+        for _ in islice(filling.fill_later_sums(), steps):
+            pass
+
+
+def filled_from() -> int:
+    found = FillingState.objects.values_list("filled_from", flat=True).first()
+    return ALWAYS if found is None else found
 
 
 def count(question: dict[str, Any], rows: int, gone: list[Row]) -> None:

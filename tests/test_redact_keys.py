@@ -35,6 +35,7 @@ from usage.models import (
 from usage.records import STORED_TEXTS
 from usage.retention.key_texts import TEXTS
 from usage.rollups import comparison, horizon, rebuild
+from usage.rollups.declarations import SERIES_DIMENSIONS
 
 DAY = dt.timedelta(days=1)
 OPENAI, AWS, GROQ = KEYS["openai"], KEYS["aws"], KEYS["groq"]
@@ -260,13 +261,14 @@ NO_KEYS_IN = {
     *("usage.CollectorState.name", "usage.CollectorState.url", "usage.CollectorState.state"),
     *("usage.CollectorState.way", "usage.AuditEntry.actor", "usage.AuditEntry.via"),
     *("usage.AuditEntry.action", "usage.AuditEntry.kind", "usage.UsageSeries.grouping"),
+    *("usage.UsageSeries.digest", "usage.FillingState.came_with"),
     *(
         "usage.UsageName.dimension",
         "usage.UsageMetric.cost_source",
         "usage.UsageMetric.excluded_as",
     ),
 }
-SERIES = {f"usage.UsageSeries.{name}" for name in ("api_key_hash", "model", "provider", "status")}
+SERIES = {f"usage.UsageSeries.{name}" for name in SERIES_DIMENSIONS}
 SERIES |= {"usage.UsageName.name"}
 
 

@@ -78,9 +78,14 @@ def test_numbers_are_used_once_and_widths_nest():
 # --- Recording --------------------------------------------------------------------------------
 
 
+WHO_AND_WHAT = {"user": "u", "team": "t", "project": "p", "app": "a", "source": "s",
+                "account": "c"}  # fmt: skip
+
+
 def test_a_row_is_in_every_rollup_under_its_own_dimensions():
     store({"provider": "openai", "status": 429, "api_key": "alice", "latency_ms": 12.5,
-           "ttft_ms": 3, "total_tokens": 7, "prompt_tokens": 4, "cost_usd": 0.5})  # fmt: skip
+           "ttft_ms": 3, "total_tokens": 7, "prompt_tokens": 4, "cost_usd": 0.5,
+           **WHO_AND_WHAT})  # fmt: skip
     assert UsageRollup.objects.count() == len(ROLLUPS)
     assert UsageHistogram.objects.count() == len(HISTOGRAMS)
     row = UsageRollup.objects.get(rollup=10)
@@ -89,6 +94,18 @@ def test_a_row_is_in_every_rollup_under_its_own_dimensions():
     series = UsageSeries.objects.get(id=row.series)
     assert (series.api_key_hash, series.model) == (ALICE, "m")
     assert (series.provider, series.status) == ("openai", "429")
+    for name, value in WHO_AND_WHAT.items():
+        alone, with_model = UsageSeries.objects.filter(**{name: value}).order_by("model")
+        assert (alone.grouping, alone.model) == (name, "")
+        assert (with_model.grouping, with_model.model) == (f"{name}_model", "m")
+    assert_sums_equal_rows()
+
+
+def test_a_row_is_in_no_sums_of_what_it_does_not_name():
+    store({"team": "t"}, {"user": ""}, {})
+    groupings = UsageSeries.objects.values_list("grouping", flat=True)
+    assert {*groupings} & {*WHO_AND_WHAT} == {"team"}
+    assert UsageRollup.objects.filter(series__in=UsageSeries.objects.filter(team="t")).count() == 4
     assert_sums_equal_rows()
 
 
@@ -107,8 +124,9 @@ def test_a_batch_that_is_rolled_back_leaves_nothing_behind():
     assert not UsageRollup.objects.exists()
     store({"model": "new", "provider": "new"})  # its series, which went too, is made again
     assert_sums_equal_rows()
+    of_old = [each for each in ROLLUPS if not each.grouping.only_with]
     assert UsageRollup.objects.filter(series__in=UsageSeries.objects.values("id")).count() == len(
-        ROLLUPS
+        of_old
     )
 
 

@@ -14,8 +14,8 @@ def found(client, name, *values):
     return sorted(row[name] for row in answer.json()["usage"])
 
 
-def test_who_where_and_which_can_be_asked_for():
-    asked = "user team project app source account session response_id request_id"
+def test_what_is_one_conversation_or_call_can_be_asked_for():
+    asked = "session response_id request_id"
     assert asked.split() == ROWS_ALONE
 
 

@@ -23,12 +23,13 @@ from usage.admin_addresses import BadAddress
 from usage.asking.refusal import ApiError
 from usage.database.trouble import DATABASE_TROUBLE, RETRY_AFTER_SECONDS, trouble_of
 from usage.long_requests import NoPlaceFree
-from usage.queries import TooManyWaiting
+from usage.queries import SumsStillLackRows, TooManyWaiting
 
 logger = logging.getLogger(__name__)
 
 # What is raised on purpose, or by a database in trouble.
-REFUSED = (ApiError, AccessDenied, NoPlaceFree, TooManyWaiting, *DATABASE_TROUBLE)
+_LATER = (NoPlaceFree, SumsStillLackRows, TooManyWaiting)
+REFUSED = (ApiError, AccessDenied, *_LATER, *DATABASE_TROUBLE)
 # These as well; whatever else is raised is a fault of ours, and answered 500.
 FORESEEN = (*REFUSED, APIException, Http404, PermissionDenied, SuspiciousOperation, BadRequest)
 _NOT_UNDERSTOOD = "the request cannot be understood"
@@ -55,7 +56,7 @@ def refusal_of(error: BaseException | None, request: HttpRequest, view: Any = No
     """How `error` is answered; a view of DRF knows which methods and media types it has."""
     if isinstance(error, DATABASE_TROUBLE):
         return _in_trouble(error, request)
-    if isinstance(error, NoPlaceFree | TooManyWaiting):
+    if isinstance(error, _LATER):
         return Refusal(503, str(error), _RETRY)
     if isinstance(error, ApiError):
         headers = _RETRY if error.status == 503 else {}

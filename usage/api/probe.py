@@ -20,7 +20,7 @@ from usage.database.trouble import DATABASE_TROUBLE, RETRY_AFTER_SECONDS, Troubl
 from usage.models import CollectorState, SuppressedPair
 from usage.queries import records_persisted
 from usage.queries.source_report import count_sources
-from usage.rollups import names, unsummed
+from usage.rollups import filling, names, unsummed
 from usage.rollups.declarations import SUMMED
 from usage.rollups.name_entries import rooms
 
@@ -97,6 +97,7 @@ def _figures() -> dict[str, Any]:
         "names_as_other": names.count_others(_MOST_NAMES),
         "room_for_names": min(rooms(SUMMED).values()),
         "waiting_rows": _waiting(),
+        "filled_share": round(filling.share_filled(), 4),
         "jobs": _jobs(),
         "sources": Sources(*count_sources()),
     }

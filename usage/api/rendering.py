@@ -89,6 +89,7 @@ def _summary(summary: Summary) -> dict[str, Any]:
         "others": _others(summary) if summary.others else UNSET,
         "percentiles_note": summary.percentiles_note or UNSET,
         "covered_period": UNSET if is_covered else _period(summary.covered),
+        "unknown_before": rfc3339(summary.unknown_before) if summary.unknown_before else UNSET,
     }
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from django.conf import settings
-from django.db import connection
+from django.db import OperationalError, connection, transaction
 
 from qsmetrics import private_files
 from usage.database import extensions, storage
@@ -23,6 +23,7 @@ CALLS = 0x71_73_6D  # by hash of its id: who judges which source's report of a c
 TRACES = 0x71_73_74  # by hash of its id: who judges which spans of a trace are calls
 AGENTS = 0x71_73_61  # by hash of what they share: who judges an agent's logs and spans
 NAMES = 0x71_73_6E  # 0: what was decided on names; 1: who decides on new ones
+_LOCK_NOT_AVAILABLE = "55P03"
 
 
 class ProgramLock(NamedTuple):
@@ -45,6 +46,22 @@ def hold(lock_class: int, number: int) -> None:
 def share(lock_class: int, number: int) -> None:
     """The same beside others who share it."""
     _take("pg_advisory_xact_lock_shared", lock_class, number)
+
+
+def hold_soon(lock_class: int, number: int, seconds: float) -> bool:
+    """`hold`, or false where others have it for longer: whoever comes later waits behind this."""
+    if storage.has_one_writer():
+        return True
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(f"SET LOCAL lock_timeout = {1000 * seconds:.0f}")
+            _take("pg_advisory_xact_lock", lock_class, number)
+            cursor.execute("SET LOCAL lock_timeout TO DEFAULT")
+    except OperationalError as error:
+        if getattr(error.__cause__, "sqlstate", None) == _LOCK_NOT_AVAILABLE:
+            return False
+        raise
+    return True
 
 
 def hold_tables(*tables: str) -> None:

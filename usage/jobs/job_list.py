@@ -6,6 +6,7 @@ from usage.collecting import Collectors
 from usage.jobs.job import Job
 from usage.recording.account_states import forget_old_hours
 from usage.recording.minutes import join_old_minutes
+from usage.rollups.filling import fill_later_sums
 from usage.rollups.unsummed import add_waiting_rows
 
 JOBS = (
@@ -26,6 +27,12 @@ JOBS = (
         "joins what was heard of sources more than two hours ago to its sums",
         60.0,
         join_old_minutes,
+    ),
+    Job(
+        "later sums",
+        "fills sums that came in a later version from older rows",
+        60.0,
+        fill_later_sums,
     ),
 )
 

@@ -9,7 +9,13 @@ from usage.models.imported_file import ImportedFile
 from usage.models.ingest_token import IngestToken
 from usage.models.one_time_password import OneTimePassword
 from usage.models.price_override import PriceOverride
-from usage.models.rollup import PurgeHorizon, UsageHistogram, UsageRollup, UsageSeries
+from usage.models.rollup import (
+    FillingState,
+    PurgeHorizon,
+    UsageHistogram,
+    UsageRollup,
+    UsageSeries,
+)
 from usage.models.suppressed_pair import SuppressedPair
 from usage.models.traced_post import TracedPost
 from usage.models.upstream_account import QuotaHour, QuotaWindow, UpstreamAccount
@@ -22,6 +28,7 @@ __all__ = [
     "AuditEntry",
     "CollectorState",
     "FailedLogins",
+    "FillingState",
     "HeardCount",
     "IdempotentPost",
     "ImportedFile",

@@ -13,6 +13,9 @@ class UsageSeries(models.Model):
     A dimension that is not told apart is empty.
     """
 
+    digest = models.CharField(
+        max_length=32, help_text="Of grouping, dimensions and token shift: usage.rollups.series."
+    )
     grouping = models.CharField(max_length=16)
     token_shift = models.SmallIntegerField(
         help_text="Token sums are in units of two to this power: 0, or 32 for the upper halves."
@@ -21,10 +24,7 @@ class UsageSeries(models.Model):
     class Meta:
         db_table = "usage_series"
         constraints = [
-            models.UniqueConstraint(
-                fields=["grouping", *SERIES_DIMENSIONS, "token_shift"],
-                name="one_series_of_a_kind",
-            ),
+            models.UniqueConstraint(fields=["digest"], name="one_series_of_a_digest"),
         ]
 
     def __str__(self) -> str:
@@ -99,3 +99,24 @@ class PurgeHorizon(models.Model):
 
     def __str__(self) -> str:
         return f"purged before {self.purged_before}"
+
+
+class FillingState(models.Model):
+    """Of sums that came together in a later version: which rows they hold. See
+    `usage.rollups.filling`; without an entry they hold all."""
+
+    came_with = models.CharField(max_length=32, primary_key=True)
+    filled_from = models.BigIntegerField(
+        help_text="Rows completed before this, in Unix seconds, are in none of them yet: 2^62 "
+        "where no row is, -2^62 where all are."
+    )
+    unknown_before = models.BigIntegerField(
+        help_text="Some rows completed before this, in Unix seconds, were purged before they came "
+        "into these sums: -2^62 where none were."
+    )
+
+    class Meta:
+        db_table = "usage_filling"
+
+    def __str__(self) -> str:
+        return f"{self.came_with}: filled from {self.filled_from}"

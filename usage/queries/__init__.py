@@ -54,6 +54,7 @@ from usage.queries.report import (
     usage_report,
     usage_totals,
 )
+from usage.queries.still_filling import SumsStillLackRows
 from usage.queries.sums import Dimensions
 from usage.queries.turns import Turn
 from usage.queries.waiting import TooManyWaiting
@@ -89,6 +90,7 @@ __all__ = [
     "Position",
     "RangeTooLong",
     "Summary",
+    "SumsStillLackRows",
     "TooManyBuckets",
     "TooManyRowsOfOthers",
     "TooManyRowsToRead",

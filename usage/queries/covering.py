@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from usage.queries.buckets import SECOND, Run
-from usage.rollups.declarations import GROUPINGS, HISTOGRAMS, ROLLUPS, Grouping
+from usage.rollups.declarations import GROUPINGS, HISTOGRAMS, NO_SUMS, ROLLUPS, Grouping
 
 _FROM_FEW_TO_MANY = [
     each for each in GROUPINGS if any(rollup.grouping is each for rollup in ROLLUPS)
@@ -27,6 +27,14 @@ class Stretch(NamedTuple):
     step: int
 
 
+class Unfilled(NamedTuple):
+    """A range of time that sums do not hold yet, while raw rows are there. What came before it was
+    purged, and no one knows it."""
+
+    begin: int
+    end: int
+
+
 @dataclass(frozen=True)
 class Cover:
     """Some runs in two parts, which don't overlap: what sums answer, and what raw rows must."""
@@ -36,8 +44,9 @@ class Cover:
 
 
 def smallest_grouping(dimensions: Collection[str]) -> Grouping:
-    """The one with the fewest series that tells these dimensions apart."""
-    return next(each for each in _FROM_FEW_TO_MANY if set(dimensions) <= set(each.dimensions))
+    """The one with the fewest series that tells these dimensions apart; NO_SUMS where none does."""
+    wanted = set(dimensions)
+    return next((g for g in _FROM_FEW_TO_MANY if wanted <= set(g.dimensions)), NO_SUMS)
 
 
 def rollups_of(grouping: Grouping) -> Numbers:
@@ -52,16 +61,26 @@ def _widest_first(widths: Iterable[tuple[int, int]]) -> Numbers:
     return {width * SECOND: number for width, number in sorted(widths, reverse=True)}
 
 
-def cover(runs: Iterable[Run], numbers: Numbers, purged_until: int) -> Cover:
+def cover(
+    runs: Iterable[Run], numbers: Numbers, purged_until: int, unfilled: Unfilled | None = None
+) -> Cover:
     """The runs in the widest sums that fit, and in raw rows where none fit.
 
     Before `purged_until` there are no raw rows: what they should tell apart counts where the
-    narrowest bucket that holds it begins.
+    narrowest bucket that holds it begins. What is `unfilled` raw rows must tell.
     """
-    narrowest = min(numbers)
+    narrowest = min(numbers, default=1)
     purged_until = _up(purged_until, narrowest)
     found = Cover([], [])
-    for run in runs:
+    for whole in runs:
+        run = whole
+        if unfilled is not None:
+            older = run._replace(
+                begin=max(run.begin, unfilled.begin), end=min(run.end, unfilled.end)
+            )
+            if older.begin < older.end:
+                found.rows.append(older)
+            run = run._replace(begin=max(run.begin, unfilled.end))
         widths = [width for width in numbers if _fits(run, width)]
         for width, begin, end in _cut(run.begin, run.end, widths):
             if width:

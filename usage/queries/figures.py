@@ -70,6 +70,8 @@ class Summary:
     `others` is what the lists leave out, where that is something. `covered` is what was counted:
     more than the period where its ends need rows that were purged. `percentiles_note` says why
     there are no percentiles.
+    `unknown_before` is the time before when some rows were purged of which no sums know what the
+    question names.
     """
 
     totals: Figures
@@ -78,6 +80,7 @@ class Summary:
     covered: Period
     percentiles: Percentiles | None = None
     percentiles_note: str | None = None
+    unknown_before: dt.datetime | None = None
     others: Mapping[By, Others] = field(default_factory=dict)
 
     @property

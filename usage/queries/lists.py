@@ -7,6 +7,7 @@ from django.db.models import Max, Min, Sum
 
 from usage.asking.filters import UsageFilter
 from usage.models import UsageMetric, UsageMetricQuerySet, UsageRollup
+from usage.queries.basis import not_looked_at, wanted_without
 from usage.queries.buckets import SECOND
 from usage.queries.covering import rollups_of, smallest_grouping
 from usage.queries.naming import with_others
@@ -14,7 +15,8 @@ from usage.queries.rows import unsummed_ends
 from usage.queries.scope import FIRST, LAST, moment_of
 from usage.queries.waiting import MOST_READ, waiting_rows
 from usage.rollups.aggregation import OTHER
-from usage.rollups.declarations import DAY, MODEL, TOTAL
+from usage.rollups.declarations import DAY, MODEL, NO_SUMS, OPTIONAL, TOTAL
+from usage.rollups.standing import ALL_FILLED, fillings
 
 
 def model_names(limit: int = 500) -> list[str]:
@@ -59,8 +61,12 @@ def oldest_and_newest() -> tuple[dt.datetime, dt.datetime] | None:
 def ends_of(wanted: UsageFilter) -> tuple[dt.datetime, dt.datetime] | None:
     """The first and the last moment of the days of UTC that have usage, as far as in the period.
 
-    Days of the sums: a part of one may have none. None where there is none at all.
+    Days of the sums: a part of one may have none, and filters that the sums do not know, or not of
+    all rows yet, are not looked at. None where there is none at all.
     """
+    period = wanted.period
+    if _do_sums_lack_rows(wanted):
+        wanted = not_looked_at(wanted, OPTIONAL)
     grouping = smallest_grouping(wanted.dimensions)
     series = with_others(wanted).series().filter(grouping=grouping.name)
     days = UsageRollup.objects.filter(rollup=rollups_of(grouping)[DAY * SECOND])
@@ -77,8 +83,13 @@ def ends_of(wanted: UsageFilter) -> tuple[dt.datetime, dt.datetime] | None:
         return None
     first = moment_of(max(min(moments) * SECOND, FIRST))
     last = moment_of(min(max(moments) * SECOND, LAST))
-    period = wanted.period
     return max(first, period.start or first), min(last, period.end or last)
+
+
+def _do_sums_lack_rows(wanted: UsageFilter) -> bool:
+    grouping = smallest_grouping(wanted.dimensions)
+    is_filled = fillings().get(grouping.came_with, ALL_FILLED) == ALL_FILLED
+    return grouping is NO_SUMS or not is_filled or bool(wanted_without(wanted))
 
 
 def records_persisted() -> int:

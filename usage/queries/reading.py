@@ -1,45 +1,39 @@
 """Reads one period: sums where they cover it, raw rows where they do not."""
 
+import datetime as dt
 from collections import defaultdict
 from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import chain
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from usage.asking.filters import UsageFilter
 from usage.periods import UTC
-from usage.queries import sums, turns
+from usage.queries import turns
+from usage.queries.basis import Bases, Basis
 from usage.queries.bound import MOST_BUCKETS, bounded_ranges, portions, require_short
 from usage.queries.buckets import Run, buckets, one_bucket
-from usage.queries.covering import (
-    cover,
-    rollups_of,
-    smallest_grouping,
-)
+from usage.queries.covered import Covered, Coverer
 from usage.queries.figures import Bucket, By, Part, added
+from usage.queries.knowledge import Knowledge
 from usage.queries.matching import SeriesLookup
 from usage.queries.naming import naming_of
 from usage.queries.occupied import Range
 from usage.queries.percentile_plan import HISTOGRAMS, PercentilePlan, are_in_histograms
-from usage.queries.reach import Reach
+from usage.queries.reach import Reach, TooManyRowsToRead
+from usage.queries.rests import ByNames, rests, with_rest
 from usage.queries.row_plan import RowPlan
 from usage.queries.row_reading import Found
 from usage.queries.rows import Made, Use, all_pieces
 from usage.queries.scope import Holdings, moment_of, scope_of
-from usage.queries.sums import Dimensions, SumsToRead
+from usage.queries.still_filling import SumsStillLackRows
+from usage.queries.sums import Dimensions
 from usage.queries.waiting import MOST_READ, require_few
 from usage.rollups.declarations import OFFER, Grouping
 from usage.rollups.measures import Figures, Sums
 
 Key = TypeVar("Key", bound=Hashable)
-
-
-class Covered(NamedTuple):
-    """What some runs are made of: sums, and a use of raw rows."""
-
-    sums: SumsToRead
-    use: Use
 
 
 class Reading:
@@ -65,24 +59,31 @@ class Reading:
         self._held = held
         self._naming = naming_of(wanted, held.renamed)
         self._of_sums = self._naming.wanted_of_sums
-        self._for_all = smallest_grouping(wanted.dimensions)
-        self._grouping_for = {by: smallest_grouping({*by, *wanted.dimensions}) for by in group_by}
+        self._group_by = tuple(group_by)
+        all_bases = Bases(wanted, [name for name in self._naming.apart if not held.is_filled(name)])
+        self._for_all = all_bases.of()
+        self._rest_of = rests(all_bases, self._group_by)
+        wholes = self._rest_of.values()
+        self._basis_for = {by: all_bases.of(by) for by in (*self._group_by, *wholes)}
         has_histograms = with_percentiles and are_in_histograms(wanted)
-        groupings = dict.fromkeys(self._grouping_for.values()) or {self._for_all: None}
-        used = [rollups_of(each) for each in (self._for_all, *groupings)]
+        bases = dict.fromkeys(self._basis_for.values()) or {self._for_all: None}
+        self._used = tuple(dict.fromkeys((self._for_all, *bases)))
+        used = [numbers for each in self._used if (numbers := each.numbers)]
         used += HISTOGRAMS if has_histograms else []
         # Where rows were purged, all parts begin and end with buckets that each of them has.
-        self.scope = scope_of(wanted.period, held, max(min(numbers) for numbers in used))
+        grain = max((min(numbers) for numbers in used), default=1)
+        self.scope = scope_of(wanted.period, held, grain)
+        self._knowledge = Knowledge(held, grain)
         if held.unsummed > MOST_READ:
             require_few(moment_of(self.scope.begin), moment_of(self.scope.end))
         self._whole = one_bucket(self.scope.begin, self.scope.end)
 
         self._lookup = lookup or SeriesLookup()
-        also = [OFFER] if has_histograms else []
-        self._lookup.look_up([*groupings, self._for_all, *also], self._of_sums)
+        self._coverer = Coverer(self._of_sums, held.purged_until, self._knowledge, self._lookup)
+        self._coverer.look_up([*self._used, *([Basis(OFFER)] if has_histograms else [])])
         self._reach = Reach(wanted, self._lookup)
         self._others = self._reach_of_others()
-        self._parts = {each: self._part(each) for each in groupings}
+        self._parts = {each: self._part(each) for each in bases}
         self._buckets = self._series(*series_by) if series_by else None
         self.percentiles = self._percentiles() if with_percentiles else None
         self._plan = self._row_plan([use for use in self._uses() if use is not None])
@@ -94,11 +95,24 @@ class Reading:
 
     def parts(self) -> dict[By, list[Part]]:
         """Those that have requests, by each of what was asked for."""
-        sums_of = {grouping: self._by_dimensions(grouping) for grouping in self._parts}
-        return {
-            by: _parts(sums_of[grouping], [self._names(grouping).index(name) for name in by])
-            for by, grouping in self._grouping_for.items()
+        sums_of = {basis: self._by_dimensions(basis) for basis in self._parts}
+        found = {
+            by: _by_names(sums_of[basis], [self._names(basis).index(name) for name in by])
+            for by, basis in self._basis_for.items()
         }
+        for by, whole in self._rest_of.items():
+            found[by] = with_rest(found[by], by, found[whole], whole)
+        return {
+            by: [Part(names, some) for names, some in found[by].items() if some.requests]
+            for by in self._group_by
+        }
+
+    @property
+    def unknown_before(self) -> dt.datetime | None:
+        """Before when not all rows are known by what the question names, since some were purged
+        that were in no such sums; None where all are."""
+        moment = self._knowledge.unknown_before(_groupings(self._used), self.scope)
+        return None if moment is None else moment_of(moment)
 
     def series(self) -> list[Bucket]:
         """Those buckets that have requests, ascending."""
@@ -107,7 +121,8 @@ class Reading:
     def hours(self) -> Iterator[list[Bucket]]:
         """All hours of UTC that have requests, ascending, read some thousand at a time."""
         for ranges in portions(self.scope, self._held):
-            covered = self._covered(_runs(ranges, "hour", UTC), self._for_all, Made.BUCKETS)
+            runs = _runs(ranges, "hour", UTC)
+            covered = self._coverer.covered(runs, self._for_all, Made.BUCKETS)
             plan = self._row_plan([covered.use])
             yield _series(covered, plan.read(with_unsummed=bool(self._held.unsummed)))
 
@@ -116,32 +131,24 @@ class Reading:
         """What all parts are made of that no sums cover, read at once."""
         return self._plan.read(with_unsummed=bool(self._held.unsummed))
 
-    def _by_dimensions(self, grouping: Grouping) -> dict[Dimensions, list[Sums]]:
-        covered = self._parts[grouping]
-        found = sums.by_dimensions(covered.sums, self._names(grouping))
+    def _by_dimensions(self, basis: Basis) -> dict[Dimensions, list[Sums]]:
+        covered = self._parts[basis]
+        found = covered.by_dimensions(self._names(basis))
         return gathered(chain(found, self.rows[covered.use]))
 
-    def _names(self, grouping: Grouping) -> tuple[str, ...]:
-        """The dimensions whose parts come from the sums of a grouping."""
-        some = (by for by, each in self._grouping_for.items() if each is grouping)
+    def _names(self, basis: Basis) -> tuple[str, ...]:
+        """The dimensions whose parts come from there."""
+        some = (by for by, each in self._basis_for.items() if each == basis)
         return tuple(dict.fromkeys(chain.from_iterable(some)))
 
-    def _part(self, grouping: Grouping) -> Covered:
-        return self._covered(self._whole, grouping, Made.PARTS, self._names(grouping))
+    def _part(self, basis: Basis) -> Covered:
+        return self._coverer.covered(self._whole, basis, Made.PARTS, self._names(basis))
 
     def _series(self, interval: str, zone: ZoneInfo) -> Covered:
         require_short(self._wanted.period, self._held, interval)
-        grain = min(rollups_of(self._for_all))
+        grain = min(self._for_all.numbers, default=1)
         ranges = bounded_ranges(self.scope, self._held, interval, zone, grain)
-        return self._covered(_runs(ranges, interval, zone), self._for_all, Made.BUCKETS)
-
-    def _covered(
-        self, runs: list[Run], grouping: Grouping, made: Made, names: tuple[str, ...] = ()
-    ) -> Covered:
-        covered = cover(runs, rollups_of(grouping), self._held.purged_until)
-        series = self._lookup.of(grouping, self._of_sums)
-        left = [(run, 1) for run in covered.rows]
-        return Covered(sums.source_of(covered.sums, series), Use(made, runs, left, names))
+        return self._coverer.covered(_runs(ranges, interval, zone), self._for_all, Made.BUCKETS)
 
     def _percentiles(self) -> PercentilePlan:
         found = PercentilePlan(self._wanted, self._held, self.scope, self._naming, self._lookup)
@@ -155,13 +162,18 @@ class Reading:
         yield self.percentiles.use if self.percentiles else None
 
     def _row_plan(self, uses: list[Use]) -> RowPlan:
-        return RowPlan(uses, self._wanted, self._naming, self._reach, self._others)
+        try:
+            return RowPlan(uses, self._wanted, self._naming, self._reach, self._others)
+        except TooManyRowsToRead:
+            if self._knowledge.is_to_be_filled(_groupings(self._used)):
+                raise SumsStillLackRows from None
+            raise
 
     def _cost(self) -> int:
-        cost = sum(part.sums.cost for part in self._parts.values()) + turns.ROW * self._plan.count
+        cost = sum(part.cost for part in self._parts.values()) + turns.ROW * self._plan.count
         if self._buckets:
             starts = sum(len(run.starts) for run in self._buckets.use.runs)
-            cost += self._buckets.sums.cost + turns.BUCKET * min(MOST_BUCKETS, starts)
+            cost += self._buckets.cost + turns.BUCKET * min(MOST_BUCKETS, starts)
         cost += turns.ROW * min(MOST_READ, self._held.unsummed)
         return cost + (self.percentiles.cost if self.percentiles else 0)
 
@@ -174,9 +186,13 @@ class Reading:
 
 
 def _series(covered: Covered, rows: dict[Use, Found]) -> list[Bucket]:
-    by_begin = gathered(chain(sums.by_bucket(covered.sums), rows[covered.use]))
+    by_begin = gathered(chain(covered.by_bucket(), rows[covered.use]))
     series = ((begin, added(by_begin[begin])) for begin in sorted(by_begin))
     return [Bucket(moment_of(begin), figures) for begin, figures in series if figures.requests]
+
+
+def _groupings(bases: Iterable[Basis]) -> list[Grouping]:
+    return [grouping for basis in bases for grouping in basis if grouping is not None]
 
 
 def _runs(ranges: Iterable[Range], interval: str, zone: ZoneInfo) -> list[Run]:
@@ -190,12 +206,11 @@ def gathered(found: Iterable[tuple[Key, Sums]]) -> dict[Key, list[Sums]]:
     return gathered
 
 
-def _parts(sums_of: dict[Dimensions, list[Sums]], places: Sequence[int]) -> list[Part]:
+def _by_names(sums_of: dict[Dimensions, list[Sums]], places: Sequence[int]) -> ByNames:
     """By the dimensions in those places."""
     by_names = gathered(
         (tuple(key[place] for place in places), values)
         for key, some in sums_of.items()
         for values in some
     )
-    parts = (Part(names, added(values)) for names, values in by_names.items())
-    return [part for part in parts if part.figures.requests]
+    return {names: added(values) for names, values in by_names.items()}

@@ -124,7 +124,16 @@ def _summary(reading: Reading, breakdown: Breakdown) -> Summary:
             by_name |= plan.of_few(parts[by]) if by == BY_MODEL else {}
             parts[by] = _described(parts[by], by_name)
     note = plan.note if plan else None
-    return Summary(totals, parts, scope.period, scope.covered, percentiles, note, others)
+    return Summary(
+        totals,
+        parts,
+        scope.period,
+        scope.covered,
+        percentiles,
+        note,
+        reading.unknown_before,
+        others,
+    )
 
 
 def _in_order(parts: Sequence[Part], order_by: str) -> list[Part]:

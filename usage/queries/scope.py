@@ -1,6 +1,7 @@
 """What a report can count: where there is usage, and what of it is still there as raw rows."""
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,12 +10,13 @@ from django.db import connection
 from usage.database import times
 from usage.periods import Period
 from usage.queries.buckets import SECOND
-from usage.queries.covering import rollups_of, widened
+from usage.queries.covering import rollups_of, smallest_grouping, widened
 from usage.queries.waiting import MOST_READ, waiting_rows
 from usage.rollups import keeping
-from usage.rollups.declarations import DAY, MONTH, SUMMED, TOTAL
+from usage.rollups.declarations import CAME_LATER, DAY, MONTH, SUMMED, TOTAL
 from usage.rollups.horizon import PURGED_BEFORE
 from usage.rollups.name_entries import ALWAYS
+from usage.rollups.standing import ALL_FILLED, Filling
 
 _DAY, _WIDEST = DAY * SECOND, MONTH * SECOND
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -34,6 +36,12 @@ class Holdings:
     unsummed: int  # raw rows that no sums hold yet, counted up to MOST_READ and one more
     newest: Any  # as the database compares times; None without raw rows
     renamed: frozenset[str]  # dimensions of which some names count as (other)
+    fillings: Mapping[str, Filling]  # by `Grouping.came_with`, of sums that may lack rows
+
+    def is_filled(self, dimension: str) -> bool:
+        """Whether the sums by it hold all rows that there ever were."""
+        came_with = smallest_grouping([dimension]).came_with
+        return self.fillings.get(came_with, ALL_FILLED) == ALL_FILLED
 
 
 @dataclass(frozen=True)
@@ -56,10 +64,10 @@ def holdings() -> Holdings:
             f" {PURGED_BEFORE},"
             " (SELECT MAX(timestamp) FROM usage_metrics),"
             f" (SELECT COUNT(*) FROM ({waiting_rows()} LIMIT %s) AS found),"
-            f" {', '.join(map(_is_renamed, SUMMED))}",
+            f" {', '.join([*map(_is_renamed, SUMMED), *map(_filling, CAME_LATER)])}",
             [days, days, MOST_READ + 1],
         )
-        first, last, horizon, newest, unsummed, *renamed = cursor.fetchone()
+        first, last, horizon, newest, unsummed, *more = cursor.fetchone()
         moments = [] if first is None else [first, last + DAY]
         if unsummed > MOST_READ:  # nobody looks at all of them
             moments += [FIRST // SECOND, LAST // SECOND]
@@ -69,6 +77,7 @@ def holdings() -> Holdings:
             moments += [moment for moment in cursor.fetchone() if moment is not None]
     begin, end = (min(moments), max(moments)) if moments else (0, 0)
     purged_before = times.with_zone(horizon)
+    renamed, filled = more[: len(SUMMED)], iter(more[len(SUMMED) :])
     return Holdings(
         max(begin * SECOND, FIRST),
         min(end * SECOND, LAST),
@@ -76,6 +85,11 @@ def holdings() -> Holdings:
         unsummed,
         newest,
         frozenset(name for name, is_so in zip(SUMMED, renamed, strict=True) if is_so),
+        {
+            name: Filling(since, before)
+            for name, since, before in zip(CAME_LATER, filled, filled, strict=True)
+            if since is not None
+        },
     )
 
 
@@ -121,6 +135,11 @@ def _is_past_newest(period: Period, end: int, held: Holdings) -> bool:
         return period.end is None or end >= held.purged_until
     newest_end = connection.ops.adapt_datetimefield_value(period.end)
     return end >= held.purged_until and newest_end >= held.newest
+
+
+def _filling(came_with: str) -> str:
+    entry = f"FROM usage_filling WHERE came_with = '{came_with}'"
+    return f"(SELECT filled_from {entry}), (SELECT unknown_before {entry})"
 
 
 def _is_renamed(dimension: str) -> str:

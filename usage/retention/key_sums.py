@@ -12,18 +12,18 @@ from usage.database.pace import Pace
 from usage.database.statements import slices
 from usage.models import UsageName
 from usage.rollups import names, tables
-from usage.rollups.aggregation import Dimensions, additions_of
+from usage.rollups.aggregation import additions_of
 from usage.rollups.agreement import renamed_here
 from usage.rollups.declarations import (
     GROUPINGS,
-    HISTOGRAMS,
-    ROLLUPS,
+    ROLLUPS_AND_HISTOGRAMS,
     SERIES_DIMENSIONS,
     Histogram,
     Rollup,
     quoted,
 )
 from usage.rollups.folding import table_of
+from usage.rollups.grouped import Dimensions
 from usage.rollups.moving import MovedSeries, by_target, delete_series
 
 _PAGE = 2_000
@@ -44,7 +44,7 @@ def redact_sums() -> Iterator[int]:
     """Move them, a little in each transaction; tells how many combinations were done."""
     found = list(_series_with_keys())
     for some in slices(found):
-        for kind in (*ROLLUPS, *HISTOGRAMS):
+        for kind in ROLLUPS_AND_HISTOGRAMS:
             _move(kind, [each for each, grouping in some if grouping == kind.grouping.name])
         delete_series([each[0] for each, _ in some])
         yield len(some)

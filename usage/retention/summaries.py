@@ -8,11 +8,11 @@ from django.db import connection, transaction
 
 from usage.database.pace import Pace
 from usage.rollups import names, tables
-from usage.rollups.declarations import HISTOGRAMS, ROLLUPS, Histogram, Rollup
+from usage.rollups.declarations import ROLLUPS_AND_HISTOGRAMS, Histogram, Rollup
 from usage.rollups.folding import fold_days, table_of
 from usage.rollups.horizon import move_purge_horizon
 
-_KINDS = (*ROLLUPS, *HISTOGRAMS)
+_KINDS = ROLLUPS_AND_HISTOGRAMS
 _FIRST_BATCH = 500
 _LARGEST_BATCH = 20_000
 

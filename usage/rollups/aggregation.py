@@ -3,12 +3,13 @@
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import repeat
+from itertools import compress, repeat
 from operator import add
 from typing import Any
 
-from usage.rollups.bins import CHUNK, bin_of
+from usage.rollups.bins import bin_of
 from usage.rollups.declarations import (
+    GROUPINGS,
     HISTOGRAMS,
     MODEL,
     ROLLUPS,
@@ -18,36 +19,73 @@ from usage.rollups.declarations import (
     Histogram,
     Rollup,
 )
+from usage.rollups.grouped import (
+    BinCounts,
+    Chunks,
+    Dimensions,
+    Groups,
+    Parts,
+    added_parts,
+    chunks_of,
+    in_wider_buckets,
+    of_first_dimensions,
+    tokens_alone,
+    widened_chunks,
+)
 from usage.rollups.measures import HALF, HALF_BITS, MEASURES, TOKEN_COLUMNS, Kind, Sums
 from usage.statuses import is_failure
 
-Dimensions = tuple[str, ...]
-Groups = dict[tuple[int, Dimensions], Sums]  # by begin of the bucket and dimensions
-Chunks = dict[tuple[int, Dimensions, int], list[int]]  # and by number of the chunk: its bins
-_Parts = defaultdict[tuple[int, Dimensions], list[Sums]]
-_Bins = Counter[tuple[int, Dimensions, int]]
 _Columns = Mapping[str, Sequence[Any]]
 
 # What the sums need of a row of usage_metrics, beside the time at which it was completed.
 COLUMNS = tuple(dict.fromkeys([*SUMMED, *(each.of for each in MEASURES if each.of)]))
 TimedRow = tuple[int, tuple[Any, ...]]  # Unix seconds, rounded down; COLUMNS
-# The narrowest sums of these groupings are made of others' that are as narrow.
-_SOURCES = {TOTAL: MODEL}
+# What groupings tell apart are the first dimensions of others': they are made of those, which are
+# made first, in the narrowest buckets that any of the two has.
+_SOURCES = {TOTAL: MODEL} | {
+    few: many
+    for many in GROUPINGS
+    for few in GROUPINGS
+    if few.only_with and few.only_with == many.only_with and few is not many
+    if few.dimensions == many.dimensions[: len(few.dimensions)]
+}
 _SOURCES_FIRST = sorted(ROLLUPS, key=lambda rollup: rollup.grouping in _SOURCES)
+_NARROWEST = {
+    grouping: min(
+        rollup.width
+        for rollup in ROLLUPS
+        if grouping in (rollup.grouping, _SOURCES.get(rollup.grouping))
+    )
+    for grouping in dict.fromkeys(rollup.grouping for rollup in ROLLUPS)
+}
 OTHER = "(other)"  # what names that are not told apart count as: see `usage.rollups.names`
 
 
 class Renaming:
-    """How rows are counted of which some names are not told apart, or only from a time on."""
+    """How rows are counted of which some names are not told apart, or only from a time on, and from
+    when on the sums that came later hold them."""
 
-    def __init__(self, counts_from: Mapping[str, Mapping[str, int]]) -> None:
-        """By dimension and name, in Unix seconds; names that are missing always count."""
+    def __init__(
+        self,
+        counts_from: Mapping[str, Mapping[str, int]],
+        filled_from: Mapping[str, int] | None = None,
+    ) -> None:
+        """By dimension and name, and by `Grouping.came_with`, in Unix seconds; names and sums
+        that are missing count always."""
         self._counts_from = counts_from
+        self._filled_from = filled_from or {}
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Renaming) and self._counts_from == other._counts_from
+        return isinstance(other, Renaming) and vars(self) == vars(other)
 
     __hash__ = None  # type: ignore[assignment]
+
+    def filled_from(self, grouping: Grouping) -> int | None:
+        """Rows that were completed before are in no sum of the grouping yet; None where all are."""
+        return self._filled_from.get(grouping.came_with)
+
+    def in_all_sums(self) -> "Renaming":
+        return Renaming(self._counts_from)
 
     def names(
         self, dimension: str, times: Sequence[int], values: Sequence[str | None]
@@ -73,16 +111,21 @@ class Additions:
     histograms: list[tuple[Histogram, Chunks]]
 
 
-def aggregate(rows: Iterable[TimedRow], renaming: Renaming | None) -> Additions:
-    """What the rows add to every rollup and histogram; None where each counts under its names."""
+def aggregate(
+    rows: Iterable[TimedRow], renaming: Renaming | None, only: str | None = None
+) -> Additions:
+    """What the rows add to every rollup and histogram, or to those alone that came with `only`.
+
+    Without `renaming` each counts under its names, in all sums.
+    """
     batch = list(rows)
     if not batch:
         return Additions([], [])
     found = _Batch(batch, renaming)
-    additions = Additions(_rollups(found, 0), _histograms(found))
+    additions = Additions(_rollups(found, 0, only), _histograms(found) if only is None else [])
     if found.huge:
         upper = _Batch([_upper_halves(row) for row in found.huge], renaming)
-        additions.rollups += _rollups(upper, HALF_BITS)
+        additions.rollups += _rollups(upper, HALF_BITS, only)
     return additions
 
 
@@ -133,28 +176,44 @@ class _Batch:
         self.huge: list[TimedRow] = []  # of which `_sums` has the lower halves of the tokens
         self._columns = self._in_halves(columns, rows)
         self._sums = list(_sums_of_each(self._columns, len(rows)))
-        self._names: dict[str, Sequence[str]] = {}
+        self._renaming = renaming
+        self._names: dict[str, Sequence[str]] = {}  # of dimensions that any row has
         for name in SUMMED:
             counted: Sequence[Any] = columns[name]
+            if not any(counted):
+                continue
             if renaming:
                 counted = renaming.names(name, self._times, counted)
             self._names[name] = [each or "" for each in counted] if None in counted else counted
+        self._none = [""] * len(rows)
         self._begins: dict[int, Sequence[int]] = {}
 
     def groups(self, grouping: Grouping, width: int) -> Groups:
-        parts: _Parts = defaultdict(list)
-        for key, sums in zip(self._keys(grouping, width), self._sums, strict=True):
+        """Without rows that the grouping takes no notice of."""
+        if grouping.only_with and grouping.only_with not in self._names:
+            return {}
+        found = zip(self._keys(grouping, width), self._sums, strict=True)
+        parts: Parts = defaultdict(list)
+        for key, sums in compress(found, self._taken(grouping)) if grouping.only_with else found:
             parts[key].append(sums)
-        return _added(parts)
+        return added_parts(parts)
 
-    def bins(self, column: str, grouping: Grouping, width: int) -> _Bins:
+    def _taken(self, grouping: Grouping) -> Sequence[Any]:
+        """For each row what is true or not, as `compress` takes it."""
+        names = self._names[grouping.only_with]
+        since = self._renaming.filled_from(grouping) if self._renaming else None
+        if since is None:
+            return names
+        return [name and at >= since for name, at in zip(names, self._times, strict=True)]
+
+    def bins(self, column: str, grouping: Grouping, width: int) -> BinCounts:
         keys = zip(self._keys(grouping, width), self._columns[column], strict=True)
         return Counter((*key, bin_of(value)) for key, value in keys if value is not None)
 
     def _keys(self, grouping: Grouping, width: int) -> Iterator[tuple[int, Dimensions]]:
         if width not in self._begins:
             self._begins[width] = [at - at % width for at in self._times]
-        names = [self._names[name] for name in grouping.dimensions]
+        names = [self._names.get(name, self._none) for name in grouping.dimensions]
         dimensions = zip(*names, strict=True) if names else repeat(())
         return zip(self._begins[width], dimensions, strict=bool(names))
 
@@ -196,7 +255,7 @@ _EACH = [(_OF_A_KIND[measure.kind], measure.of) for measure in MEASURES]
 
 
 def _upper_halves(timed: TimedRow) -> TimedRow:
-    """A row with the upper halves of its tokens; `_tokens_alone` drops what else it adds."""
+    """A row with the upper halves of its tokens; `tokens_alone` drops what else it adds."""
     at, row = timed
     halves = (
         (value or 0) >> HALF_BITS if name in TOKEN_COLUMNS else value
@@ -205,56 +264,26 @@ def _upper_halves(timed: TimedRow) -> TimedRow:
     return at, tuple(halves)
 
 
-def _rollups(batch: _Batch, token_shift: int) -> list[tuple[Rollup, int, Groups]]:
+def _rollups(batch: _Batch, token_shift: int, only: str | None) -> list[tuple[Rollup, int, Groups]]:
+    """Without those to which the batch adds nothing."""
     made: list[tuple[Rollup, int, Groups]] = []
     narrowest: dict[Grouping, Groups] = {}
     last: dict[Grouping, Groups] = {}
     for rollup in _SOURCES_FIRST:  # each grouping's from narrow to wide
         grouping, width = rollup.grouping, rollup.width
-        if (known := last.get(grouping)) is not None:
-            groups = _widened(known, width)
-        elif source := _SOURCES.get(grouping):
-            groups = narrowest[grouping] = _without_dimensions(narrowest[source])
-        else:
-            groups = batch.groups(grouping, width)
-            groups = narrowest[grouping] = _tokens_alone(groups) if token_shift else groups
-        last[grouping] = groups
-        made.append((rollup, token_shift, groups))
+        if only is not None and grouping.came_with != only:
+            continue
+        if (known := last.get(grouping)) is None:
+            if source := _SOURCES.get(grouping):
+                known = of_first_dimensions(narrowest[source], len(grouping.dimensions))
+            else:
+                known = batch.groups(grouping, _NARROWEST[grouping])
+                known = tokens_alone(known) if token_shift else known
+            narrowest[grouping] = known
+        groups = last[grouping] = in_wider_buckets(known, width)
+        if groups:
+            made.append((rollup, token_shift, groups))
     return made
-
-
-def _tokens_alone(groups: Groups) -> Groups:
-    """Without the other measures, which the lower halves hold."""
-    return {
-        key: tuple(
-            value if measure.kind is Kind.TOKENS else measure.zero
-            for measure, value in zip(MEASURES, sums, strict=True)
-        )
-        for key, sums in groups.items()
-    }
-
-
-def _widened(groups: Groups, width: int) -> Groups:
-    if all(bucket % width == 0 for bucket, _ in groups):
-        return groups
-    parts: _Parts = defaultdict(list)
-    for (bucket, dimensions), sums in groups.items():
-        parts[bucket - bucket % width, dimensions].append(sums)
-    return _added(parts)
-
-
-def _without_dimensions(groups: Groups) -> Groups:
-    parts: _Parts = defaultdict(list)
-    for (bucket, _), sums in groups.items():
-        parts[bucket, ()].append(sums)
-    return _added(parts)
-
-
-def _added(parts: _Parts) -> Groups:
-    return {
-        key: sums[0] if len(sums) == 1 else tuple(map(sum, zip(*sums, strict=True)))
-        for key, sums in parts.items()
-    }
 
 
 def _histograms(batch: _Batch) -> list[tuple[Histogram, Chunks]]:
@@ -263,27 +292,9 @@ def _histograms(batch: _Batch) -> list[tuple[Histogram, Chunks]]:
     for histogram in HISTOGRAMS:  # each column's from narrow to wide
         column, grouping, width = histogram.column, histogram.grouping, histogram.width
         if (known := last.get((column, grouping))) is not None:
-            chunks = _widened_chunks(known, width)
+            chunks = widened_chunks(known, width)
         else:
-            chunks = _chunks(batch.bins(column, grouping, width))
+            chunks = chunks_of(batch.bins(column, grouping, width))
         last[column, grouping] = chunks
         made.append((histogram, chunks))
     return made
-
-
-def _chunks(bins: _Bins) -> Chunks:
-    chunks: Chunks = {}
-    for (hour, offer, number), count in bins.items():
-        chunk, place = divmod(number, CHUNK)
-        counts = chunks.setdefault((hour, offer, chunk), [0] * CHUNK)
-        counts[place] = count
-    return chunks
-
-
-def _widened_chunks(chunks: Chunks, width: int) -> Chunks:
-    wide: Chunks = {}
-    for (hour, offer, chunk), counts in chunks.items():
-        key = (hour - hour % width, offer, chunk)
-        known = wide.get(key)
-        wide[key] = counts if known is None else list(map(add, known, counts))
-    return wide

@@ -1,12 +1,13 @@
 """Which sums are kept: what they tell apart, and how long their buckets are.
 
-A dimension is an entry of DIMENSIONS, and a grouping that has it with rollups of its own.
-Columns of series, filters, `group_by` and the bound on names follow from these.
+A dimension is an entry of DIMENSIONS, and a grouping that has it with rollups of its own, as those
+of _WHO_AND_WHAT have. Columns of series, filters, `group_by` and the bound on names follow.
 """
 
 from dataclasses import dataclass
 
-QUARTER, HOUR, DAY, MONTH = 900, 3600, 86_400, 30 * 86_400  # seconds; each divides the next
+# Seconds; each divides the next.
+QUARTER, HOUR, DAY, FIVE_DAYS, MONTH = 900, 3600, 86_400, 5 * 86_400, 30 * 86_400
 
 
 @dataclass(frozen=True)
@@ -27,11 +28,15 @@ class Dimension:
 class Grouping:
     """Dimensions that are told apart together: columns of both usage_metrics and series.
 
-    A question takes the first of GROUPINGS that has rollups and tells apart what it names.
+    A question takes the first of GROUPINGS that has rollups and tells apart what it names. Rows
+    without a value of `only_with` are in no series of it. `came_with` names the sums that came
+    together in a version: until `usage.rollups.filling` has gone over older rows, they lack those.
     """
 
     name: str
     dimensions: tuple[str, ...]
+    only_with: str = ""
+    came_with: str = ""
 
 
 @dataclass(frozen=True)
@@ -84,12 +89,44 @@ MODEL = Grouping("model", ("model", "provider", "status"))
 KEY = Grouping("key", ("api_key_hash",))
 KEY_MODEL = Grouping("key_model", ("api_key_hash", "model", "provider", "status"))
 OFFER = Grouping("offer", ("model", "provider"))
-GROUPINGS = (TOTAL, MODEL, KEY, KEY_MODEL, OFFER)  # from few series to many, then histograms
+# Who and what, each alone and with the model: with which sums they came, and the number of the
+# first of their four rollups.
+_WHO_AND_WHAT = {
+    "user": ("who_and_what", 11),
+    "team": ("who_and_what", 15),
+    "project": ("who_and_what", 19),
+    "app": ("who_and_what", 23),
+    "source": ("who_and_what", 27),
+    "account": ("who_and_what", 31),
+}
+_ALONE = {
+    name: Grouping(name, (name,), name, came_with) for name, (came_with, _) in _WHO_AND_WHAT.items()
+}
+_WITH_MODEL = {
+    name: Grouping(f"{name}_model", (name, "model"), name, came_with)
+    for name, (came_with, _) in _WHO_AND_WHAT.items()
+}
+# From few series to many, then histograms.
+GROUPINGS = (TOTAL, MODEL, KEY, KEY_MODEL, *_ALONE.values(), *_WITH_MODEL.values(), OFFER)
+NO_SUMS = Grouping("none", ())  # of questions that name together what no sums tell apart
+CAME_LATER = tuple(dict.fromkeys(each.came_with for each in GROUPINGS if each.came_with))
+OPTIONAL = frozenset(_WHO_AND_WHAT)  # dimensions of which sums hold only what has a value
 # Dimensions that sums tell apart; of the others only rows know.
 SUMMED = tuple(
     name for name in DIMENSIONS if any(name in grouping.dimensions for grouping in GROUPINGS)
 )
-SERIES_DIMENSIONS = tuple(sorted(SUMMED))  # in the order of the index on usage_series
+SERIES_DIMENSIONS = tuple(sorted(SUMMED))  # columns of usage_series
+
+
+def _rollups_with(name: str, first: int) -> tuple[Rollup, ...]:
+    """With models by five days as well, since these are many; without providers and statuses."""
+    return (
+        Rollup(first, _ALONE[name], HOUR),
+        Rollup(first + 1, _ALONE[name], DAY),
+        Rollup(first + 2, _WITH_MODEL[name], DAY),
+        Rollup(first + 3, _WITH_MODEL[name], FIVE_DAYS),
+    )
+
 
 ROLLUPS = (
     Rollup(1, TOTAL, QUARTER),
@@ -103,6 +140,7 @@ ROLLUPS = (
     Rollup(9, KEY, DAY),
     # Keys and models together only by day: by hour it would be half as big as the raw rows.
     Rollup(10, KEY_MODEL, DAY),
+    *(each for name, (_, first) in _WHO_AND_WHAT.items() for each in _rollups_with(name, first)),
 )
 HISTOGRAMS = (
     Histogram(1, OFFER, HOUR, "latency_ms"),
@@ -112,6 +150,7 @@ HISTOGRAMS = (
     Histogram(5, OFFER, DAY, "ttft_ms"),
     Histogram(6, OFFER, MONTH, "ttft_ms"),
 )
+ROLLUPS_AND_HISTOGRAMS: tuple[Rollup | Histogram, ...] = (*ROLLUPS, *HISTOGRAMS)
 HISTOGRAM_COLUMNS = tuple(dict.fromkeys(histogram.column for histogram in HISTOGRAMS))
 
 

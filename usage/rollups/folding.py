@@ -2,11 +2,18 @@
 
 from django.db import connection
 
-from usage.rollups.declarations import DAY, HISTOGRAMS, ROLLUPS, Histogram, Rollup
+from usage.rollups.declarations import (
+    DAY,
+    HISTOGRAMS,
+    ROLLUPS,
+    ROLLUPS_AND_HISTOGRAMS,
+    Histogram,
+    Rollup,
+)
 from usage.rollups.measures import MEASURE_COLUMNS, MEASURES
 from usage.rollups.tables import BINS
 
-WIDE = tuple(each for each in (*ROLLUPS, *HISTOGRAMS) if each.width > DAY)
+WIDE = tuple(each for each in ROLLUPS_AND_HISTOGRAMS if each.width > DAY)
 
 
 def fold_days(moment: int) -> None:

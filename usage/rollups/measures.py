@@ -6,7 +6,7 @@ answers follow from the fields of `Figures`. CONTRIBUTING says what a new one ne
 
 from dataclasses import dataclass
 from enum import Enum, auto
-from operator import add
+from operator import add, sub
 from typing import Annotated, Any, get_type_hints
 
 import msgspec
@@ -107,6 +107,11 @@ class Figures(msgspec.Struct, frozen=True, gc=False):
     def __add__(self, other: "Figures") -> "Figures":
         as_tuple = msgspec.structs.astuple
         return Figures(*map(add, as_tuple(self), as_tuple(other)))
+
+    def left_of(self, whole: "Figures") -> "Figures":
+        """What the whole, of which these are a part, has besides."""
+        as_tuple = msgspec.structs.astuple
+        return Figures(*map(sub, as_tuple(whole), as_tuple(self)))
 
     @property
     def avg_latency_ms(self) -> float | None:

@@ -8,17 +8,18 @@ from django.db import connection
 
 from usage.database.statements import slices
 from usage.rollups import tables
-from usage.rollups.aggregation import OTHER, Dimensions, additions_of
+from usage.rollups.aggregation import OTHER, additions_of
 from usage.rollups.declarations import (
     GROUPINGS,
-    HISTOGRAMS,
     ROLLUPS,
+    ROLLUPS_AND_HISTOGRAMS,
     Grouping,
     Histogram,
     Rollup,
     quoted,
 )
 from usage.rollups.folding import table_of
+from usage.rollups.grouped import Dimensions
 
 
 class MovedSeries(NamedTuple):
@@ -43,7 +44,7 @@ def series_named(dimension: str, names: Sequence[str]) -> Found:
 def to_other(found: Found, begin: int, end: int) -> int:
     """Move the sums of buckets that begin in [begin, end); how many there were."""
     moved = 0
-    for kind in (*ROLLUPS, *HISTOGRAMS):
+    for kind in ROLLUPS_AND_HISTOGRAMS:
         known = found.get(kind.grouping.name, {})
         ids = sorted(known)
         for some in slices(ids):
@@ -51,9 +52,14 @@ def to_other(found: Found, begin: int, end: int) -> int:
     return moved
 
 
+def grouping_of(dimension: str) -> Grouping:
+    """The one with the fewest series that tells it apart."""
+    return next(each for each in GROUPINGS if dimension in each.dimensions)
+
+
 def requests_by_name(dimension: str, names: Sequence[str] | None = None) -> dict[str, int]:
     """How many the sums have of each name, or of those alone; not of names without any."""
-    grouping = next(each for each in GROUPINGS if dimension in each.dimensions)
+    grouping = grouping_of(dimension)
     widest = max((each for each in ROLLUPS if each.grouping is grouping), key=lambda r: r.width)
     name = f"usage_series.{quoted(dimension)}"
     with connection.cursor() as cursor:

@@ -19,13 +19,13 @@ from django.db import connection, transaction
 from usage.database import locks
 from usage.database.snapshots import read_snapshot
 from usage.database.statements import execute_for_each
-from usage.rollups import name_entries, series
+from usage.rollups import name_entries, series, standing
 from usage.rollups.aggregation import COLUMNS, OTHER, Renaming, TimedRow
 from usage.rollups.declarations import DAY, SUMMED
 from usage.rollups.name_entries import ALWAYS, NEVER, Entries
 
 MOST_REMEMBERED = 50_000  # of each dimension
-_CHANGES, _NEW_NAMES = 0, 1  # locks: of what was decided, and of deciding on new names
+CHANGES, _NEW_NAMES = 0, 1  # locks: of what was decided, and of deciding on new names
 
 Names = Mapping[str, Collection[str | None]]  # by dimension
 _Lists = dict[str, list[str]]
@@ -101,14 +101,14 @@ def agree(names: Names, latest: int) -> Renaming | None:
     To be called early in each transaction that changes sums: all take their locks in this order.
     `latest` is when the last of the rows was completed, in Unix seconds.
     """
-    hold()
+    filled_from = hold().filled_from
     unknown: _Lists = {}
     for dimension, values in names.items():
         known = _remembered.names[dimension]
         if new := [name for name in values if name and name not in known]:
             unknown[dimension] = new
     if not unknown:
-        return None
+        return renaming({}, filled_from)
     found = name_entries.find(unknown)
     missing = {d: [name for name in some if name not in found[d]] for d, some in unknown.items()}
     day = max(latest, int(time.time())) // DAY * DAY
@@ -117,7 +117,7 @@ def agree(names: Names, latest: int) -> Renaming | None:
             found[dimension] |= entries
     _note_use(found, day)
     _remember(found)
-    return renaming(found)
+    return renaming(found, filled_from)
 
 
 def agree_early(texts: Iterable[Mapping[str, Any]]) -> None:
@@ -147,7 +147,7 @@ def as_decided(
             entry = found[dimension][name]
             counts_from = min(entry.counts_from, times[name])
             found[dimension][name] = entry._replace(counts_from=counts_from)
-    return renaming(found)
+    return renaming(found, standing.read().filled_from)
 
 
 def if_all_are_decided(names: Names) -> tuple[bool, Renaming | None]:
@@ -155,18 +155,18 @@ def if_all_are_decided(names: Names) -> tuple[bool, Renaming | None]:
     wanted = {d: [name for name in some if name] for d, some in names.items()}
     found = name_entries.find(wanted)
     is_all = all(len(found[dimension]) == len(some) for dimension, some in wanted.items())
-    return is_all, renaming(found) if is_all else None
+    return is_all, renaming(found, standing.read().filled_from) if is_all else None
 
 
-def renaming(found: Entries) -> Renaming | None:
-    """None where every name counts under itself."""
+def renaming(found: Entries, filled_from: Mapping[str, int]) -> Renaming | None:
+    """None where every name counts under itself, in all sums."""
     later = {
         dimension: {
             name: entry.counts_from for name, entry in entries.items() if entry.counts_from > ALWAYS
         }
         for dimension, entries in found.items()
     }
-    return Renaming(later) if any(later.values()) else None
+    return Renaming(later, filled_from) if filled_from or any(later.values()) else None
 
 
 def count_as_other(names: Mapping[str, Mapping[str, bool]]) -> None:
@@ -192,23 +192,23 @@ def count_others(most: int) -> int:
         return int(cursor.fetchone()[0])
 
 
-def hold() -> None:
+def hold() -> standing.SumsStanding:
     """Keep what was decided as it is until the end of the transaction; new names may come."""
-    locks.share(locks.NAMES, _CHANGES)
+    locks.share(locks.NAMES, CHANGES)
     # A statement of its own: it sees what was committed while the lock was waited for.
-    _remembered.be_of(version())
+    found = standing.read()
+    _remembered.be_of(found.names_version)
+    return found
 
 
 def version() -> int:
     """Of what was decided, as the database has it: another one after names were moved."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT MAX(number) FROM usage_namesversion")
-        return cursor.fetchone()[0] or 0
+    return standing.read().names_version
 
 
 def hold_alone() -> None:
     """Begin to change what was decided: all writers of sums wait until the end of it."""
-    locks.hold(locks.NAMES, _CHANGES)
+    locks.hold(locks.NAMES, CHANGES)
     with connection.cursor() as cursor:
         # Not one more than before: the number of a change that was rolled back may be in memory.
         version = secrets.randbits(62)

@@ -19,6 +19,7 @@ from usage.rollups import keeping, moving, name_entries, names, rebuild, tables
 from usage.rollups.aggregation import OTHER, aggregate
 from usage.rollups.declarations import DAY, MONTH, ROLLUPS, SUMMED, TOTAL, quoted
 from usage.rollups.name_entries import ALWAYS, NEVER
+from usage.rollups.standing import fillings
 
 _ROWS_AT_ONCE = 50_000
 _BY_DAY = next(each.number for each in ROLLUPS if (each.grouping, each.width) == (TOTAL, DAY))
@@ -43,6 +44,12 @@ def rare_names(rarer_than: int, dimension: str) -> Rare:
     told = names_told(dimension)
     rare = [name for name in told if counts.get(name, 0) < rarer_than]
     return Rare(dimension, rare, sum(counts.get(name, 0) for name in rare))
+
+
+def filled_dimensions() -> list[str]:
+    """Those whose sums know how often each name has come."""
+    lacking = {came_with for came_with, each in fillings().items() if each.filled_from > ALWAYS}
+    return [name for name in SUMMED if moving.grouping_of(name).came_with not in lacking]
 
 
 def names_told(dimension: str) -> list[str]:
@@ -86,7 +93,7 @@ def fold(dimension: str, wanted: Sequence[str]) -> Iterator[int]:
 def forget_unused() -> int:
     """Forget names that no sum has; how many. For a purge of sums makes room as well."""
     forgotten = 0
-    for dimension in SUMMED:
+    for dimension in filled_dimensions():
         counts = moving.requests_by_name(dimension)
         if unused := [name for name in names_told(dimension) if name not in counts]:
             with transaction.atomic():

@@ -1,26 +1,27 @@
 """The ids of series: looked up once in each process, made where they are new."""
 
+import hashlib
 import threading
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from itertools import islice
+from operator import itemgetter
 from typing import Any
 
 from django.db import connection, transaction
 
-from usage.database.joins import each_of, given_texts
+from usage.database.joins import each_of, given_table
 from usage.database.statements import insert_new
-from usage.rollups.aggregation import Dimensions
 from usage.rollups.declarations import GROUPINGS, SERIES_DIMENSIONS, Grouping, quoted
+from usage.rollups.grouped import Dimensions
 
 _NAMES = SERIES_DIMENSIONS
-# All of them, in the order of the index, so that a series is found by equality.
-_TYPES = dict.fromkeys(("grouping", *map(quoted, _NAMES)), "text") | {"token_shift": "smallint"}
-_COLUMNS = tuple(_TYPES)
+_DIGEST_BYTES = 16
+# Of usage_series, beside the id.
+_COLUMNS = ("digest", "grouping", *map(quoted, _NAMES), "token_shift")
 MOST_REMEMBERED = 20_000  # of each kind; what is forgotten is looked up again
 
-_Key = tuple[Any, ...]  # the values of _COLUMNS
 Kind = tuple[Grouping, int]  # and the token shift
 Ids = dict[Dimensions, int]
 _known: defaultdict[Kind, Ids] = defaultdict(dict)
@@ -33,30 +34,42 @@ def ids_of(wanted: Mapping[Kind, Collection[Dimensions]]) -> dict[Kind, Ids]:
     New ones are made in the caller's transaction, and remembered once that is committed.
     """
     ids: dict[Kind, Ids] = {}
-    keys: dict[_Key, tuple[Kind, Dimensions]] = {}
+    missing: dict[str, tuple[Kind, Dimensions]] = {}
     for kind, some in wanted.items():
         known = _known[kind]
         there = ids[kind] = {
             each: number for each in some if (number := known.get(each)) is not None
         }
         if len(there) < len(some):
-            keys |= {_key(kind, each): (kind, each) for each in some if each not in there}
-    if keys:
-        _look_up(keys, ids)
+            missing |= {digest(*kind, each): (kind, each) for each in some if each not in there}
+    if missing:
+        _look_up(missing, ids)
     return ids
 
 
-def _look_up(keys: Mapping[_Key, tuple[Kind, Dimensions]], ids: Mapping[Kind, Ids]) -> None:
+def digest(grouping: Grouping, token_shift: int, dimensions: Dimensions) -> str:
+    """What a series is found by: of what it has, each text with its length before it.
+
+    Long enough that nobody makes up two names that share one.
+    """
+    texts = (grouping.name, str(token_shift), *dimensions)
+    whole = "".join(f"{len(text)}:{text}" for text in texts)
+    return hashlib.blake2b(
+        whole.encode("utf-8", "surrogatepass"), digest_size=_DIGEST_BYTES
+    ).hexdigest()
+
+
+def _look_up(wanted: Mapping[str, tuple[Kind, Dimensions]], ids: Mapping[Kind, Ids]) -> None:
     """Add the ids of series that are not remembered, and make those that there are not."""
-    found = _find([*keys])
-    if new := [key for key in keys if key not in found]:
+    found = _find([*wanted])
+    if new := {key: some for key, some in wanted.items() if key not in found}:
         with transaction.atomic(savepoint=False):  # all at once, where the caller has none
             found |= _make(new)
     if made_by_others := [key for key in new if key not in found]:
         found |= _find(made_by_others)
     looked_up: defaultdict[Kind, Ids] = defaultdict(dict)
     for key, number in found.items():
-        kind, each = keys[key]
+        kind, each = wanted[key]
         ids[kind][each] = looked_up[kind][each] = number
     for kind, some in looked_up.items():
         transaction.on_commit(partial(_remember, _known[kind], some))
@@ -74,7 +87,7 @@ def remember_all() -> None:
     found: defaultdict[Kind, Ids] = defaultdict(dict)
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT id, {', '.join(_COLUMNS)} FROM usage_series ORDER BY id DESC LIMIT %s",
+            f"SELECT id, {', '.join(_COLUMNS[1:])} FROM usage_series ORDER BY id DESC LIMIT %s",
             [MOST_REMEMBERED * len(groupings)],
         )
         for number, name, *values, shift in reversed(cursor.fetchall()):
@@ -93,29 +106,26 @@ def _remember(known: dict[Dimensions, int], found: dict[Dimensions, int]) -> Non
             del known[each]
 
 
-def _key(kind: Kind, dimensions: Dimensions) -> _Key:
-    grouping, token_shift = kind
-    values = dict(zip(grouping.dimensions, dimensions, strict=True))
-    return (grouping.name, *(values.get(name, "") for name in _NAMES), token_shift)
-
-
-def _find(keys: Sequence[_Key]) -> dict[_Key, int]:
+def _find(digests: Sequence[str]) -> dict[str, int]:
     """Each by one step through the index, however many there are."""
-    columns = ", ".join(f"given.{name}" for name in _COLUMNS)
-    is_same = " AND ".join(f"usage_series.{name} = given.{name}" for name in _COLUMNS)
-    found: dict[_Key, int] = {}
+    given, parameters = given_table({"digest": "text"}, [(each,) for each in digests])
+    is_same = "usage_series.digest = given.digest"
+    source = each_of(given, "usage_series", is_same, is_on_every_node=True)
     with connection.cursor() as cursor:
-        for given, parameters in given_texts(_TYPES, keys):
-            source = each_of(given, "usage_series", is_same, is_on_every_node=True)
-            cursor.execute(f"SELECT usage_series.id, {columns} {source}", parameters)
-            found |= {tuple(key): number for number, *key in cursor.fetchall()}
-    return found
+        cursor.execute(f"SELECT given.digest, usage_series.id {source}", parameters)
+        return dict(cursor.fetchall())
 
 
-def _make(keys: Sequence[_Key]) -> dict[_Key, int]:
+def _make(new: Mapping[str, tuple[Kind, Dimensions]]) -> dict[str, int]:
     """Those that were made, as far as the engine tells them.
 
     In the order that all writers keep, so that two of them cannot wait for each other.
     """
-    made = insert_new("usage_series", _COLUMNS, sorted(keys), f"id, {', '.join(_COLUMNS)}")
-    return {tuple(key): number for number, *key in made or []}
+    rows = sorted((_row(key, *some) for key, some in new.items()), key=itemgetter(slice(1, None)))
+    return dict(insert_new("usage_series", _COLUMNS, rows, "digest, id") or [])
+
+
+def _row(key: str, kind: Kind, dimensions: Dimensions) -> tuple[Any, ...]:
+    grouping, token_shift = kind
+    values = dict(zip(grouping.dimensions, dimensions, strict=True))
+    return (key, grouping.name, *(values.get(name, "") for name in _NAMES), token_shift)

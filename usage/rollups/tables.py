@@ -8,8 +8,9 @@ from django.db import connection
 
 from usage.database import locks, statements
 from usage.rollups import series
-from usage.rollups.aggregation import Additions, Dimensions
+from usage.rollups.aggregation import Additions
 from usage.rollups.bins import CHUNK
+from usage.rollups.grouped import Dimensions
 from usage.rollups.measures import MEASURE_COLUMNS, MEASURES, Kind
 
 BINS = tuple(f"bin_{number}" for number in range(CHUNK))

@@ -105,10 +105,12 @@ _SUMMARY: dict[str, Any] = {
     "others": optional(Others),
     "percentiles_note": optional(Annotated[str, Meta(description="Why percentiles are null.")]),
     "covered_period": optional(PeriodAnswer),
+    "unknown_before": optional(Moment),
 }
 SummaryAnswer: Any = shape(
     "Summary",
-    "`covered_period` is what was counted, where an end needs rows that were purged.",
+    "`covered_period` is what was counted, where an end needs rows that were purged. Before "
+    "`unknown_before` some were purged of which nobody knows what the question names.",
     _SUMMARY,
 )
 ReportAnswer: Any = shape(

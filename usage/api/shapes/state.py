@@ -71,6 +71,13 @@ class Health(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         int, Meta(description="How many more can be told apart now, of the kind with the least.")
     ]
     waiting_rows: WaitingRows
+    filled_share: Annotated[
+        float,
+        Meta(
+            description="0 to 1: how far the sums that came in a later version are filled from the "
+            "rows that were there before."
+        ),
+    ]
     jobs: Jobs
     sources: Sources
     collectors: list[Collector] | UnsetType = UNSET

@@ -44,4 +44,9 @@ def renaming_in(source: PortalFile, rows: Sequence[TimedRow]) -> Renaming | None
                 (dimension, *some),
             )
             entries |= {name: Entry(*rest) for name, *rest in cursor}
-    return names.renaming(found)
+    filled_from = dict(
+        source.file.execute(
+            f"SELECT came_with, filled_from FROM usage_filling WHERE filled_from > {ALWAYS}"
+        )
+    )
+    return names.renaming(found, filled_from)

@@ -1,6 +1,7 @@
 """What only the sums of a file still know: of rows that were purged there."""
 
 import datetime as dt
+import math
 from collections.abc import Iterator
 from operator import add, sub
 from typing import Any
@@ -9,11 +10,13 @@ from usage import live_keys
 from usage.importing.portal.file import PAGE, PortalFile
 from usage.importing.portal.known_names import renaming_in
 from usage.importing.portal.row import COLUMNS, BadRow, moved
-from usage.rollups import tables
-from usage.rollups.aggregation import Dimensions, TimedRow, additions_of, aggregate
+from usage.rollups import filling, names, tables
+from usage.rollups.aggregation import TimedRow, additions_of, aggregate
 from usage.rollups.agreement import renamed_here
-from usage.rollups.declarations import GROUPINGS, HISTOGRAMS, MONTH, ROLLUPS, Histogram, Rollup
+from usage.rollups.declarations import GROUPINGS, MONTH, ROLLUPS_AND_HISTOGRAMS, Histogram, Rollup
 from usage.rollups.folding import table_of
+from usage.rollups.grouped import Dimensions
+from usage.rollups.name_entries import ALWAYS
 
 _Kind = Rollup | Histogram
 _Key = tuple[int, Dimensions, int]  # begin of the bucket, dimensions, token shift or chunk
@@ -29,9 +32,10 @@ def add_purged_sums(source: PortalFile, horizon: dt.datetime) -> Iterator[int]:
     those rows are moved, and add themselves.
     """
     end = int(horizon.timestamp())
+    _note_what_it_lacks(source, math.ceil(horizon.timestamp()))
     explained = _explained_by_rows(source, end)
     series = _series(source)
-    for kind in (*ROLLUPS, *HISTOGRAMS):
+    for kind in ROLLUPS_AND_HISTOGRAMS:
         for page in _pages(source, kind, end, series):
             rest = {}
             for key, values in page.items():
@@ -40,6 +44,15 @@ def add_purged_sums(source: PortalFile, horizon: dt.datetime) -> Iterator[int]:
                     rest[key] = left  # of fractions a crumb of rounding may be left
             tables.add(additions_of(kind, _renamed(kind, rest)))
             yield len(rest)
+
+
+def _note_what_it_lacks(source: PortalFile, purged: int) -> None:
+    """Of sums that came later: rows that were purged in the file before they came into them."""
+    names.hold()
+    for row in source.dicts("usage_filling"):
+        before = max(row["unknown_before"], min(row["filled_from"], purged))
+        if before > ALWAYS:
+            filling.note_unknown(row["came_with"], before)
 
 
 def _explained_by_rows(source: PortalFile, end: int) -> _Kept:
@@ -119,10 +132,10 @@ def _renamed(kind: _Kind, sums: dict[_Key, _Values]) -> dict[_Key, _Values]:
     """By the names that are told apart here."""
     if not sums or not kind.grouping.dimensions:
         return sums
-    names = renamed_here(kind.grouping.dimensions, list({key[1] for key in sums}))
+    renamed = renamed_here(kind.grouping.dimensions, list({key[1] for key in sums}))
     found: dict[_Key, _Values] = {}
     for (bucket, dimensions, rest), values in sums.items():
-        key = (bucket, names[dimensions], rest)
+        key = (bucket, renamed[dimensions], rest)
         known = found.get(key)
         found[key] = values if known is None else tuple(map(add, known, values))
     return found

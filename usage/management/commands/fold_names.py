@@ -58,7 +58,15 @@ class Command(PortalCommand):
     def _fold(self, rarer_than: int, dimensions: list[str], *, is_dry: bool) -> None:
         if rarer_than < 1:
             raise CommandError(f"--rarer-than is {rarer_than}: write 1 or more.")
+        filled = renaming.filled_dimensions()
         for dimension in dimensions:
+            if dimension not in filled:
+                self.stdout.write(
+                    f"{dimension}: its sums are still being filled from older rows, so nobody "
+                    "knows yet which names are rare: run this again once /_qs/health says "
+                    "`filled_share` 1."
+                )
+                continue
             rare = renaming.rare_names(rarer_than, dimension)
             if not is_dry and rare.names:
                 plan = f"names of {dimension} rarer than {rarer_than:,}."
