@@ -32,8 +32,8 @@ def test_every_dimension_of_a_grouping_is_declared_and_a_column_of_series():
 
 
 def test_figures_can_be_asked_by_what_sums_tell_apart_and_rows_by_every_dimension():
-    assert ("from", "to", *SUMMED) == FILTERS
-    assert ("from", "to", *DIMENSIONS) == ROW_FILTERS
+    assert ("from", "to", "range", *SUMMED) == FILTERS
+    assert ("from", "to", "range", *DIMENSIONS) == ROW_FILTERS
 
 
 @pytest.mark.parametrize("shift", [0, 32])
