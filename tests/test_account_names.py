@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.core.management import call_command
 
 from qsmetrics.cliproxy_setting import Proxy
@@ -323,6 +324,28 @@ class TestForgetting:
         assert labels() == {"a1": "", "a2": "", "a3": "ann"}
         trail = AuditEntry.objects.get()
         assert "ann" not in str(trail.__dict__)
+
+    def test_the_admin_shows_names_and_erases_them(self, admin_client):
+        name("a1", "ann@example.com")
+        name("a2", "bob@example.com")
+        path = "/admin/usage/upstreamaccount/"
+        assert "ann@example.com" in admin_client.get(path, {"q": "ann"}).content.decode()
+
+        def act(action: str) -> str:
+            chosen = UpstreamAccount.objects.get(account="a1").pk
+            data = {"action": action, ACTION_CHECKBOX_NAME: [str(chosen)]}
+            return admin_client.post(path, data, follow=True).content.decode()
+
+        assert "The names of 1 account were erased" in act("forget_selected")
+        page = admin_client.get(path).content.decode()
+        assert ("ann@" in page, "(erased)" in page, "bob@" in page) == (False, True, True)
+        name("a1", "ann@example.com")
+        assert labels() == {"a1": "", "a2": "bob@example.com"}
+        act("learn_again")
+        name("a1", "ann@example.com")
+        assert labels() == {"a1": "ann@example.com", "a2": "bob@example.com"}
+        trail = [(each.action, each.object_name) for each in AuditEntry.objects.order_by("id")]
+        assert trail == [("erased", "a1 of east"), ("changed", "a1 of east")]
 
     def test_names_are_bounded_and_those_told_longest_ago_go(self, monkeypatch):
         monkeypatch.setattr(account_states, "MOST_NAMES", 3)

@@ -143,6 +143,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
         ("Duplicates", "filter_none", "usage.view_suppressedpair", "usage_suppressedpair"),
         ("Names", "label", "usage.view_usagename", "usage_usagename"),
         ("Sources", "sensors", "usage.view_heardcount", "usage_heardcount"),
+        ("Upstream accounts", "badge", "usage.view_upstreamaccount", "usage_upstreamaccount"),
         ("Collectors", "downloading", "usage.view_collectorstate", "usage_collectorstate"),
         ("Ingest tokens", "key", "usage.view_ingesttoken", "usage_ingesttoken"),
         ("Audit trail", "history", "usage.view_auditentry", "usage_auditentry"),

@@ -8,6 +8,7 @@ from usage.admin import (
     ingest_token,
     price_override,
     suppressed_pair,
+    upstream_account,
     usage_metric,
     usage_name,
 )
@@ -20,6 +21,7 @@ __all__ = [
     "ingest_token",
     "price_override",
     "suppressed_pair",
+    "upstream_account",
     "usage_metric",
     "usage_name",
 ]

@@ -35,7 +35,7 @@ class UpstreamAccount(_OfAccount):
         ]
 
     def __str__(self) -> str:
-        return f"{self.label or self.account} of {self.source}"
+        return f"{self.account} of {self.source}"  # without the name, which may be erased
 
 
 class _Reading(_OfAccount):
