@@ -46,7 +46,8 @@ bench: $(VENV)/.ready-bench
 	$(BIN)/python -m benchmarks
 
 live: $(VENV)/.ready $(LIVE)/.ready
-	QSMETRICS_LIVE_MUST_RUN=1 $(BIN)/python -m pytest -q -n 3 tests/live
+	agents=$$(.ci/live_agents) && \
+		QSMETRICS_AGENTS=$$agents QSMETRICS_LIVE_MUST_RUN=1 $(BIN)/python -m pytest -q -n 3 tests/live
 
 requirements: $(COMPILER)/bin/uv
 	.ci/compile_requirements $< $(UPGRADE)
