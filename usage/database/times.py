@@ -14,6 +14,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 _FORM = "[12][0-9][0-9][0-9]-[01][0-9]-[0-3][0-9][ T][0-2][0-9]:[0-5][0-9]:[0-5][0-9]*"
 
+_NO_FRACTION = ("000000", ".000000")
+
 
 def stored(moments: Sequence[dt.datetime]) -> Sequence[Any]:
     """Times in UTC as a statement stores them: on SQLite `2024-01-15 10:00:00[.ffffff]`."""
@@ -65,6 +67,13 @@ def comparable(column: str) -> str:
         f"SUBSTR({column}, 1, 10) || ' ' || SUBSTR({column}, 12, 8)"
         f" || CASE WHEN {fraction} IN ('000000', '.000000') THEN '' ELSE {fraction} END"
     )
+
+
+def comparable_text(text: str) -> str:
+    """The same of SQLite's text that was read."""
+    rest = text[19:].replace("Z", "").replace("+00:00", "")
+    fraction = f"{rest}000000"[:7]
+    return f"{text[:10]} {text[11:19]}{'' if fraction in _NO_FRACTION else fraction}"
 
 
 def make_comparable(where: str, parameters: Sequence[Any], mark: str) -> None:

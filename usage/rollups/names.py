@@ -150,9 +150,16 @@ def as_decided(
     return renaming(found, standing.read().filled_from)
 
 
-def if_all_are_decided(names: Names) -> tuple[bool, Renaming | None]:
-    """Whether there is nothing new to decide on, and how rows of these names are counted then."""
-    wanted = {d: [name for name in some if name] for d, some in names.items()}
+def if_all_are_decided(names: Names, version: int) -> tuple[bool, Renaming | None]:
+    """Whether there is nothing new to decide on, and how rows of these names are counted then.
+
+    Of that `version` of what was decided; without a lock, so it may be another soon.
+    """
+    is_remembered = _remembered.version == version
+    wanted = {}
+    for dimension, some in names.items():
+        known = _remembered.names[dimension] if is_remembered else {}
+        wanted[dimension] = [name for name in some if name and name not in known]
     found = name_entries.find(wanted)
     is_all = all(len(found[dimension]) == len(some) for dimension, some in wanted.items())
     return is_all, renaming(found, standing.read().filled_from) if is_all else None

@@ -2,8 +2,9 @@
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator
 from contextlib import suppress
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from django.db import connection
@@ -11,77 +12,84 @@ from django.db import connection
 from usage.database import extensions, storage, times
 from usage.database.statements import execute_for_each
 from usage.rollups import keeping
+from usage.rollups.aggregation import TimedRow
 from usage.rollups.places import Place
 
 _SECOND = dt.timedelta(seconds=1)
+# A row as it is read, and as it is given to the statement that marks it.
+_AT, _ID, _TEXT, _COUNTED = 0, 1, 2, slice(4, None)
+_Row = tuple[Any, ...]
 
 
-class ReadRow(NamedTuple):
-    """A row as it was read: all that decides on what it adds to the sums."""
+class ReadRows(NamedTuple):
+    """In the order of time: all that decides on what they add to the sums."""
 
-    id: int
-    seconds: int | None  # since 1970, where the calendar has the day
-    stored_time: Any
-    kept_time: Any  # as SQLite's text is to be written
-    is_included: bool
-    values: tuple[Any, ...]  # of `keeping.columns()`
+    rows: list[_Row]
+    seconds: list[int | None]  # of a hypertable's, since 1970, where the calendar has the day
+    kept: list[_Row]
+    rewritten: list[_Row]  # those of which SQLite's text is to be another, with that in front
+
+    @property
+    def ids(self) -> list[int]:
+        return list(map(itemgetter(_ID), self.rows))
+
+    def timed(self) -> Iterator[TimedRow]:
+        """As `aggregate` takes them, without those that no figure counts."""
+        return ((row[_AT], row[_COUNTED]) for row in self.rows if row[_AT] is not None)
+
+    def place(self) -> Place | None:
+        """Where TimescaleDB has them; None where it is to look everywhere, or elsewhere."""
+        known = [each for each in self.seconds if each is not None]
+        if len(known) < len(self.rows):
+            return None
+        with suppress(ValueError, OverflowError, OSError):  # a year that Python's calendar has not
+            first, last = (dt.datetime.fromtimestamp(f(known), dt.UTC) for f in (min, max))
+            return Place(first, last + _SECOND)
+        return None
 
 
-def read_waiting(most: int) -> list[ReadRow]:
+def read_waiting(most: int) -> ReadRows:
     """The first of those that are in no sum yet."""
-    seconds = times.unix_seconds("timestamp") if extensions.is_hypertable() else "NULL"
+    seconds = f"{times.unix_seconds('timestamp')}, " if extensions.is_hypertable() else ""
     with connection.cursor() as cursor:
         cursor.execute(
             # An expression of the text: as a column Django would parse it.
-            f"SELECT id, {seconds}, timestamp || '', {times.comparable('timestamp')},"
-            f" excluded_as IS NULL, {keeping.columns()} FROM usage_metrics"
+            f"SELECT {seconds}{keeping.counted_at()}, id, timestamp || '', excluded_as IS NULL,"
+            f" {', '.join(keeping.counted_columns())} FROM usage_metrics"
             " WHERE is_summed IS NULL ORDER BY timestamp LIMIT %s",
             [most],
         )
-        return [
-            ReadRow(number, seconds, stored, kept, bool(is_included), tuple(values))
-            for number, seconds, stored, kept, is_included, *values in cursor.fetchall()
-        ]
+        rows = cursor.fetchall()
+    if seconds:
+        return ReadRows([row[1:] for row in rows], [row[0] for row in rows], [], [])
+    kept: list[_Row] = []
+    rewritten: list[_Row] = []
+    if storage.has_one_writer():
+        for row in rows:
+            text = times.comparable_text(row[_TEXT])
+            if text == row[_TEXT]:
+                kept.append(row)
+            else:
+                rewritten.append((text, *row))
+    return ReadRows(rows, [], kept, rewritten)
 
 
-def mark_unchanged(rows: Sequence[ReadRow]) -> bool:
+def mark_unchanged(read: ReadRows) -> bool:
     """Mark the rows, which must be added now. False, and the caller is to roll back, where some
     are others by now, or their times written so are those of reports of their events."""
     if not storage.has_one_writer():
-        taken = keeping.take_waiting([([row.id for row in rows], place_as_read(rows))])
-        return Counter(taken) == Counter(row.values for row in rows)
+        taken = keeping.take_waiting([(read.ids, read.place())])
+        return Counter(taken) == Counter((row[_AT], *row[_COUNTED]) for row in read.rows)
     # One visit to each row, where reading it and marking it would be three.
     same = "".join(f" AND {each} IS %s" for each in keeping.counted_columns())
+    change = "is_summed = (%s IS NOT NULL)"  # the time at which it counts
     where = (
-        "WHERE id = %s AND is_summed IS NULL AND timestamp = %s"
-        f" AND (excluded_as IS NULL) = %s{same}"
+        f"WHERE id = %s AND timestamp = %s AND (excluded_as IS NULL) = %s{same}"
+        " AND is_summed IS NULL"
     )
-    kept: list[tuple[Any, ...]] = []
-    rewritten: list[tuple[Any, ...]] = []
-    for row in rows:
-        at, *counted = row.values
-        seen = (at is not None, row.id, row.stored_time, row.is_included, *counted)
-        if row.stored_time == row.kept_time:
-            kept.append(seen)
-        else:
-            rewritten.append((row.kept_time, *seen))
     update = "UPDATE OR IGNORE usage_metrics SET"
-    return len(rows) == sum(
-        execute_for_each(f"{update} {change} {where}", some)
-        for change, some in (
-            ("is_summed = %s", kept),
-            ("timestamp = %s, is_summed = %s", rewritten),
-        )
+    return len(read.rows) == sum(
+        execute_for_each(f"{update} {changes} {where}", some)
+        for changes, some in ((change, read.kept), (f"timestamp = %s, {change}", read.rewritten))
         if some
     )
-
-
-def place_as_read(rows: Sequence[ReadRow]) -> Place | None:
-    """Where TimescaleDB has them; None where it is to look everywhere, or they are elsewhere."""
-    known = [row.seconds for row in rows if row.seconds is not None]
-    if len(known) < len(rows):
-        return None
-    with suppress(ValueError, OverflowError, OSError):  # a year that Python's calendar has not
-        first, last = (dt.datetime.fromtimestamp(f(known), dt.UTC) for f in (min, max))
-        return Place(first, last + _SECOND)
-    return None

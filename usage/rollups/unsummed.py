@@ -4,7 +4,9 @@ What they add is reckoned before any lock is taken: other writers wait for the w
 """
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from django.db import connection
@@ -14,7 +16,7 @@ from usage.database.deferred_sync import deferred_sync
 from usage.database.pace import Pace
 from usage.rollups import keeping, names, tables
 from usage.rollups.aggregation import Renaming, aggregate
-from usage.rollups.unlocked import ReadRow, mark_unchanged, place_as_read, read_waiting
+from usage.rollups.unlocked import ReadRows, mark_unchanged, read_waiting
 
 _FIRST_STEP = 500
 _LARGEST_STEP = 20_000
@@ -42,7 +44,7 @@ class _Sums(NamedTuple):
 class _Reckoned(NamedTuple):
     """Some waiting rows, and what they add to the sums where that can be told beforehand."""
 
-    rows: list[ReadRow]
+    read: ReadRows
     sums: _Sums | None
 
 
@@ -100,16 +102,17 @@ def take_some(most: int) -> list[tuple[Any, ...]]:
 
 def _reckon(most: int) -> _Reckoned | None:
     """The next ones; None where none wait."""
-    rows = read_waiting(most)
-    return _Reckoned(rows, _sums_of(rows)) if rows else None
+    with _no_search_for_cycles():
+        read = read_waiting(most)
+        return _Reckoned(read, _sums_of(read)) if read.rows else None
 
 
-def _sums_of(rows: Sequence[ReadRow]) -> _Sums | None:
+def _sums_of(read: ReadRows) -> _Sums | None:
     """None where names are new: to decide on them, and to make their series, takes locks."""
     version = names.version()
-    found = list(keeping.timed(row.values for row in rows))
+    found = list(read.timed())
     wanted = names.names_of(found)
-    is_all, renaming = names.if_all_are_decided(wanted)
+    is_all, renaming = names.if_all_are_decided(wanted, version)
     if not is_all:
         return None
     latest = max((at for at, _ in found), default=0)
@@ -125,11 +128,23 @@ def _add(reckoned: _Reckoned) -> None:
     renaming = names.agree(sums.names, sums.latest)
     if (sums.version, sums.renaming) != (names.version(), renaming):
         raise _OthersByNow
-    if not mark_unchanged(reckoned.rows):
+    if not mark_unchanged(reckoned.read):
         raise _OthersByNow
     tables.add_rows(sums.to_add)
 
 
 def _add_anew(reckoned: _Reckoned) -> None:
     """Reckoned under the lock, of those that wait still."""
-    keeping.add_rows([row.id for row in reckoned.rows], place_as_read(reckoned.rows))
+    keeping.add_rows(reckoned.read.ids, reckoned.read.place())
+
+
+@contextmanager
+def _no_search_for_cycles() -> Iterator[None]:
+    """Python looks for some with every few hundred tuples; of a step's there are none."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
