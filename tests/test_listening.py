@@ -1,5 +1,7 @@
 """Taking the address that the portal serves on, or saying why not."""
 
+import socket
+
 import pytest
 
 from qsmetrics.setting_types import BindAddress
@@ -26,3 +28,14 @@ def test_of_two_starts_at_once_one_has_the_port():
         address = BindAddress(*first.getsockname())
         with pytest.raises(web_server.CannotListen, match="is already in use"):
             web_server.listen(address)
+
+
+def test_who_comes_before_the_portal_is_ready_gets_answers_without_delay():
+    """Without it the rest of an answer waits until the client acknowledges its head."""
+    with (
+        web_server.listen(BindAddress("127.0.0.1", 0)) as listener,
+        socket.create_connection(listener.getsockname()),
+    ):
+        accepted, _ = listener.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)

@@ -29,6 +29,9 @@ def listen(address: BindAddress) -> socket.socket:
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    # Connections have it from here, also those that come before gunicorn would set it. Without it
+    # each answer to a client that keeps one waits 40 ms for its acknowledgment of the head.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     try:
         listener.bind((address.host, address.port))
         # Two sockets can be bound to one port until the first of them listens.
