@@ -103,6 +103,11 @@ SETTINGS = (
         "Most models, keys, … that figures tell apart, of each kind; others count as (other).",
     ),
     Setting("METRICS_MAX_NEW_NAMES", "1000", "Most of them that may be new on one UTC day."),
+    Setting(
+        "METRICS_HASH_USERS",
+        "false",
+        "Keep pseudonyms in the place of users and e-mail addresses of whatever comes in.",
+    ),
     Setting("METRICS_THREADS", "8", "Request threads in each worker process."),
     Setting("METRICS_WORKERS", "2", "Worker processes on PostgreSQL; SQLite always has one."),
     Setting("METRICS_DEBUG", "false", "Django's debug mode, for developing qsmetrics itself."),

@@ -26,6 +26,7 @@ METRICS_THREADS = max(3, _config.get("METRICS_THREADS", types.whole_number(1, 25
 METRICS_WORKERS = _config.get("METRICS_WORKERS", types.whole_number(1, 64))
 METRICS_MAX_NAMES = _config.get("METRICS_MAX_NAMES", types.whole_number(1, 1_000_000))
 METRICS_MAX_NEW_NAMES = _config.get("METRICS_MAX_NEW_NAMES", types.whole_number(0, 1_000_000))
+METRICS_HASH_USERS = _config.get("METRICS_HASH_USERS", types.boolean)
 METRICS_SOURCE_PRIORITY = _config.get("METRICS_SOURCE_PRIORITY", types.source_names)
 # Both switches must be on; USAGE_STATISTICS_ENABLED is the name that proxies use for it.
 METRICS_ENABLED = _config.get("METRICS_ENABLED", types.boolean)

@@ -87,6 +87,7 @@ def test_a_proxys_whole_file_may_be_given_and_values_stay_the_text_that_they_are
         "METRICS_SOURCE_PRIORITY": "",
         "METRICS_MAX_NAMES": "10000",
         "METRICS_MAX_NEW_NAMES": "1000",
+        "METRICS_HASH_USERS": "false",
         "METRICS_THREADS": "8",
         "METRICS_WORKERS": "2",
         "METRICS_DEBUG": "false",

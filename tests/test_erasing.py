@@ -13,7 +13,16 @@ from django.db import connection
 from tests.factory import ALICE, NOON, read_csv, store
 from tests.sums import assert_sums_equal_rows
 from usage import export, retention
-from usage.models import AuditEntry, UsageHistogram, UsageMetric, UsageRollup
+from usage.models import (
+    AuditEntry,
+    UsageHistogram,
+    UsageMetric,
+    UsageName,
+    UsageRollup,
+    UsageSeries,
+)
+from usage.pseudonyms import ERASED
+from usage.rollups.declarations import SUMMED
 
 DAY, MINUTE = dt.timedelta(days=1), dt.timedelta(minutes=1)
 JANE, JOHN = "jane.doe@example.com", "john@example.com"
@@ -59,10 +68,35 @@ def test_the_name_goes_and_everything_else_stays(client):
     before, sums, asked = contents(), every_sum(), client.get("/_qs/metrics").json()
     said = run("--user", JANE)
     assert said.startswith("Took the name out of 4 rows in ")
-    assert contents() == [row | {"user": None} if row["user"] == JANE else row for row in before]
-    assert every_sum() == sums
+    assert contents() == [row | {"user": ERASED} if row["user"] == JANE else row for row in before]
+    assert every_sum() == sums or "user" in SUMMED
     assert client.get("/_qs/metrics").json() == asked
     assert_sums_equal_rows()
+
+
+@pytest.mark.skipif("user" not in SUMMED, reason="no sum knows users")
+@pytest.mark.django_db
+def test_sums_of_what_was_purged_are_nobodys_too(client):
+    rows_of_two()
+    store({"user": JOHN, "timestamp": NOON + 9 * DAY})
+    for _ in retention.remove_expired_rows(NOON + 2 * DAY):
+        pass
+    before = client.get("/_qs/metrics").json()["totals"]
+    assert run("--user", JANE, "--dry-run").startswith("Would take the name out of ")
+    assert run("--user", JANE).startswith("Took the name out of ")
+    answer = client.get("/_qs/metrics?group_by=user").json()
+    assert answer["totals"] == before
+    parts = {part["user"]: part["requests"] for part in answer["by_user"]}
+    assert parts == {ERASED: 3, JOHN: 3}
+    assert not UsageSeries.objects.filter(user=JANE).exists()
+    assert not UsageName.objects.filter(name=JANE).exists()
+    call_command("rebuild_rollups", "--check")
+    for _ in retention.remove_expired_rows(NOON + 20 * DAY):
+        pass
+    assert "purged sum" in run("--user", JOHN, "--dry-run")
+    assert "purged sum" in run("--user", JOHN)
+    answer = client.get("/_qs/metrics?group_by=user").json()
+    assert {part["user"]: part["requests"] for part in answer["by_user"]} == {ERASED: 6}
 
 
 @pytest.mark.django_db
@@ -214,6 +248,7 @@ def test_rows_are_listed_by_user(client, query, users):
     assert [row["user"] for row in found] == users
 
 
+@pytest.mark.skipif("user" in SUMMED, reason="sums know users")
 @pytest.mark.django_db
 def test_figures_are_not_asked_by_user_yet(client):
     answer = client.get("/_qs/metrics", {"user": JANE})
@@ -226,4 +261,14 @@ def test_a_name_that_is_a_key_is_found_by_what_is_kept_in_its_place():
     key = "sk-ant-api03-" + "Ab1" * 20
     store({"user": key})
     assert run("--user", key).startswith("Took the name out of 1 row in ")
-    assert contents()[0]["user"] is None
+    assert contents()[0]["user"] == ERASED
+
+
+@pytest.mark.django_db
+def test_a_pseudonym_is_erased_by_the_name_that_it_stands_for(settings):
+    settings.METRICS_HASH_USERS = True
+    rows_of_two()
+    assert not UsageMetric.objects.filter(user=JANE).exists()
+    settings.METRICS_HASH_USERS = False
+    assert run("--user", JANE).startswith("Took the name out of 3 rows in ")
+    assert UsageMetric.objects.filter(user=ERASED).count() == 3

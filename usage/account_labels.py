@@ -1,12 +1,16 @@
 """What upstream accounts are called, for those who read rows; and forgetting a name."""
 
 from collections import defaultdict
+from collections.abc import Iterator
 from functools import cached_property
 
-from django.db.models import Q, QuerySet
+from django.db import IntegrityError, transaction
+from django.db.models import Model, Q, QuerySet
 
+from usage import pseudonyms
 from usage.database.overwriting import overwriting
-from usage.models import UpstreamAccount
+from usage.database.transactions import write_transaction
+from usage.models import QuotaHour, QuotaWindow, UpstreamAccount
 
 
 class AccountLabels:
@@ -34,10 +38,32 @@ class AccountLabels:
 
 def accounts_named(name: str) -> QuerySet[UpstreamAccount]:
     """Those whose name is this one, or holds it as files of credentials do: `codex-ann@x.com`."""
-    whole = Q(label=name)
+    whole = Q(label__in=[name, pseudonyms.pseudonym(name)])
     return UpstreamAccount.objects.filter(
         whole | Q(label__icontains=name) if "@" in name else whole
     )
+
+
+def hide_accounts(*, is_dry: bool) -> Iterator[str]:
+    """E-mail addresses in names and ids, as METRICS_HASH_USERS keeps them; tells of each entry."""
+    for model in (UpstreamAccount, QuotaWindow, QuotaHour):
+        for entry in model._default_manager.all():
+            texts = {
+                name: getattr(entry, name) for name in ("account", "label") if name in vars(entry)
+            }
+            if found := pseudonyms.changes(texts):
+                if not is_dry:
+                    _set(entry, found)
+                yield str(model._meta.verbose_name)
+
+
+def _set(entry: Model, values: dict[str, str]) -> None:
+    """Where what it becomes is there already, told since, that one is the newer."""
+    try:
+        with write_transaction(), transaction.atomic():
+            type(entry)._default_manager.filter(pk=entry.pk).update(**values)
+    except IntegrityError:
+        entry.delete()
 
 
 def forget_accounts(accounts: QuerySet[UpstreamAccount]) -> int:

@@ -18,11 +18,13 @@ class Erasing:
     def __init__(self, command: BaseCommand, user: str) -> None:
         self._command = command
         self._user = _checked(user)
-        self._rows = self._accounts = 0
+        self._rows = self._accounts = self._sums = 0
 
     def would_do(self) -> None:
         self._rows = retention.rows_of_user(self._user).count()
         self._accounts = accounts_named(self._user).count()
+        if not self._rows:  # which take theirs along
+            self._sums = retention.count_sums_of_user(self._user)
         if self._of_what:
             self._say(f"Would take the name out of {self._of_what}, which go on counting.")
         else:
@@ -58,13 +60,17 @@ class Erasing:
             for done in retention.erase_user(self._user):
                 self._rows += done
                 bar.update(done)
+        for done in retention.erase_sums_of_user(self._user):
+            self._sums += done
 
     @property
     def _of_what(self) -> str:
         """Empty where there is nothing of that name."""
         accounts = counted(self._accounts, "upstream account") if self._accounts else ""
         rows = counted(self._rows, "row") if self._rows else ""
-        return " and ".join(filter(None, (rows, accounts)))
+        # Rows take theirs along, and leave names of sums behind in which nothing is.
+        sums = counted(self._sums, "purged sum") if self._sums and not self._rows else ""
+        return " and ".join(filter(None, (rows, sums, accounts)))
 
     def _so_far(self) -> str:
         if not self._of_what:

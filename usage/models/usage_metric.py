@@ -6,7 +6,7 @@ from django.db import models, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
-from usage import live_keys, records
+from usage import kept_texts, records
 from usage.database import extensions
 from usage.incoming_row import LONGEST_HASH, LONGEST_NAME, LONGEST_STATUS, LONGEST_TEXT
 from usage.models import chunked, distributed
@@ -137,7 +137,7 @@ class UsageMetric(models.Model):
         return f"{self.model} at {self.timestamp:%Y-%m-%d %H:%M:%S}"
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        self.take_keys_out()
+        self.keep_texts()
         with transaction.atomic():
             names.agree_early([vars(self)])
             distributed.give_identity(self)
@@ -184,7 +184,8 @@ class UsageMetric(models.Model):
                 return gone, {self._meta.label: gone} if gone else {}
             return super().delete(*args, **kwargs)
 
-    def take_keys_out(self) -> None:
+    def keep_texts(self) -> None:
+        """As the portal keeps them."""
         texts = {name: getattr(self, name) for name in records.STORED_TEXTS}
-        for name, kept in live_keys.changes(texts).items():
+        for name, kept in kept_texts.changes(texts).items():
             setattr(self, name, kept)

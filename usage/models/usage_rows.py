@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 from django.db import models, transaction
 from django.db.models import Q
 
-from usage import live_keys
+from usage import kept_texts
 from usage.database import extensions
 from usage.database.compression import without_bound
 from usage.database.statements import slices
@@ -108,7 +108,7 @@ class UsageMetricQuerySet(models.QuerySet["UsageMetric"]):
         rows = list(objs)
         for row in rows:
             row.is_summed = None
-            row.take_keys_out()
+            row.keep_texts()
         with transaction.atomic():
             names.agree_early(map(vars, rows))
             if extensions.is_distributed():
@@ -141,9 +141,9 @@ class UsageMetricQuerySet(models.QuerySet["UsageMetric"]):
     def update(self, **values: Any) -> int:
         if "event_id" in values and extensions.is_distributed():
             raise distributed.IdentityIsFixed
-        values |= live_keys.changes(values)
+        values |= kept_texts.changes(values)
         if extensions.is_hypertable():
-            return sum(self._in_chunks(lambda group: self._update_steps(group, values), values))
+            return sum(self.update_in_chunks(**values))
         with transaction.atomic():
             names.agree_early([values])
             ids = list(self.order_by("pk").values_list("pk", flat=True))
@@ -168,6 +168,10 @@ class UsageMetricQuerySet(models.QuerySet["UsageMetric"]):
                     some = self.model.objects.filter(pk__in=part)
                     deleted += some.delete_but_keep_sums()
         return deleted, {self.model._meta.label: deleted} if deleted else {}
+
+    def update_in_chunks(self, **values: Any) -> Iterator[int]:
+        """The same on a hypertable; how many rows changed in each transaction."""
+        return self._in_chunks(lambda group: self._update_steps(group, values), values)
 
     def _in_chunks(
         self,
@@ -207,16 +211,6 @@ class UsageMetricQuerySet(models.QuerySet["UsageMetric"]):
         with without_bound():
             every = self.model.objects.all()
             return sum(step.of(every).delete_but_keep_sums() for step in group)
-
-    def update_but_keep_sums(self, **values: Any) -> int:
-        """Of columns that no sum knows. How many rows changed."""
-        if extensions.is_hypertable():
-            return sum(self.update_in_chunks_but_keep_sums(**values))
-        return self._set(values)
-
-    def update_in_chunks_but_keep_sums(self, **values: Any) -> Iterator[int]:
-        """The same on a hypertable; how many rows changed in each transaction."""
-        return self._in_chunks(lambda group: self._set_steps(group, values))
 
     def delete_but_keep_sums(self) -> int:
         """For purging: history keeps its figures. How many rows went."""

@@ -13,6 +13,7 @@ from django.db import connection
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
+from usage import kept_texts
 from usage.database import locks, times
 from usage.database.statements import MOST_VALUES, execute_for_each, slices
 from usage.models import QuotaHour, QuotaWindow, UpstreamAccount
@@ -57,6 +58,12 @@ def keep(told: AccountsTold) -> None:
 
 def keep_names(names: Mapping[UpstreamKey, AccountName]) -> None:
     """Within the caller's transaction, but no name of an account whose name was erased."""
+    names = {
+        UpstreamKey(source, _kept("account", account)): msgspec.structs.replace(
+            name, label=_kept("label", name.label)
+        )
+        for (source, account), name in names.items()
+    }
     now = timezone.now()
     known = {
         UpstreamKey(each.source, each.account): each
@@ -72,6 +79,11 @@ def keep_names(names: Mapping[UpstreamKey, AccountName]) -> None:
     if rows:
         execute_for_each(_NAME, rows)
         _forget_beyond("usage_upstreamaccount", "named_at", MOST_NAMES, "NOT is_forgotten")
+
+
+def _kept(column: str, text: str) -> str:
+    """As rows have it."""
+    return kept_texts.changes({column: text}).get(column, text)
 
 
 def _is_news(name: AccountName, known: UpstreamAccount | None, now: dt.datetime) -> bool:
@@ -90,7 +102,8 @@ def _of_late(told: AccountsTold) -> AccountsTold:
     found = AccountsTold()
     for reading in told.hours.values():
         if reading.at > now - HISTORY:
-            found.add(msgspec.structs.replace(reading, at=min(reading.at, now)))
+            account = _kept("account", reading.account)
+            found.add(msgspec.structs.replace(reading, at=min(reading.at, now), account=account))
     return found
 
 

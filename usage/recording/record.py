@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from usage.heard import Heard, Origin
+from usage.kept_texts import kept_records
 from usage.pricing import priced
 from usage.recording import unwritten
 from usage.recording.group_commit import Submission, commit
@@ -52,7 +53,7 @@ def record_checked(
             source, _ = part.heard_from
             part.heard_from = source or origin.unnamed, origin.writer
     submission = Submission(
-        priced(records),
+        priced(kept_records(records)),
         sender=sender,
         traces=traces or {},
         told=told or AccountsTold(),
@@ -87,5 +88,7 @@ def record_once(
 
     Two copies at the same time wait for each other at the claim.
     """
-    done = commit(Submission(priced(records), post, answer, sender, origin=origin, heard=heard))
+    done = commit(
+        Submission(priced(kept_records(records)), post, answer, sender, origin=origin, heard=heard)
+    )
     return done.first_answer or {}, done.is_repetition

@@ -1,4 +1,4 @@
-"""Taking a person's name out of the rows: they go on counting, and say no more whose they were."""
+"""Taking a person's name out of rows and sums: they go on counting, and say no more whose."""
 
 import hashlib
 import hmac
@@ -10,6 +10,9 @@ from usage.database import extensions
 from usage.database.overwriting import overwriting
 from usage.database.pace import Pace
 from usage.models import UsageMetric, UsageMetricQuerySet
+from usage.pseudonyms import ERASED, pseudonym
+from usage.retention.rewriting_rows import Changes
+from usage.retention.rewriting_sums import count_sums_to_rewrite, rewrite_sums
 
 LONGEST_NAME = 255
 _PAGE = 20_000
@@ -17,17 +20,18 @@ _FIRST_STEP, _LARGEST_STEP = 200, 2_000
 
 
 def rows_of_user(user: str) -> UsageMetricQuerySet:
-    """Also those that no figure counts. Exactly that name; no index knows it."""
-    return UsageMetric.objects.filter(user=user)
+    """Also those that no figure counts, and under the pseudonym. No index knows the name."""
+    return UsageMetric.objects.filter(user__in=_names_of(user))
 
 
 def erase_user(user: str) -> Iterator[int]:
-    """Take the name out of its rows, a little in each transaction; how many were done each time.
+    """Put `(erased)` in the place of the name in its rows, and let their sums follow.
 
-    No sum knows users, so that none changes. A row that comes in meanwhile keeps the name.
+    A little in each transaction; how many were done each time. A row that comes in meanwhile keeps
+    the name.
     """
     if extensions.is_hypertable():
-        yield from rows_of_user(user).update_in_chunks_but_keep_sums(user=None)
+        yield from rows_of_user(user).update_in_chunks(user=ERASED)
         return
     pace = Pace(first=_FIRST_STEP, most=_LARGEST_STEP)
     with overwriting():
@@ -37,8 +41,27 @@ def erase_user(user: str) -> Iterator[int]:
                 some = ids[start : start + pace.size]
                 start += len(some)
                 with pace.step():
-                    done = rows_of_user(user).filter(pk__in=some).update_but_keep_sums(user=None)
+                    done = rows_of_user(user).filter(pk__in=some).update(user=ERASED)
                 yield done
+
+
+def count_sums_of_user(user: str) -> int:
+    return count_sums_to_rewrite(_erasing(user))
+
+
+def erase_sums_of_user(user: str) -> Iterator[int]:
+    """Those that are left when its rows are done, which were purged: moved to `(erased)`."""
+    with overwriting():
+        yield from rewrite_sums(_erasing(user))
+
+
+def _erasing(user: str) -> Changes:
+    named = _names_of(user)
+    return lambda texts: {"user": ERASED} if texts.get("user") in named else {}
+
+
+def _names_of(user: str) -> list[str]:
+    return [user, pseudonym(user)]
 
 
 def _pages(user: str) -> Iterator[list[int]]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from operator import add, sub
 from typing import Any
 
-from usage import live_keys
+from usage import kept_texts
 from usage.importing.portal.file import PAGE, PortalFile
 from usage.importing.portal.known_names import renaming_in
 from usage.importing.portal.row import COLUMNS, BadRow, moved
@@ -97,16 +97,16 @@ def _series(source: PortalFile) -> _Series:
     return {
         row["id"]: (
             row["token_shift"],
-            _without_keys(row, dimensions[row["grouping"]]),
+            _as_kept(row, dimensions[row["grouping"]]),
         )
         for row in source.dicts("usage_series")
         if row["grouping"] in dimensions
     }
 
 
-def _without_keys(row: dict[str, Any], dimensions: Dimensions) -> Dimensions:
+def _as_kept(row: dict[str, Any], dimensions: Dimensions) -> Dimensions:
     texts = {name: row[name] for name in dimensions}
-    return tuple((texts | live_keys.changes(texts)).values())
+    return tuple((texts | kept_texts.changes(texts)).values())
 
 
 def _pages(

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from usage import live_keys
+from usage import kept_texts
 from usage.database import times
 from usage.database.numbers import if_finite
 from usage.identity import event_identity
@@ -100,7 +100,7 @@ def moved(row: Row, fingerprint: str) -> Moved:
     completed_at = _moment("timestamp", checked.timestamp)
     _require_storable_text(checked)
     texts = {name: getattr(checked, name) for name in STORED_TEXTS}
-    checked = msgspec.structs.replace(checked, **live_keys.changes(texts))
+    checked = msgspec.structs.replace(checked, **kept_texts.changes(texts))
     event_id = checked.event_id
     if event_id is None:
         event_id = event_identity("portal", f"{fingerprint}|{row[0]}")

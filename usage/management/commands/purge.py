@@ -46,7 +46,7 @@ class Command(PortalCommand):
         parser.add_argument(
             "--user",
             metavar="NAME",
-            help="remove no row, but this name from the field `user` of all rows",
+            help="remove no row, but this name from the field `user` of all rows and sums",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -59,7 +59,7 @@ class Command(PortalCommand):
         if options["older_than"] is not None or options["summaries"]:
             raise CommandError(
                 "--user goes with neither --older-than nor --summaries: it takes the name out of "
-                "the rows of all times, and no sum has it."
+                "rows and sums of all times."
             )
         erasing = Erasing(self, options["user"])
         if options["dry_run"]:

@@ -1,12 +1,11 @@
-"""Rows that an older version stored with API keys in clear: found, and the keys taken out."""
+"""Rows whose texts are kept another way by now, such as without API keys: found, and rewritten."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
-from usage import live_keys
 from usage.database import extensions
 from usage.database.compression import OpenChunk, without_bound
 from usage.database.pace import Pace
@@ -21,15 +20,17 @@ _FIRST_STEP, _LARGEST_STEP = 200, 2_000
 _COLUMNS = ", ".join(f'"{name}" = %s' for name in STORED_TEXTS)
 _REWRITE = f"UPDATE usage_metrics SET {_COLUMNS} WHERE id = %s"
 
+# Of texts by column: those that change, and to what; none of what it has made itself.
+Changes = Callable[[Mapping[str, Any]], dict[str, str]]
 _Row = tuple[Any, ...]  # id, on a hypertable time and key, else None; then STORED_TEXTS
 
 
 @dataclass(frozen=True)
-class KeyRows:
-    """Of some rows that were looked at: how many held keys, and in which columns."""
+class Rewritten:
+    """Of some rows that were looked at: how many texts change, and in which columns."""
 
     looked_at: int = 0
-    with_keys: int = 0
+    rows: int = 0
     columns: Counter[str] = field(default_factory=Counter)
 
 
@@ -37,20 +38,20 @@ def row_count() -> int:
     return UsageMetric.objects.count()
 
 
-def find_key_rows() -> Iterator[KeyRows]:
+def rows_to_rewrite(changes: Changes) -> Iterator[Rewritten]:
     """Only counts."""
     for page in _pages():
-        yield _counted(len(page), _with_keys(page))
+        yield _counted(len(page), _changing(page, changes))
 
 
-def redact_rows() -> Iterator[KeyRows]:
-    """Take the keys out, a little in each transaction, and the sums of the rows along."""
+def rewrite_rows(changes: Changes) -> Iterator[Rewritten]:
+    """Rewrite a little in each transaction, and take the sums of the rows along."""
     pace = Pace(first=_FIRST_STEP, most=_LARGEST_STEP)
     opened = OpenChunk()
     try:
         for page in _pages():
             done: list[dict[str, str]] = []
-            wanted = dict(_with_keys(page))
+            wanted = dict(_changing(page, changes))
             where = [(row[0], row[1], row[2]) for row in page if row[0] in wanted]
             for part in chain.from_iterable(chunked.steps_of(where, opened)):
                 ids = part.ids
@@ -58,7 +59,7 @@ def redact_rows() -> Iterator[KeyRows]:
                     some, ids = ids[: pace.size], ids[pace.size :]
                     with pace.step():
                         part.begin()
-                        done += _rewrite(some, part.place)
+                        done += _rewrite(some, part.place, changes)
             yield _counted(len(page), list(enumerate(done)))
     finally:
         opened.close()
@@ -66,7 +67,7 @@ def redact_rows() -> Iterator[KeyRows]:
 
 def _pages() -> Iterator[list[_Row]]:
     """In the order of ids, so that the table is read once. As far as it goes now: what comes
-    later is stored without keys."""
+    later is stored as it is kept now."""
     if extensions.is_hypertable():
         yield from UsageMetric.objects.pages(
             ("id", "timestamp", "api_key_hash", *STORED_TEXTS), _PAGE
@@ -83,35 +84,34 @@ def _pages() -> Iterator[list[_Row]]:
         page = list(rows.filter(pk__gt=page[-1][0])[:_PAGE])
 
 
-def _with_keys(page: list[_Row]) -> list[tuple[int, dict[str, str]]]:
+def _changing(page: list[_Row], changes: Changes) -> list[tuple[int, dict[str, str]]]:
     found = []
     for row_id, _, _, *texts in page:
-        changes = live_keys.changes(dict(zip(STORED_TEXTS, texts, strict=True)))
-        if changes:
-            found.append((row_id, changes))
+        if new := changes(dict(zip(STORED_TEXTS, texts, strict=True))):
+            found.append((row_id, new))
     return found
 
 
-def _rewrite(ids: Sequence[int], place: Place | None) -> list[dict[str, str]]:
+def _rewrite(ids: Sequence[int], place: Place | None, changes: Changes) -> list[dict[str, str]]:
     """Read again once the rows are ours: somebody may have changed or removed some."""
     keeping.take_out_rows(ids, place)
     those = UsageMetric.objects.filter(pk__in=ids)
     rows = (those if place is None else place.of(those)).values_list("pk", *STORED_TEXTS)
     texts = {row_id: dict(zip(STORED_TEXTS, rest, strict=True)) for row_id, *rest in rows}
-    found = {row_id: live_keys.changes(each) for row_id, each in texts.items()}
+    found = {row_id: changes(each) for row_id, each in texts.items()}
     there, parameters = ("", []) if place is None else place.condition()
     with without_bound():
         execute_for_each(
             _REWRITE + there,
             [
-                (*(texts[row_id] | changes).values(), row_id, *parameters)
-                for row_id, changes in found.items()
+                (*(texts[row_id] | new).values(), row_id, *parameters)
+                for row_id, new in found.items()
             ],
         )
     keeping.add_rows(ids, place and place.of_any_key())
-    return [changes for changes in found.values() if changes]
+    return [new for new in found.values() if new]
 
 
-def _counted(looked_at: int, found: list[tuple[int, dict[str, str]]]) -> KeyRows:
-    columns = Counter(name for _, changes in found for name in changes)
-    return KeyRows(looked_at, len(found), columns)
+def _counted(looked_at: int, found: list[tuple[int, dict[str, str]]]) -> Rewritten:
+    columns = Counter(name for _, new in found for name in new)
+    return Rewritten(looked_at, len(found), columns)

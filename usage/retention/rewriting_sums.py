@@ -1,16 +1,16 @@
-"""Sums under the names of API keys: moved to the names that their rows have now.
+"""Sums whose names are kept another way by now: moved to the names that their rows would have.
 
-Rows take their sums along when their keys are taken out, so these are of rows that were purged.
+Rows take their sums along when they are rewritten, so these are of rows that were purged.
 """
 
 from collections.abc import Iterator, Sequence
 
 from django.db import connection, transaction
 
-from usage import live_keys
 from usage.database.pace import Pace
 from usage.database.statements import slices
 from usage.models import UsageName
+from usage.retention.rewriting_rows import Changes
 from usage.rollups import names, tables
 from usage.rollups.aggregation import additions_of
 from usage.rollups.agreement import renamed_here
@@ -31,27 +31,27 @@ _FIRST_STEP, _LARGEST_STEP = 200, 1_000
 _BEFORE_ALL = -(2**62)
 
 _Kind = Rollup | Histogram
-# Id, token shift, the dimensions as they are, and without keys.
+# Id, token shift, the dimensions as they are, and as they shall be.
 _Series = tuple[int, int, Dimensions, Dimensions]
 
 
-def count_key_sums() -> int:
-    """How many combinations of names hold a key."""
-    return sum(1 for _ in _series_with_keys())
+def count_sums_to_rewrite(changes: Changes) -> int:
+    """How many combinations of names change."""
+    return sum(1 for _ in _changing_series(changes))
 
 
-def redact_sums() -> Iterator[int]:
+def rewrite_sums(changes: Changes) -> Iterator[int]:
     """Move them, a little in each transaction; tells how many combinations were done."""
-    found = list(_series_with_keys())
+    found = list(_changing_series(changes))
     for some in slices(found):
         for kind in ROLLUPS_AND_HISTOGRAMS:
             _move(kind, [each for each, grouping in some if grouping == kind.grouping.name])
         delete_series([each[0] for each, _ in some])
         yield len(some)
-    _forget_names()
+    _forget_names(changes)
 
 
-def _series_with_keys() -> Iterator[tuple[_Series, str]]:
+def _changing_series(changes: Changes) -> Iterator[tuple[_Series, str]]:
     """And the name of each one's grouping."""
     dimensions = {grouping.name: grouping.dimensions for grouping in GROUPINGS}
     columns = ", ".join(map(quoted, SERIES_DIMENSIONS))
@@ -66,11 +66,10 @@ def _series_with_keys() -> Iterator[tuple[_Series, str]]:
             page = cursor.fetchall()
         for number, grouping, shift, *values in page:
             texts = dict(zip(SERIES_DIMENSIONS, values, strict=True))
-            changes = live_keys.changes(texts)
-            if changes:
+            if new := changes(texts):
                 own = dimensions[grouping]
                 before = tuple(texts[name] for name in own)
-                after = tuple((texts | changes)[name] for name in own)
+                after = tuple((texts | new)[name] for name in own)
                 yield (number, shift, before, after), grouping
         if not page:
             return
@@ -113,14 +112,10 @@ def _move_step(kind: _Kind, known: dict[int, _Series], begin: int, most: int) ->
     return int(rows[-1][0])
 
 
-def _forget_names() -> None:
+def _forget_names(changes: Changes) -> None:
     """What was decided on names that no row has any more."""
     entries = UsageName.objects.values_list("pk", "dimension", "name")
-    found = [
-        number
-        for number, dimension, name in entries.iterator()
-        if live_keys.kept(dimension, name) is not name
-    ]
+    found = [number for number, dimension, name in entries.iterator() if changes({dimension: name})]
     for part in slices(found):
         with transaction.atomic():
             names.hold_alone()
