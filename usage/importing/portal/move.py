@@ -15,6 +15,7 @@ from usage.importing.portal.proof import Circumstances, Proof, counts_of, prove
 from usage.importing.portal.purged_sums import add_purged_sums
 from usage.importing.portal.row import COLUMNS, BadRow, Moved, moved
 from usage.importing.portal.row_pages import known_events, store_page
+from usage.importing.portal.upstream import take_over_upstream_accounts
 from usage.importing.portal.users_and_tokens import Accounts, take_over
 from usage.importing.rejects import RejectFile
 from usage.rollups.horizon import move_purge_horizon
@@ -61,6 +62,7 @@ class Move:
         self.tally.accounts = take_over(self._source)
         take_over_prices(self._source)
         take_over_names(self._source)
+        take_over_upstream_accounts(self._source)
 
     def purged_sums(self) -> Iterator[int]:
         """Once for a file, in one transaction with the note that they are here."""
