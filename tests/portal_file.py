@@ -52,7 +52,8 @@ def _by_dimensions(run: Any) -> dict[tuple[Any, ...], list[Any]]:
     found = {}
     for table, key_length in (("usage_rollups", 3), ("usage_histograms", 4)):
         for row in run(f"SELECT * FROM {table}"):
-            key = (table, row[0], row[1], series[row[2]], *row[3:key_length])
+            bucket = str(row[1])[:19]
+            key = (table, row[0], bucket, series[row[2]], *row[3:key_length])
             found[key] = list(row[key_length:])
     return found
 

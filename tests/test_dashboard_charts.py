@@ -11,7 +11,7 @@ from usage.asking.filters import UsageFilter
 from usage.periods import UTC, Period
 from usage.queries import YEAR, Breakdown, Bucket, Figures, usage_report
 from usage.queries.buckets import buckets
-from usage.queries.scope import FIRST, LAST
+from usage.queries.microseconds import FIRST, LAST
 
 NOW = dt.datetime(2024, 3, 15, 12, 30, tzinfo=dt.UTC)
 HOUR = dt.timedelta(hours=1)

@@ -16,7 +16,7 @@ from tests.sums import assert_sums_equal_rows
 from tests.thorough import examples
 from usage import retention
 from usage.models import PurgeHorizon, UsageHistogram, UsageMetric, UsageRollup
-from usage.rollups.declarations import DAY, MONTH
+from usage.rollups.declarations import MONTH
 from usage.rollups.horizon import move_purge_horizon, purged_before
 
 DAYS = dt.timedelta(days=1)
@@ -136,11 +136,13 @@ def test_a_bucket_of_30_days_is_cut_down_to_the_days_that_stay():
     purge_sums(MONTH_BEGIN + 3 * DAYS + MINUTE)
 
     wide = UsageRollup.objects.filter(rollup=7).order_by("bucket")
-    begin = int(MONTH_BEGIN.timestamp())
-    assert list(wide.values_list("bucket", "requests")) == [(begin, 2), (begin + MONTH, 1)]
+    assert list(wide.values_list("bucket", "requests")) == [
+        (MONTH_BEGIN, 2),
+        (MONTH_BEGIN + 30 * DAYS, 1),
+    ]
     by_day = UsageRollup.objects.filter(rollup=3).order_by("bucket")
     assert list(by_day.values_list("bucket", flat=True)) == [
-        begin + day * DAY for day in (3, 29, 30)
+        MONTH_BEGIN + day * DAYS for day in (3, 29, 30)
     ]
 
 

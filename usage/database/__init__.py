@@ -9,6 +9,7 @@ the engines differ in it, both ways side by side.
 - How do several questions see one moment, and how long?    snapshots, reading_time
 - How are many rows written, and looked up?                 statements, joins
 - How are times and fractions held?                         times, numbers
+- Where begins what a time is in?                           trunc
 - Which extension has the rows, and are they compressed?    extensions, compression
 - What happened, in words for people?                       trouble
 - What becomes of SQLite's files?           files, sqlite_log, space, overwriting, sqlite

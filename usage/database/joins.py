@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from django.db import connection
+from django.db.models import BooleanField, F, Func, QuerySet
 
 from usage.database import extensions
 from usage.database.statements import slices
@@ -68,6 +69,44 @@ def among(column: str, numbers: Sql) -> Sql:
     # ask the nodes of all series.
     is_plain = connection.vendor == "sqlite" or extensions.is_distributed()
     return f"{column}{'' if is_plain else ' + 0'} IN ({sql})", parameters
+
+
+class Among(Func):
+    """`among` for the ORM: whether a column names a row of the query."""
+
+    output_field = BooleanField()
+
+    def __init__(self, column: str, query: QuerySet[Any, Any]) -> None:
+        super().__init__(F(column))
+        self._query = query
+
+    def as_sql(self, compiler: Any, connection: Any, **_: Any) -> Sql:  # type: ignore[override]
+        (column,) = self.source_expressions
+        sql, parameters = self._query.query.sql_with_params()
+        return among(compiler.compile(column)[0], (sql, list(parameters)))
+
+
+class AnyOf(Func):
+    """Whether a column has one of our own values, each of which is found by an index.
+
+    They are of this type on PostgreSQL, and as `times.stored` gives them where they are times.
+    """
+
+    output_field = BooleanField()
+
+    def __init__(self, column: str, kind: str, values: Sequence[Any]) -> None:
+        super().__init__(F(column))
+        self._kind, self._values = kind, values
+
+    def as_sqlite(self, compiler: Any, connection: Any, **_: Any) -> Sql:
+        (column,) = self.source_expressions
+        given = "SELECT value FROM json_each(%s)"
+        return f"{compiler.compile(column)[0]} IN ({given})", [json.dumps(self._values)]
+
+    def as_postgresql(self, compiler: Any, connection: Any, **_: Any) -> Sql:
+        (column,) = self.source_expressions
+        given = f"%s::{self._kind}[]"
+        return f"{compiler.compile(column)[0]} = ANY({given})", [list(self._values)]
 
 
 def look_up_cost() -> int:

@@ -1,6 +1,9 @@
-"""Fractions as plain SQL may have left them: text on SQLite, infinity, PostgreSQL's NaN."""
+"""Sums, and fractions as plain SQL may leave them: text on SQLite, infinity, PostgreSQL's NaN."""
+
+from typing import Any
 
 from django.db import connection
+from django.db.models import Expression, FloatField, Sum
 
 LARGEST = 1e300  # so that sums are finite too
 
@@ -17,3 +20,22 @@ def finite(column: str) -> str:
 def if_finite(value: float | None) -> float | None:
     """The same of a value that was read."""
     return value if value is not None and abs(value) < LARGEST else None
+
+
+class SumOfFractions(Sum):
+    """Django's, without a function that each value read is put through. `sign` may be a minus."""
+
+    output_field = FloatField()
+    template = "%(sign)s%(function)s(%(distinct)s%(expressions)s)"
+    convert_value = staticmethod(Expression._convert_value_noop)  # type: ignore[attr-defined]
+
+    def __init__(self, column: str, sign: str = "") -> None:
+        super().__init__(column, sign=sign)
+
+
+class SumOfIntegers(SumOfFractions):
+    """PostgreSQL's sums of bigint are numeric, which Python is slow to read."""
+
+    def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        sql, parameters = self.as_sql(compiler, connection, **context)
+        return f"CAST({sql} AS BIGINT)", parameters

@@ -71,21 +71,27 @@ def insert_new(
     return found
 
 
-def insert_numbers(
+def insert_sums(
     table: str, columns: Mapping[str, str], rows: Sequence[tuple[Any, ...]], on_conflict: str
 ) -> None:
-    """Insert rows of numbers, whose columns have these types on PostgreSQL."""
+    """Insert rows of numbers, whose columns have these types on PostgreSQL.
+
+    A `timestamptz` is one of `times.SecondsToStore`.
+    """
     insert = f"INSERT INTO {table} ({', '.join(columns)})"
     if connection.vendor == "sqlite":
         marks = ", ".join(["%s"] * len(columns))
         execute_for_each(f"{insert} VALUES ({marks}) {on_conflict}", rows)
         return
-    arrays = ", ".join(f"%s::{kind}[]" for kind in columns.values())
+    is_time = {name: kind == "timestamptz" for name, kind in columns.items()}
+    arrays = ", ".join(f"%s::{'bigint' if is_time[n] else columns[n]}[]" for n in columns)
+    values = ", ".join(f"to_timestamp({n})" if is_time[n] else n for n in columns)
     with connection.cursor() as cursor:
         # WHERE: without it ON would be read as a join's. As text, since the driver takes
         # ten times as long to write out lists.
         cursor.execute(
-            f"{insert} SELECT * FROM unnest({arrays}) WHERE true {on_conflict}",
+            f"{insert} SELECT {values} FROM unnest({arrays}) AS given({', '.join(columns)})"
+            f" WHERE true {on_conflict}",
             [f"{{{','.join(map(str, column))}}}" for column in zip(*rows, strict=True)],
         )
 

@@ -12,6 +12,19 @@ import msgspec
 from django.db import connection
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+_EPOCH = dt.datetime(1970, 1, 1)  # noqa: DTZ001  # UTC, as SQLite's texts are
+# The first second that an engine has, and the last one.
+_SECONDS = {
+    "sqlite": (-62_167_219_200, 253_402_300_799),
+    "postgresql": (-210_866_803_200, 9_224_318_015_999),
+}
+# PostgreSQL's years but the first, in which a bucket of 30 days may begin before it.
+_FIRST_DAY = "TIMESTAMPTZ '4713-01-01 00:00:00+00 BC'"
+_ENDS_OF_PYTHON = (
+    "TIMESTAMPTZ '0001-01-01 00:00:00+00'",
+    "TIMESTAMPTZ '9999-12-31 23:59:59.999999+00'",
+)
+_LAST_DAY = "TIMESTAMPTZ '294276-12-31 23:59:59.999999+00'"
 _FORM = "[12][0-9][0-9][0-9]-[01][0-9]-[0-3][0-9][ T][0-2][0-9]:[0-5][0-9]:[0-5][0-9]*"
 
 _NO_FRACTION = ("000000", ".000000")
@@ -41,7 +54,40 @@ def unix_seconds(column: str) -> str:
     if connection.vendor == "sqlite":
         return f"CAST(strftime('%%s', {_whole_seconds(column)}) AS INTEGER)"
     seconds = f"CAST(FLOOR(EXTRACT(EPOCH FROM {column})) AS BIGINT)"
-    return f"CASE WHEN isfinite({column}) THEN {seconds} END"
+    return f"CASE WHEN {is_in_calendar(column)} THEN {seconds} END"
+
+
+def at_unix_seconds(seconds: str = "%s") -> str:
+    """SQL for the whole second that a mark or an expression names; the first or last one that the
+    engine has where it would be past that."""
+    first, last = _SECONDS[connection.vendor]
+    if connection.vendor == "sqlite":
+        return f"datetime(MIN(MAX({seconds}, {first}), {last}), 'unixepoch')"
+    return f"to_timestamp(LEAST(GREATEST({seconds}, {first}), {last}))"
+
+
+class SecondsToStore(dict[int, Any]):
+    """Unix seconds as `statements.insert_sums` takes them, each made once: texts on SQLite."""
+
+    def __missing__(self, seconds: int) -> Any:
+        value: Any = seconds
+        if connection.vendor == "sqlite":
+            value = (_EPOCH + dt.timedelta(seconds=seconds)).isoformat(" ")
+        self[seconds] = value
+        return value
+
+
+def stored_seconds() -> str:
+    """A mark in SQL for one of `SecondsToStore`."""
+    return "%s" if connection.vendor == "sqlite" else at_unix_seconds()
+
+
+def readable(column: str) -> str:
+    """SQL for the time in a column, or the first or last that Python has where it is past that."""
+    if connection.vendor == "sqlite":
+        return column
+    first, last = _ENDS_OF_PYTHON
+    return f"LEAST(GREATEST({column}, {first}), {last})"
 
 
 def unix_seconds_in_file(column: str) -> str:
@@ -54,7 +100,7 @@ def is_in_calendar(column: str) -> str:
     if connection.vendor == "sqlite":
         return f"{unix_seconds(column)} IS NOT NULL"
     # Citus wants nothing in a CASE there that depends on more than its arguments.
-    return f"isfinite({column})"
+    return f"{column} BETWEEN {_FIRST_DAY} AND {_LAST_DAY}"
 
 
 def comparable(column: str) -> str:

@@ -38,19 +38,31 @@ for _name in SERIES_DIMENSIONS:
     UsageSeries.add_to_class(_name, models.CharField(max_length=_column.max_length))
 
 
+def _series() -> models.ForeignKey[UsageSeries]:
+    """Without a constraint, which would cost writers a look at usage_series for each sum."""
+    return models.ForeignKey(
+        UsageSeries,
+        models.DO_NOTHING,
+        db_column="series",
+        db_constraint=False,
+        db_index=False,
+        related_name="+",
+    )
+
+
 class UsageRollup(models.Model):
     """Sums over the rows of one series in one bucket of time, a column for each measure."""
 
     pk = models.CompositePrimaryKey("rollup", "bucket", "series")
     rollup = models.SmallIntegerField(help_text="Which of usage.rollups.declarations.ROLLUPS.")
-    bucket = models.BigIntegerField(help_text="Where it begins, in Unix seconds.")
-    series = models.BigIntegerField(help_text="UsageSeries.id")
+    bucket = models.DateTimeField(help_text="Where it begins.")
+    series = _series()
 
     class Meta:
         db_table = "usage_rollups"
 
     def __str__(self) -> str:
-        return f"rollup {self.rollup}, series {self.series} from {self.bucket}"
+        return f"rollup {self.rollup}, series {self.series_id} from {self.bucket}"
 
 
 for _measure in MEASURES:
@@ -65,8 +77,8 @@ class UsageHistogram(models.Model):
 
     pk = models.CompositePrimaryKey("histogram", "bucket", "series", "chunk")
     histogram = models.SmallIntegerField(help_text="Which of declarations.HISTOGRAMS.")
-    bucket = models.BigIntegerField(help_text="Where it begins, in Unix seconds.")
-    series = models.BigIntegerField(help_text="UsageSeries.id")
+    bucket = models.DateTimeField(help_text="Where it begins.")
+    series = _series()
     chunk = models.SmallIntegerField(help_text="Bin 16 * chunk is bin_0, the next bin_1, …")
     bin_0 = models.BigIntegerField()
     bin_1 = models.BigIntegerField()
@@ -89,7 +101,7 @@ class UsageHistogram(models.Model):
         db_table = "usage_histograms"
 
     def __str__(self) -> str:
-        return f"histogram {self.histogram}, series {self.series} from {self.bucket}"
+        return f"histogram {self.histogram}, series {self.series_id} from {self.bucket}"
 
 
 class PurgeHorizon(models.Model):

@@ -10,8 +10,9 @@ from django.utils import timezone
 from usage.periods import Period
 from usage.queries.buckets import at_least, buckets, length_of
 from usage.queries.covering import rollups_of
+from usage.queries.microseconds import moment_of
 from usage.queries.occupied import Range, joined, occupied
-from usage.queries.scope import Holdings, Scope, moment_of
+from usage.queries.scope import Holdings, Scope
 from usage.rollups.declarations import TOTAL
 
 MOST_BUCKETS = 20_000

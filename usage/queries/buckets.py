@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from usage.database.trunc import Reckoning
 from usage.periods import UTC
 from usage.queries.clock import DAY, begin_of, date_at, offset_at, offset_changes
+from usage.queries.microseconds import FIRST, SECOND
 
-SECOND = 1_000_000  # microseconds, in which ends of ranges are told here
 INTERVALS = ("1m", "5m", "15m", "hour", "day", "week", "month")  # that the API offers
 YEAR = "year"  # for charts of many of them
 # Of the longest buckets there are; months and years differ.
@@ -63,6 +64,19 @@ def buckets(begin: int, end: int, interval: str, zone: ZoneInfo) -> list[Run]:
     return [run for run in (_within(run, begin, end) for run in found) if run.begin < run.end]
 
 
+def reckonings(begin: int, end: int, interval: str, zone: ZoneInfo) -> tuple[Reckoning, ...]:
+    """How the begins of the buckets in [begin, end) follow from the zone's clock."""
+    since, until, length = begin // SECOND, -(-end // SECOND), _SECONDS[interval]
+    reckon = _of_clock if interval in _CLOCK_INTERVALS else _of_calendar
+    early = max(since - 2 * length, min(since, FIRST // SECOND))
+    found = reckon(early, until, interval, zone)
+    while len(found) > 1 and found[1].since <= since:
+        del found[0]
+    if len(found) == 1:  # from whenever on
+        return (found[0]._replace(since=0),)
+    return tuple(found)
+
+
 def length_of(interval: str) -> int:
     """In microseconds; that of the longest month."""
     return _SECONDS[interval] * SECOND
@@ -95,17 +109,47 @@ def _within(run: Run, begin: int, end: int) -> Run:
 
 def _clock_runs(since: int, until: int, step: int, zone: ZoneInfo) -> Iterator[Run]:
     """Where the clock changes by a part of the step, a bucket ends early and another begins."""
-    begin = since - 2 * step
-    phases = [(begin, -offset_at(zone, begin) % step)]
-    for year in range(_year(begin), _year(until) + 1):
-        for moment, offset in offset_changes(zone, year):
-            if begin < moment < until and -offset % step != phases[-1][1]:
-                phases.append((moment, -offset % step))
+    phases = _phases(since - 2 * step, until, step, zone)
     ends = [moment for moment, _ in phases[1:]]
     for (moment, phase), end in zip(phases, [*ends, until], strict=True):
         first = moment + (phase - moment) % step
         yield Run(moment, min(first, end), moment, step)
         yield Run(first, end, first, step)
+
+
+def _of_clock(since: int, until: int, interval: str, zone: ZoneInfo) -> list[Reckoning]:
+    step = _SECONDS[interval]
+    (moment, phase), *later = _phases(since, until, step, zone)
+    # Where another phase begins, a bucket does.
+    changed = (Reckoning(moment, -phase % step, moment) for moment, phase in later)
+    return [Reckoning(moment, -phase % step), *changed]
+
+
+def _of_calendar(since: int, until: int, interval: str, zone: ZoneInfo) -> list[Reckoning]:
+    found = [Reckoning(since, offset_at(zone, since))]
+    for moment, offset in _offset_changes(since, until, zone):
+        # A day that has begun goes on where the clock is put back to the one before.
+        begun = _local_begin(interval, moment - 1 + found[-1].ahead)
+        is_back = begun > _local_begin(interval, moment + offset)
+        found.append(Reckoning(moment, offset, begun if is_back else None))
+    return found
+
+
+def _phases(begin: int, until: int, step: int, zone: ZoneInfo) -> list[tuple[int, int]]:
+    """From when on buckets begin so long after multiples of their length."""
+    phases = [(begin, -offset_at(zone, begin) % step)]
+    for moment, offset in _offset_changes(begin, until, zone):
+        if -offset % step != phases[-1][1]:
+            phases.append((moment, -offset % step))
+    return phases
+
+
+def _offset_changes(begin: int, until: int, zone: ZoneInfo) -> Iterator[tuple[int, int]]:
+    if zone is UTC:
+        return
+    first, last = max(_year(begin), dt.MINYEAR + 1), min(_year(until), dt.MAXYEAR - 1)
+    for year in range(first, last + 1):
+        yield from (change for change in offset_changes(zone, year) if begin < change[0] < until)
 
 
 def _calendar_runs(since: int, until: int, interval: str, zone: ZoneInfo) -> Iterator[Run]:
@@ -124,6 +168,12 @@ def _calendar_runs(since: int, until: int, interval: str, zone: ZoneInfo) -> Ite
         if begin < end:  # not a day that the zone skips
             yield Run(begin, end, begin, end - begin)
         begin = end
+
+
+def _local_begin(interval: str, local: int) -> int:
+    """When the local day, or the week and so on, began; both in seconds on the local clock."""
+    day = _CALENDAR[interval][0](dt.datetime.fromtimestamp(local, dt.UTC).date())
+    return int(dt.datetime(day.year, day.month, day.day, tzinfo=dt.UTC).timestamp())
 
 
 def _monday(day: dt.date) -> dt.date:

@@ -16,9 +16,9 @@ from usage.queries import sums
 from usage.queries.covering import Stretch, histograms_of, rollups_of
 from usage.queries.figures import added
 from usage.queries.matching import SeriesLookup
+from usage.queries.microseconds import FIRST, LAST
 from usage.queries.percentiles import BIN_SUMS
 from usage.queries.reading import gathered
-from usage.queries.scope import FIRST, LAST
 from usage.queries.sums import Dimensions, SumsToRead
 from usage.queries.turns import Turn
 from usage.rollups.bins import CHUNK

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 from usage.asking.filters import UsageFilter
 from usage.queries import sums
@@ -10,9 +11,10 @@ from usage.queries.buckets import Run
 from usage.queries.covering import Stretch, Unfilled, cover, rollups_of
 from usage.queries.knowledge import Knowledge
 from usage.queries.matching import SeriesLookup
+from usage.queries.microseconds import LAST
 from usage.queries.rows import Made, Use
-from usage.queries.scope import LAST
 from usage.queries.sums import Dimensions, SumsToRead
+from usage.queries.time_series import time_series
 from usage.rollups.measures import Sums
 
 
@@ -35,12 +37,10 @@ class Covered(NamedTuple):
             for key, values in sums.by_dimensions(self.less, names):
                 yield key, _negated(values)
 
-    def by_bucket(self) -> Iterator[tuple[int, Sums]]:
+    def by_bucket(self, interval: str, zone: ZoneInfo) -> Iterator[tuple[int, Sums]]:
         """Likewise, by begin of the bucket in microseconds."""
-        yield from sums.by_bucket(self.sums)
-        if self.less is not None:
-            for begin, values in sums.by_bucket(self.less):
-                yield begin, _negated(values)
+        found = time_series(self.sums, interval, zone, less=self.less)
+        return ((begin, values) for (begin, _), values in found)
 
 
 class Coverer:

@@ -4,7 +4,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from usage.queries.buckets import SECOND, Run
+from usage.queries.buckets import Run
+from usage.queries.microseconds import SECOND
 from usage.rollups.declarations import GROUPINGS, HISTOGRAMS, NO_SUMS, ROLLUPS, Grouping
 
 _FROM_FEW_TO_MANY = [

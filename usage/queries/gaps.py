@@ -7,7 +7,7 @@ from usage.periods import UTC, Period
 from usage.queries.bound import TooManyBuckets, is_too_long
 from usage.queries.buckets import buckets
 from usage.queries.figures import Bucket
-from usage.queries.scope import FIRST, LAST, microseconds, moment_of
+from usage.queries.microseconds import FIRST, LAST, microseconds, moment_of
 from usage.rollups.measures import Figures
 
 

@@ -6,9 +6,9 @@ purged by then, or of what no sums tell apart at all, nobody knows any more whos
 
 from collections.abc import Iterable
 
-from usage.queries.buckets import SECOND
 from usage.queries.covering import Unfilled, widened
-from usage.queries.scope import FIRST, LAST, Holdings, Scope
+from usage.queries.microseconds import FIRST, LAST, SECOND
+from usage.queries.scope import Holdings, Scope
 from usage.rollups.declarations import NO_SUMS, Grouping
 from usage.rollups.standing import ALL_FILLED
 

@@ -8,15 +8,16 @@ from django.db.models import Max, Min, Sum
 from usage.asking.filters import UsageFilter
 from usage.models import UsageMetric, UsageMetricQuerySet, UsageRollup
 from usage.queries.basis import not_looked_at, wanted_without
-from usage.queries.buckets import SECOND
 from usage.queries.covering import rollups_of, smallest_grouping
+from usage.queries.microseconds import FIRST, LAST, SECOND, moment_of
 from usage.queries.naming import with_others
 from usage.queries.rows import unsummed_ends
-from usage.queries.scope import FIRST, LAST, moment_of
 from usage.queries.waiting import MOST_READ, waiting_rows
 from usage.rollups.aggregation import OTHER
 from usage.rollups.declarations import DAY, MODEL, NO_SUMS, OPTIONAL, TOTAL
 from usage.rollups.standing import ALL_FILLED, fillings
+
+_DAY = dt.timedelta(seconds=DAY)
 
 
 def model_names(limit: int = 500) -> list[str]:
@@ -69,20 +70,24 @@ def ends_of(wanted: UsageFilter) -> tuple[dt.datetime, dt.datetime] | None:
         wanted = not_looked_at(wanted, OPTIONAL)
     grouping = smallest_grouping(wanted.dimensions)
     series = with_others(wanted).series().filter(grouping=grouping.name)
-    days = UsageRollup.objects.filter(rollup=rollups_of(grouping)[DAY * SECOND])
+    days = UsageRollup.objects.filter(
+        rollup=rollups_of(grouping)[DAY * SECOND],
+        bucket__range=(moment_of(FIRST), moment_of(LAST)),  # others Python's calendar lacks
+    )
     if wanted.dimensions:
         days = days.filter(series__in=series.values("id"))
     if wanted.period.start is not None:
-        days = days.filter(bucket__gt=wanted.period.start.timestamp() - DAY)
+        days = days.filter(bucket__gt=max(wanted.period.start, moment_of(FIRST)) - _DAY)
     if wanted.period.end is not None:
-        days = days.filter(bucket__lte=wanted.period.end.timestamp())
+        days = days.filter(bucket__lte=wanted.period.end)
     found = days.aggregate(first=Min("bucket"), last=Max("bucket"))
-    moments = [] if found["first"] is None else [found["first"], found["last"] + DAY]
-    moments += unsummed_ends(wanted)
+    moments = [] if found["first"] is None else [found["first"], found["last"] + _DAY]
+    moments += [
+        moment_of(min(max(seconds * SECOND, FIRST), LAST)) for seconds in unsummed_ends(wanted)
+    ]
     if not moments:
         return None
-    first = moment_of(max(min(moments) * SECOND, FIRST))
-    last = moment_of(min(max(moments) * SECOND, LAST))
+    first, last = min(moments), min(max(moments), moment_of(LAST))
     return max(first, period.start or first), min(last, period.end or last)
 
 

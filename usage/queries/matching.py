@@ -1,7 +1,7 @@
 """Which series a question's sums belong to: looked up once, however often it needs them."""
 
 from collections.abc import Collection, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db.models import Count, QuerySet
 
@@ -33,9 +33,14 @@ class Series(NamedTuple):
             return self
         return _series(self.matching.filter(token_shift=shift), counts, are_all=False, of=self.of)
 
+    @property
+    def numbers(self) -> QuerySet[UsageSeries, Any]:
+        """Their ids, to be looked up by the database."""
+        return self.matching.order_by().values("id")
+
     def among(self, column: str) -> Sql:
         """Whether a column names one of them."""
-        sql, parameters = self.matching.order_by().values("id").query.sql_with_params()
+        sql, parameters = self.numbers.query.sql_with_params()
         return among(column, (sql, list(parameters)))
 
 

@@ -7,9 +7,9 @@ from itertools import groupby
 from django.db import connection
 
 from usage.database import times
-from usage.queries.buckets import SECOND
 from usage.queries.covering import rollups_of
-from usage.queries.scope import Holdings, Scope, moment_of
+from usage.queries.microseconds import SECOND, moment_of
+from usage.queries.scope import Holdings, Scope
 from usage.queries.waiting import near, waiting_rows
 from usage.rollups import keeping
 from usage.rollups.declarations import DAY, TOTAL
@@ -55,8 +55,9 @@ def _each(scope: Scope, seconds: int, some: Callable[[int], list[int]]) -> Itera
 def _summed(number: int, since: int) -> list[int]:
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT DISTINCT bucket FROM usage_rollups WHERE rollup = %s AND bucket >= %s"
-            f" ORDER BY bucket LIMIT {_AT_ONCE}",
+            f"SELECT {times.unix_seconds('bucket')} FROM (SELECT DISTINCT bucket FROM usage_rollups"
+            f" WHERE rollup = %s AND bucket >= {times.at_unix_seconds()} ORDER BY bucket"
+            f" LIMIT {_AT_ONCE}) AS found ORDER BY bucket",
             [number, since],
         )
         return [bucket for (bucket,) in cursor.fetchall()]

@@ -10,12 +10,13 @@ from usage.queries.buckets import Run, one_bucket
 from usage.queries.covering import Stretch, cover, histograms_of, signed_ranges
 from usage.queries.figures import Part, Percentiles
 from usage.queries.matching import SeriesLookup
+from usage.queries.microseconds import moment_of
 from usage.queries.naming import Naming
 from usage.queries.percentiles import Distributions
 from usage.queries.reach import Reach
 from usage.queries.row_reading import Found, read_rows
 from usage.queries.rows import Made, Use, all_pieces, summed_rows
-from usage.queries.scope import Holdings, Scope, moment_of
+from usage.queries.scope import Holdings, Scope
 from usage.rollups.aggregation import OTHER
 from usage.rollups.declarations import HISTOGRAM_COLUMNS, OFFER
 

@@ -11,10 +11,11 @@ from typing import Any
 from django.db import connection
 
 from usage.database.joins import each_of, given_table
-from usage.queries.buckets import SECOND
+from usage.database.times import at_unix_seconds
 from usage.queries.covering import Stretch
 from usage.queries.figures import Part, Percentiles
 from usage.queries.matching import Series
+from usage.queries.microseconds import SECOND
 from usage.queries.sums import Dimensions
 from usage.rollups.bins import CHUNK, bin_of, ends_of_bin, middle_of
 from usage.rollups.declarations import HISTOGRAM_COLUMNS, HISTOGRAMS, OFFER
@@ -23,10 +24,6 @@ from usage.rollups.measures import Figures, total_and_number
 _SHARES = (0.5, 0.95, 0.99)
 BIN_SUMS = ", ".join(f"CAST(SUM(bin_{number}) AS BIGINT)" for number in range(CHUNK))
 _GIVEN = dict.fromkeys(("number", "since", "until", "place", "times"), "bigint")
-_WHOLE_BUCKETS = (
-    "usage_histograms.histogram = given.number"
-    " AND usage_histograms.bucket >= given.since AND usage_histograms.bucket < given.until"
-)
 _WIDTHS = {histogram.number: histogram.width for histogram in HISTOGRAMS}
 _CHUNKS = 4  # that a bucket has where requests vary by a thousand times
 _DIGITS = 4  # of what is up to 4.8 % off: more would say nothing, fewer would add to it
@@ -67,7 +64,11 @@ class Distributions:
         if not given or not series.number:
             return
         table, parameters = given_table(_GIVEN, given)
-        conditions = _WHOLE_BUCKETS
+        conditions = (
+            "usage_histograms.histogram = given.number"
+            f" AND usage_histograms.bucket >= {at_unix_seconds('given.since')}"
+            f" AND usage_histograms.bucket < {at_unix_seconds('given.until')}"
+        )
         if not series.are_all:
             restriction, values = series.among("usage_histograms.series")
             conditions, parameters = f"{conditions} AND {restriction}", [*parameters, *values]

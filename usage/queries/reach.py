@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Sequence
 
 from usage.asking.filters import UsageFilter
-from usage.queries.buckets import SECOND, one_bucket
+from usage.queries.buckets import one_bucket
 from usage.queries.covering import cover, rollups_of, smallest_grouping, widened
 from usage.queries.matching import SeriesLookup
+from usage.queries.microseconds import SECOND
 from usage.queries.naming import MOST_ROWS_OF_OTHERS, Naming
 from usage.queries.rows import Piece, count_rows, summed_rows
 from usage.queries.sums import count_requests

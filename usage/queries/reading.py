@@ -18,6 +18,7 @@ from usage.queries.covered import Covered, Coverer
 from usage.queries.figures import Bucket, By, Part, added
 from usage.queries.knowledge import Knowledge
 from usage.queries.matching import SeriesLookup
+from usage.queries.microseconds import moment_of
 from usage.queries.naming import naming_of
 from usage.queries.occupied import Range
 from usage.queries.percentile_plan import HISTOGRAMS, PercentilePlan, are_in_histograms
@@ -26,7 +27,7 @@ from usage.queries.rests import ByNames, rests, with_rest
 from usage.queries.row_plan import RowPlan
 from usage.queries.row_reading import Found
 from usage.queries.rows import Made, Use, all_pieces
-from usage.queries.scope import Holdings, moment_of, scope_of
+from usage.queries.scope import Holdings, scope_of
 from usage.queries.still_filling import SumsStillLackRows
 from usage.queries.sums import Dimensions
 from usage.queries.waiting import MOST_READ, require_few
@@ -84,6 +85,7 @@ class Reading:
         self._reach = Reach(wanted, self._lookup)
         self._others = self._reach_of_others()
         self._parts = {each: self._part(each) for each in bases}
+        self._series_by = series_by or ("hour", UTC)
         self._buckets = self._series(*series_by) if series_by else None
         self.percentiles = self._percentiles() if with_percentiles else None
         self._plan = self._row_plan([use for use in self._uses() if use is not None])
@@ -116,7 +118,9 @@ class Reading:
 
     def series(self) -> list[Bucket]:
         """Those buckets that have requests, ascending."""
-        return _series(self._buckets, self.rows) if self._buckets else []
+        if self._buckets is None:
+            return []
+        return _series(self._buckets, self.rows, *self._series_by)
 
     def hours(self) -> Iterator[list[Bucket]]:
         """All hours of UTC that have requests, ascending, read some thousand at a time."""
@@ -124,7 +128,8 @@ class Reading:
             runs = _runs(ranges, "hour", UTC)
             covered = self._coverer.covered(runs, self._for_all, Made.BUCKETS)
             plan = self._row_plan([covered.use])
-            yield _series(covered, plan.read(with_unsummed=bool(self._held.unsummed)))
+            rows = plan.read(with_unsummed=bool(self._held.unsummed))
+            yield _series(covered, rows, "hour", UTC)
 
     @cached_property
     def rows(self) -> dict[Use, Found]:
@@ -185,8 +190,10 @@ class Reading:
         return self._reach.index_for_others(pieces, self._naming)
 
 
-def _series(covered: Covered, rows: dict[Use, Found]) -> list[Bucket]:
-    by_begin = gathered(chain(covered.by_bucket(), rows[covered.use]))
+def _series(
+    covered: Covered, rows: dict[Use, Found], interval: str, zone: ZoneInfo
+) -> list[Bucket]:
+    by_begin = gathered(chain(covered.by_bucket(interval, zone), rows[covered.use]))
     series = ((begin, added(by_begin[begin])) for begin in sorted(by_begin))
     return [Bucket(moment_of(begin), figures) for begin, figures in series if figures.requests]
 

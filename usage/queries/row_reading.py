@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from django.db import connection
 
 from usage.database.joins import Sql
-from usage.queries.buckets import SECOND
+from usage.queries.microseconds import SECOND
 from usage.queries.naming import Naming
 from usage.queries.rows import Made, Rows, Use
 from usage.rollups import keeping

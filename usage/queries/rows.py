@@ -13,8 +13,8 @@ from usage.asking.filters import UsageFilter
 from usage.database.joins import Sql, by_index, each_of, given_table
 from usage.database.times import comparable, unix_seconds
 from usage.models import UsageMetricQuerySet
-from usage.queries.buckets import SECOND, Run
-from usage.queries.scope import FIRST, LAST, moment_of
+from usage.queries.buckets import Run
+from usage.queries.microseconds import FIRST, LAST, SECOND, moment_of
 from usage.queries.waiting import near, require_few, waiting_rows
 from usage.rollups import keeping
 from usage.rollups.declarations import QUARTER

@@ -1,6 +1,5 @@
 """What a report can count: where there is usage, and what of it is still there as raw rows."""
 
-import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,8 +8,8 @@ from django.db import connection
 
 from usage.database import times
 from usage.periods import Period
-from usage.queries.buckets import SECOND
 from usage.queries.covering import rollups_of, smallest_grouping, widened
+from usage.queries.microseconds import FIRST, LAST, SECOND, microseconds, moment_of
 from usage.queries.waiting import MOST_READ, waiting_rows
 from usage.rollups import keeping
 from usage.rollups.declarations import CAME_LATER, DAY, MONTH, SUMMED, TOTAL
@@ -19,11 +18,6 @@ from usage.rollups.name_entries import ALWAYS
 from usage.rollups.standing import ALL_FILLED, Filling
 
 _DAY, _WIDEST = DAY * SECOND, MONTH * SECOND
-_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-_MICROSECOND = dt.timedelta(microseconds=1)
-# A year off both ends of the calendar, where no zone can make it overflow.
-FIRST = (dt.datetime(2, 1, 1, tzinfo=dt.UTC) - _EPOCH) // _MICROSECOND
-LAST = (dt.datetime(9999, 1, 1, tzinfo=dt.UTC) - _EPOCH) // _MICROSECOND
 
 
 @dataclass(frozen=True)
@@ -59,10 +53,11 @@ def holdings() -> Holdings:
     days = rollups_of(TOTAL)[_DAY]
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT (SELECT MIN(bucket) FROM usage_rollups WHERE rollup = %s),"
-            " (SELECT MAX(bucket) FROM usage_rollups WHERE rollup = %s),"
+            f"SELECT (SELECT {times.unix_seconds('MIN(bucket)')} FROM usage_rollups"
+            f" WHERE rollup = %s), (SELECT {times.unix_seconds('MAX(bucket)')} FROM usage_rollups"
+            " WHERE rollup = %s),"
             f" {PURGED_BEFORE},"
-            " (SELECT MAX(timestamp) FROM usage_metrics),"
+            f" (SELECT {times.readable('MAX(timestamp)')} FROM usage_metrics),"
             f" (SELECT COUNT(*) FROM ({waiting_rows()} LIMIT %s) AS found),"
             f" {', '.join([*map(_is_renamed, SUMMED), *map(_filling, CAME_LATER)])}",
             [days, days, MOST_READ + 1],
@@ -119,14 +114,6 @@ def scope_of(period: Period, held: Holdings, grain: int) -> Scope:
         period,
         covered,
     )
-
-
-def microseconds(moment: dt.datetime) -> int:
-    return (moment - _EPOCH) // _MICROSECOND
-
-
-def moment_of(microseconds: int) -> dt.datetime:
-    return _EPOCH + dt.timedelta(microseconds=microseconds)
 
 
 def _is_past_newest(period: Period, end: int, held: Holdings) -> bool:

@@ -1,4 +1,4 @@
-"""Reads the rollups: by series, or by bucket of a time series."""
+"""Which sums answer a question, what reading them costs, and reading them by names."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -6,23 +6,18 @@ from typing import NamedTuple
 from django.db import connection
 from django.db.models import Sum
 
+from usage.database import times
 from usage.database.joins import Sql, each_of, given_table, in_steps, look_up_cost
 from usage.models import UsageRollup
-from usage.queries.buckets import SECOND
 from usage.queries.covering import Stretch, rollups_of
 from usage.queries.matching import Series
+from usage.queries.microseconds import SECOND, moment_of
 from usage.rollups.declarations import DAY, ROLLUPS, TOTAL, quoted
-from usage.rollups.measures import MEASURE_COLUMNS, MEASURES, Sums, unshifted
+from usage.rollups.measures import MEASURES, Sums, unshifted
 
 Dimensions = tuple[str, ...]  # the values of some dimensions
-_WIDTHS = {rollup.number: rollup.width for rollup in ROLLUPS}
-_GIVEN = dict.fromkeys(("number", "since", "until", "first", "step", "width"), "bigint")
-_WHOLE_BUCKETS = (
-    "usage_rollups.rollup = given.number"
-    " AND usage_rollups.bucket >= given.since AND usage_rollups.bucket < given.until"
-)
-_BUCKET = "given.first + (usage_rollups.bucket - given.first) / given.step * given.step"
-_EACH = ", ".join(MEASURE_COLUMNS)
+WIDTHS = {rollup.number: rollup.width for rollup in ROLLUPS}
+_GIVEN = dict.fromkeys(("number", "since", "until", "width"), "bigint")
 _SUMS = ", ".join(measure.sum_sql for measure in MEASURES)
 _NAMED_SUMS = ", ".join(f"{measure.sum_sql} AS {measure.column}" for measure in MEASURES)
 _LITTLE = 10_000  # rows, from which on it is worth a statement to know better
@@ -75,23 +70,6 @@ def by_dimensions(
             yield values, unshifted(sums, shift)
 
 
-def by_bucket(source: SumsToRead) -> Iterator[tuple[int, Sums]]:
-    """Of all series together, by begin of the bucket in microseconds; add what comes twice."""
-    for shift in source.series.counts:
-        some = source.series.with_shift(shift)
-        # Rows that are buckets already need no grouping, which costs as much again.
-        is_grouped = some.number > 1 or not _are_buckets(source.stretches)
-        columns, group = (_SUMS, "GROUP BY 1") if is_grouped else (_EACH, "")
-        of_shift = source._replace(series=some)
-        found, parameters = _source(f"{_BUCKET}, {columns}", of_shift, group)
-        if not found:
-            continue
-        with connection.cursor() as cursor:
-            cursor.execute(found, parameters)
-            for begin, *sums in cursor.fetchall():
-                yield begin * SECOND, unshifted(tuple(sums), shift)
-
-
 def count_requests(stretches: Sequence[Stretch], series: Series) -> int:
     return sum(sums[0] for _, sums in by_dimensions(source_of(stretches, series), ()))
 
@@ -111,10 +89,15 @@ def _source(columns: str, source: SumsToRead, group: str) -> Sql:
 
 def _scanned(given: Sql, series: Series) -> Sql:
     """All rows of the stretches, and of them those of the series."""
+    whole_buckets = (
+        "usage_rollups.rollup = given.number"
+        f" AND usage_rollups.bucket >= {times.at_unix_seconds('given.since')}"
+        f" AND usage_rollups.bucket < {times.at_unix_seconds('given.until')}"
+    )
     if series.are_all:
-        return each_of(given[0], "usage_rollups", _WHOLE_BUCKETS), given[1]
+        return each_of(given[0], "usage_rollups", whole_buckets), given[1]
     restriction, values = series.among("usage_rollups.series")
-    source = each_of(given[0], "usage_rollups", f"{_WHOLE_BUCKETS} AND {restriction}")
+    source = each_of(given[0], "usage_rollups", f"{whole_buckets} AND {restriction}")
     return source, [*given[1], *values]
 
 
@@ -125,33 +108,32 @@ def _named(given: Sql, numbers: Sequence[int]) -> Sql:
         f"({in_steps(given[0], _GIVEN)}) AS given CROSS JOIN (SELECT id FROM {named[0]}) AS named"
     )
     conditions = (
-        "usage_rollups.rollup = given.number AND usage_rollups.bucket = given.since"
+        "usage_rollups.rollup = given.number"
+        f" AND usage_rollups.bucket = {times.at_unix_seconds('given.since')}"
         " AND usage_rollups.series = named.id"
     )
     source = each_of(each_bucket_and_series, "usage_rollups", conditions)
     return source, [*given[1], *named[1]]
 
 
-def _are_buckets(stretches: Sequence[Stretch]) -> bool:
-    """Whether there are about as many rows of a series in the stretches as buckets."""
-    rows = sum(map(_buckets, stretches))
-    return rows <= 2 * sum((each.end - each.begin) // each.step + 1 for each in stretches)
-
-
 def _buckets(stretch: Stretch) -> int:
     """How many of the sums' own."""
-    return (stretch.end - stretch.begin) // (_WIDTHS[stretch.number] * SECOND)
+    return (stretch.end - stretch.begin) // (WIDTHS[stretch.number] * SECOND)
 
 
 def _requests_about(stretches: Sequence[Stretch]) -> int:
     """From the first day of the stretches to the last."""
     days = rollups_of(TOTAL)[DAY * SECOND]
-    begin = min(stretch.begin for stretch in stretches) // SECOND
-    end = max(stretch.end for stretch in stretches) // SECOND
-    found = UsageRollup.objects.filter(rollup=days, bucket__gt=begin - DAY, bucket__lt=end)
+    begin = moment_of(min(stretch.begin for stretch in stretches) - DAY * SECOND)
+    end = moment_of(max(stretch.end for stretch in stretches))
+    found = UsageRollup.objects.filter(rollup=days, bucket__gt=begin, bucket__lt=end)
     return int(found.aggregate(requests=Sum("requests", default=0))["requests"])
 
 
 def _in_seconds(stretch: Stretch) -> list[int]:
-    number, *moments = stretch
-    return [number, *(moment // SECOND for moment in moments), _WIDTHS[number]]
+    return [
+        stretch.number,
+        stretch.begin // SECOND,
+        stretch.end // SECOND,
+        WIDTHS[stretch.number],
+    ]

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from django.db import connection, transaction
 
+from usage.database import times
 from usage.database.pace import Pace
 from usage.database.statements import slices
 from usage.models import UsageName
@@ -22,7 +23,7 @@ from usage.rollups.declarations import (
     Rollup,
     quoted,
 )
-from usage.rollups.folding import table_of
+from usage.rollups.folding import read_columns, table_of
 from usage.rollups.grouped import Dimensions
 from usage.rollups.moving import MovedSeries, by_target, delete_series
 
@@ -96,8 +97,9 @@ def _move_step(kind: _Kind, known: dict[int, _Series], begin: int, most: int) ->
     marks = ", ".join(["%s"] * len(known))
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT {', '.join(columns[1:])} FROM {table} WHERE {columns[0]} = %s "
-            f"AND bucket >= %s AND series IN ({marks}) ORDER BY bucket LIMIT %s",
+            f"SELECT {read_columns(kind)} FROM {table} WHERE {columns[0]} = %s "
+            f"AND bucket >= {times.at_unix_seconds()} AND series IN ({marks}) "
+            "ORDER BY bucket LIMIT %s",
             [kind.number, begin, *known, most],
         )
         rows = cursor.fetchall()

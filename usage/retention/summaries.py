@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
+from usage.database import times
 from usage.database.pace import Pace
 from usage.rollups import names, tables
 from usage.rollups.declarations import ROLLUPS_AND_HISTOGRAMS, Histogram, Rollup
@@ -56,17 +57,19 @@ def _remove(kind: Rollup | Histogram, day: int) -> Iterator[int]:
     """In the order of the primary key, in which writers lock sums as well."""
     table, columns, length = table_of(kind)
     key = ", ".join(columns[1:length])
+    read = ", ".join([times.unix_seconds("bucket"), *columns[2:length]])
+    marks = ", ".join([times.at_unix_seconds(), *["%s"] * (length - 2)])
     where, parameters = _ended_by(kind, day)
     pace = Pace(first=_FIRST_BATCH, most=_LARGEST_BATCH)
     edge: tuple[Any, ...] | None = ()
     with connection.cursor() as cursor:
         while edge is not None:
             cursor.execute(
-                f"SELECT {key} FROM {table} WHERE {where} ORDER BY {key} LIMIT 1 OFFSET %s",
+                f"SELECT {read} FROM {table} WHERE {where} ORDER BY {key} LIMIT 1 OFFSET %s",
                 [*parameters, pace.size],
             )
             edge = cursor.fetchone()
-            until = f" AND ({key}) <= ({', '.join(['%s'] * len(edge))})" if edge else ""
+            until = f" AND ({key}) <= ({marks})" if edge else ""
             with pace.step():
                 names.hold()  # lest what is deleted be moved to another name meanwhile
                 cursor.execute(
@@ -77,4 +80,5 @@ def _remove(kind: Rollup | Histogram, day: int) -> Iterator[int]:
 
 def _ended_by(kind: Rollup | Histogram, day: int) -> tuple[str, list[int]]:
     """SQL for those buckets of a kind that end at or before the begin of `day`."""
-    return f"{table_of(kind)[1][0]} = %s AND bucket <= %s", [kind.number, day - kind.width]
+    where = f"{table_of(kind)[1][0]} = %s AND bucket <= {times.at_unix_seconds()}"
+    return where, [kind.number, day - kind.width]

@@ -8,11 +8,12 @@ from typing import Any
 
 from django.db import connection
 
+from usage.database import times
 from usage.database.snapshots import read_snapshot
 from usage.rollups import names
 from usage.rollups.aggregation import Additions, aggregate
 from usage.rollups.declarations import DAY, HISTOGRAMS, ROLLUPS, quoted
-from usage.rollups.folding import WIDE, select_folded, table_of
+from usage.rollups.folding import WIDE, read_columns, select_folded, table_of
 from usage.rollups.measures import MEASURE_COLUMNS
 from usage.rollups.rebuild import raw_rows
 from usage.rollups.tables import BINS
@@ -57,20 +58,21 @@ def compare_wide_buckets(first: int | None) -> list[Difference]:
     found: list[Difference] = []
     for wide in WIDE:
         table, columns, length = table_of(wide)
+        begin, of_kind = times.at_unix_seconds(), f"FROM {table} WHERE {columns[0]} = %s"
         with read_snapshot(), connection.cursor() as cursor:
             cursor.execute(
-                f"SELECT DISTINCT bucket FROM {table} WHERE {columns[0]} = %s AND bucket >= %s",
+                f"SELECT DISTINCT {times.unix_seconds('bucket')} {of_kind} AND bucket >= {begin}",
                 [wide.number, -_NEVER if first is None else first - first % wide.width],
             )
             for (bucket,) in cursor.fetchall():
                 cursor.execute(
-                    f"SELECT {', '.join(columns)} FROM {table} "
-                    f"WHERE {columns[0]} = %s AND bucket = %s",
+                    f"SELECT {columns[0]}, {read_columns(wide)} {of_kind} AND bucket = {begin}",
                     [wide.number, bucket],
                 )
                 stored = {row[:length]: row[length:] for row in cursor.fetchall()}
                 cursor.execute(*select_folded(wide, bucket))
-                expected = {row[:length]: row[length:] for row in cursor.fetchall()}
+                keys_behind = ((row[2:length], row[length:]) for row in cursor.fetchall())
+                expected = {(wide.number, bucket, *key): sums for key, sums in keys_behind}
                 found += _differences(table, stored, expected)
     return found
 
@@ -82,6 +84,7 @@ def _stored(table: str, day: int) -> _Table:
     number, extra, values = (
         ("rollup", "s.token_shift", MEASURE_COLUMNS) if is_rollup else ("histogram", "chunk", BINS)
     )
+    bucket, begin = times.unix_seconds("bucket"), times.at_unix_seconds()
     stored: _Table = {}
     with connection.cursor() as cursor:
         for each in declared:
@@ -89,14 +92,14 @@ def _stored(table: str, day: int) -> _Table:
                 continue
             dimensions = [f"s.{quoted(name)}" for name in each.grouping.dimensions]
             cursor.execute(
-                f"SELECT {', '.join([number, 'bucket', extra, *dimensions, *values])} "
+                f"SELECT {', '.join([number, bucket, extra, *dimensions, *values])} "
                 f"FROM {table} t JOIN usage_series s ON s.id = t.series "
-                f"WHERE {number} = %s AND bucket >= %s AND bucket < %s",
+                f"WHERE {number} = %s AND bucket >= {begin} AND bucket < {begin}",
                 [each.number, day, day + DAY],
             )
             width = len(dimensions)
-            for which, bucket, shift_or_chunk, *rest in cursor.fetchall():
-                key = (which, bucket, tuple(rest[:width]), shift_or_chunk)
+            for which, at, shift_or_chunk, *rest in cursor.fetchall():
+                key = (which, at, tuple(rest[:width]), shift_or_chunk)
                 stored[key] = tuple(rest[width:])
     return stored
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from django.db import connection
 
-from usage.database import locks
+from usage.database import locks, times
 from usage.database.deferred_sync import deferred_sync
 from usage.database.pace import Pace
 from usage.rollups import horizon, keeping, name_entries, names, tables
@@ -45,10 +45,11 @@ def share_filled() -> float:
         return 1.0
     purged_before = horizon.purged_before()
     first = ALWAYS if purged_before is None else math.ceil(purged_before.timestamp())
+    begin = times.at_unix_seconds()
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT SUM(CASE WHEN bucket >= %s THEN requests ELSE 0 END), SUM(requests)"
-            " FROM usage_rollups WHERE rollup = %s AND bucket >= %s",
+            f"SELECT SUM(CASE WHEN bucket >= {begin} THEN requests ELSE 0 END), SUM(requests)"
+            f" FROM usage_rollups WHERE rollup = %s AND bucket >= {begin}",
             [max(moments), _ALL_BY_HOUR, first],
         )
         filled, whole = cursor.fetchone()

@@ -2,6 +2,7 @@
 
 from django.db import connection
 
+from usage.database import times
 from usage.rollups.declarations import (
     DAY,
     HISTOGRAMS,
@@ -18,12 +19,13 @@ WIDE = tuple(each for each in ROLLUPS_AND_HISTOGRAMS if each.width > DAY)
 
 def fold_days(moment: int) -> None:
     """Make each bucket that is wider than a day and holds `moment` the sum of its days."""
+    begin = times.at_unix_seconds()
     with connection.cursor() as cursor:
         for wide in WIDE:
             bucket = moment - moment % wide.width
             table, columns, _ = table_of(wide)
             cursor.execute(
-                f"DELETE FROM {table} WHERE {columns[0]} = %s AND bucket = %s",
+                f"DELETE FROM {table} WHERE {columns[0]} = %s AND bucket = {begin}",
                 [wide.number, bucket],
             )
             select, parameters = select_folded(wide, bucket)
@@ -37,10 +39,10 @@ def select_folded(wide: Rollup | Histogram, bucket: int) -> tuple[str, list[int]
         sums = [measure.sum_sql for measure in MEASURES]
     else:
         sums = [f"CAST(SUM({name}) AS BIGINT)" for name in BINS]
-    keys = columns[2:length]
+    keys, begin = columns[2:length], times.at_unix_seconds()
     select = (
-        f"SELECT CAST(%s AS INTEGER), CAST(%s AS BIGINT), {', '.join([*keys, *sums])} "
-        f"FROM {table} WHERE {columns[0]} = %s AND bucket >= %s AND bucket < %s "
+        f"SELECT CAST(%s AS INTEGER), {begin}, {', '.join([*keys, *sums])} "
+        f"FROM {table} WHERE {columns[0]} = %s AND bucket >= {begin} AND bucket < {begin} "
         f"GROUP BY {', '.join(keys)}"
     )
     end = bucket + wide.width
@@ -52,6 +54,11 @@ def table_of(each: Rollup | Histogram) -> tuple[str, list[str], int]:
     if isinstance(each, Rollup):
         return "usage_rollups", ["rollup", "bucket", "series", *MEASURE_COLUMNS], 3
     return "usage_histograms", ["histogram", "bucket", "series", "chunk", *BINS], 4
+
+
+def read_columns(each: Rollup | Histogram) -> str:
+    """SQL for the columns of its table behind the first one, the bucket in Unix seconds."""
+    return ", ".join([times.unix_seconds("bucket"), *table_of(each)[1][2:]])
 
 
 def _same_by_day(wide: Rollup | Histogram) -> Rollup | Histogram:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from django.db import connection
 
+from usage.database import times
 from usage.database.statements import slices
 from usage.rollups import tables
 from usage.rollups.aggregation import OTHER, additions_of
@@ -18,7 +19,7 @@ from usage.rollups.declarations import (
     Rollup,
     quoted,
 )
-from usage.rollups.folding import table_of
+from usage.rollups.folding import read_columns, table_of
 from usage.rollups.grouped import Dimensions
 
 
@@ -100,11 +101,11 @@ def _series_in(grouping: Grouping, dimension: str, names: Sequence[str]) -> dict
 
 def _move(kind: Rollup | Histogram, known: dict[int, MovedSeries], begin: int, end: int) -> int:
     table, columns, _ = table_of(kind)
-    marks = ", ".join(["%s"] * len(known))
-    where = f"{columns[0]} = %s AND bucket >= %s AND bucket < %s AND series IN ({marks})"
+    marks, at = ", ".join(["%s"] * len(known)), times.at_unix_seconds()
+    where = f"{columns[0]} = %s AND bucket >= {at} AND bucket < {at} AND series IN ({marks})"
     parameters = [kind.number, begin, end, *known]
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {', '.join(columns[1:])} FROM {table} WHERE {where}", parameters)
+        cursor.execute(f"SELECT {read_columns(kind)} FROM {table} WHERE {where}", parameters)
         rows = cursor.fetchall()
         if not rows:
             return 0

@@ -25,7 +25,9 @@ def days_with_usage(first: int | None) -> list[int]:
     with connection.cursor() as cursor:
         marks = ", ".join(["%s"] * len(_NUMBERS_BY_DAY))
         cursor.execute(
-            f"SELECT DISTINCT bucket FROM usage_rollups WHERE rollup IN ({marks})", _NUMBERS_BY_DAY
+            f"SELECT DISTINCT {times.unix_seconds('bucket')} FROM usage_rollups"
+            f" WHERE rollup IN ({marks})",
+            _NUMBERS_BY_DAY,
         )
         found = {bucket for (bucket,) in cursor.fetchall()}
     found.update(days_with_rows())
@@ -109,6 +111,7 @@ def ends_of_day(day: int) -> list[Any]:
 
 
 def _delete_sums(day: int) -> None:
+    begin = times.at_unix_seconds()
     with connection.cursor() as cursor:
         for table, name, all_of_them in (
             ("usage_rollups", "rollup", ROLLUPS),
@@ -117,7 +120,8 @@ def _delete_sums(day: int) -> None:
             for each in all_of_them:
                 if each.width <= DAY:
                     cursor.execute(
-                        f"DELETE FROM {table} WHERE {name} = %s AND bucket >= %s AND bucket < %s",
+                        f"DELETE FROM {table} WHERE {name} = %s"
+                        f" AND bucket >= {begin} AND bucket < {begin}",
                         [each.number, day, day + DAY],
                     )
 

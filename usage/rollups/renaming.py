@@ -154,7 +154,10 @@ def count_rows_named(dimension: str, wanted: Sequence[str], most: int) -> int:
 def _months() -> list[int]:
     """The buckets of 30 days that have sums; at least one."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT DISTINCT bucket FROM usage_rollups WHERE rollup = %s", [_BY_DAY])
+        cursor.execute(
+            f"SELECT DISTINCT {times.unix_seconds('bucket')} FROM usage_rollups WHERE rollup = %s",
+            [_BY_DAY],
+        )
         days = sorted(day for (day,) in cursor.fetchall())
     return [month for month, _ in groupby(days, lambda day: day - day % MONTH)] or [0]
 

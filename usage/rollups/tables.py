@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from django.db import connection
 
-from usage.database import locks, statements
+from usage.database import locks, statements, times
 from usage.rollups import series
 from usage.rollups.aggregation import Additions
 from usage.rollups.bins import CHUNK
@@ -14,7 +14,8 @@ from usage.rollups.grouped import Dimensions
 from usage.rollups.measures import MEASURE_COLUMNS, MEASURES, Kind
 
 BINS = tuple(f"bin_{number}" for number in range(CHUNK))
-_FLOATS = {each.column for each in MEASURES if each.kind is Kind.NUMBERS}
+_TYPES = {each.column: "float8" for each in MEASURES if each.kind is Kind.NUMBERS}
+_TYPES["bucket"] = "timestamptz"
 # Sums of fractions may keep a crumb of rounding: whole numbers say whether rows are left.
 _LEFT = tuple(each.column for each in MEASURES if each.kind in (Kind.ROWS, Kind.TOKENS))
 _ROLLUP_KEY = ("rollup", "bucket", "series")
@@ -61,18 +62,19 @@ def rows_of(additions: Additions) -> SumRows:
     for histogram, chunks in additions.histograms:
         wanted[histogram.grouping, 0].update(offer for _, offer, _ in chunks)
     ids = series.ids_of(wanted)
+    begins = times.SecondsToStore()
     rollups = []
     for rollup, token_shift, groups in additions.rollups:
         number, of_kind = rollup.number, ids[rollup.grouping, token_shift]
         rollups += [
-            (number, bucket, of_kind[dimensions], *sums)
+            (number, begins[bucket], of_kind[dimensions], *sums)
             for (bucket, dimensions), sums in groups.items()
         ]
     histograms = []
     for histogram, chunks in additions.histograms:
         number, of_kind = histogram.number, ids[histogram.grouping, 0]
         histograms += [
-            (number, bucket, of_kind[offer], chunk, *counts)
+            (number, begins[bucket], of_kind[offer], chunk, *counts)
             for (bucket, offer, chunk), counts in chunks.items()
         ]
     rollups.sort()
@@ -90,9 +92,9 @@ def _add_to(
     if not rows:
         return
     added = ", ".join(f"{name} = {table}.{name} + excluded.{name}" for name in values)
-    statements.insert_numbers(
+    statements.insert_sums(
         table,
-        {name: "float8" if name in _FLOATS else "bigint" for name in (*key, *values)},
+        {name: _TYPES.get(name, "bigint") for name in (*key, *values)},
         rows,
         f"ON CONFLICT ({', '.join(key)}) DO UPDATE SET {added}",
     )
@@ -101,7 +103,8 @@ def _add_to(
 def _drop_empty(
     table: str, key: Sequence[str], counts: Sequence[str], rows: list[tuple[Any, ...]]
 ) -> None:
-    is_this = " AND ".join(f"{name} = %s" for name in key)
+    marks = {"bucket": times.stored_seconds()}
+    is_this = " AND ".join(f"{name} = {marks.get(name, '%s')}" for name in key)
     is_empty = " AND ".join(f"{name} = 0" for name in counts)
     with connection.cursor() as cursor:
         cursor.executemany(

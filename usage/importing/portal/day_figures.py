@@ -1,6 +1,6 @@
 """The figures that prove a move, by UTC day: of the sums, of the rows they hold, of other rows."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, Self
 
 from django.db import connection
@@ -53,13 +53,13 @@ def add_days(figures: ByDay, more: ByDay) -> None:
 
 
 def held_by_source(source: PortalFile) -> Held:
-    return _held(source.file.execute(_all_sql(times.unix_seconds_in_file("timestamp"))).fetchall())
+    return _held(source.file.execute(_all_sql(times.unix_seconds_in_file)).fetchall())
 
 
 def held_by_target() -> Held:
     """In one statement, so that it is of one moment while others write."""
     with connection.cursor() as cursor:
-        cursor.execute(_all_sql(times.unix_seconds("timestamp")), [])
+        cursor.execute(_all_sql(times.unix_seconds), [])
         return _held(cursor.fetchall())
 
 
@@ -92,17 +92,18 @@ def _held(rows: list[tuple[Any, ...]]) -> Held:
     return Held(*(by_day(row[1:] for row in rows if row[0] == kind) for kind in range(3)))
 
 
-def _all_sql(seconds: str) -> str:
+def _all_sql(seconds: Callable[[str], str]) -> str:
+    """`seconds` is SQL for those of a column of times."""
     halves = ", ".join(
         f"SUM(CASE WHEN token_shift = 0 THEN {name} ELSE 0 END), "
         f"SUM(CASE WHEN token_shift = {HALF_BITS} THEN {name} ELSE 0 END)"
         for name in _TOKENS
     )
     return (
-        f"SELECT 0, bucket / {DAY}, SUM(requests), {halves}, SUM(cost_usd_sum) "
+        f"SELECT 0, {seconds('bucket')} / {DAY}, SUM(requests), {halves}, SUM(cost_usd_sum) "
         "FROM usage_rollups JOIN usage_series ON usage_series.id = series "
         f"WHERE rollup = {_TOTAL_BY_DAY} GROUP BY 2 "
-        f"UNION ALL SELECT CASE WHEN is_summed IS NULL THEN 2 ELSE 1 END, {seconds} / {DAY}, "
-        f"{columns_of_rows()} FROM usage_metrics "
+        "UNION ALL SELECT CASE WHEN is_summed IS NULL THEN 2 ELSE 1 END, "
+        f"{seconds('timestamp')} / {DAY}, {columns_of_rows()} FROM usage_metrics "
         "WHERE excluded_as IS NULL GROUP BY 1, 2"
     )

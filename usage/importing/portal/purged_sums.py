@@ -7,6 +7,7 @@ from operator import add, sub
 from typing import Any
 
 from usage import kept_texts
+from usage.database import times
 from usage.importing.portal.file import PAGE, PortalFile
 from usage.importing.portal.known_names import renaming_in
 from usage.importing.portal.row import COLUMNS, BadRow, moved
@@ -113,8 +114,9 @@ def _pages(
     source: PortalFile, kind: _Kind, end: int, series: _Series
 ) -> Iterator[dict[_Key, _Values]]:
     table, columns, length = table_of(kind)
+    read = ", ".join([times.unix_seconds_in_file("bucket"), *columns[2:]])
     cursor = source.file.execute(
-        f"SELECT {', '.join(columns[1:])} FROM {table} WHERE {columns[0]} = ? AND bucket < ?",
+        f"SELECT {read} FROM {table} WHERE {columns[0]} = ? AND bucket < datetime(?, 'unixepoch')",
         (kind.number, end),
     )
     while rows := cursor.fetchmany(PAGE):
