@@ -149,9 +149,17 @@ def test_a_model_comes_from_above_whichever_comes_first(client):
 def test_posts_are_forgotten_after_an_hour(client):
     deliver(client, at(1, USED), at(2, EMPTY, 1))
     TracedPost.objects.update(created_at=timezone.now() - span_trees.KEPT_FOR)
+    span_trees.forgetting.be_due()
     deliver(client, at(3, USED, 2))
     assert counted() == [1, 3]
     assert TracedPost.objects.count() == 1
+
+
+def test_few_posts_look_for_old_ones_and_those_forget_more_than_came():
+    forgetting = span_trees._Forgetting()
+    looks = [most for most in (forgetting.due(2) for _ in range(1_000)) if most]
+    assert 20 <= len(looks) < 500
+    assert sum(looks) >= 2 * 2 * (1_000 - 50)  # two of each post, the last ones excepted
 
 
 def test_what_is_kept_of_a_trace_is_bounded(client, monkeypatch):

@@ -1,9 +1,11 @@
 """Spans of one trace that come in several posts: which calls count is a matter of all of them."""
 
 import datetime as dt
+import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import msgspec
 from django.db import connection
@@ -31,6 +33,7 @@ KEPT_FOR = dt.timedelta(hours=1)
 SPANS, WRAPPERS, LARGER_WRAPPERS = "otel", "otel (wrapper)", "otel (wrapper of less)"
 _MOST_POSTS = 16  # of a trace, until they become one
 _FORGOTTEN_AT_ONCE = 200
+_FORGETS_EVERY, _FORGETS_AFTER = 1.0, 100  # seconds, or parts that were kept meanwhile
 _LOCKS = 64
 _INSERT = "INSERT INTO usage_tracedpost (trace, content, spans, created_at) VALUES (%s, %s, %s, %s)"
 
@@ -91,11 +94,44 @@ def judge_spans(traces: Traces) -> SpanVerdict:
         if kept.size:
             new.append((trace, kept))
     _keep(new)
-    _forget_some(max(_FORGOTTEN_AT_ONCE, 2 * len(new)))
+    if most := forgetting.due(len(new)):
+        _forget_some(most)
     return verdict
 
 
-def _judged(posts: list[TracedPost] | None, part: TracePart, verdict: SpanVerdict) -> TracePart:
+class _KeptPost(NamedTuple):
+    """What is stored of a trace by one post."""
+
+    id: int
+    content: bytes
+
+
+class _Forgetting:
+    """When this process looks for old ones again: a post that brings one has better to do."""
+
+    def __init__(self) -> None:
+        self._looked_at = -_FORGETS_EVERY
+        self._kept = 0  # since then; threads may count one too few
+
+    def due(self, kept: int) -> int:
+        """How many may be forgotten now, which are more than were kept; 0 for not yet."""
+        self._kept += kept
+        now = time.monotonic()
+        if self._kept < _FORGETS_AFTER and now < self._looked_at + _FORGETS_EVERY:
+            return 0
+        most = max(_FORGOTTEN_AT_ONCE, 2 * self._kept)
+        self._looked_at, self._kept = now, 0
+        return most
+
+    def be_due(self) -> None:
+        """With the next post, whenever the last look was."""
+        self._looked_at = -_FORGETS_EVERY
+
+
+forgetting = _Forgetting()
+
+
+def _judged(posts: list[_KeptPost] | None, part: TracePart, verdict: SpanVerdict) -> TracePart:
     """Judge the part beside what is stored of its trace; what is to be kept of it."""
     known = TracePart()
     if not posts:  # as nearly always, and with one call
@@ -109,7 +145,7 @@ def _judged(posts: list[TracedPost] | None, part: TracePart, verdict: SpanVerdic
     unknown = _unknown(known, part)
     if len(posts) < _MOST_POSTS or not unknown.size:
         return unknown
-    TracedPost.objects.filter(pk__in=[post.pk for post in posts]).delete()
+    TracedPost.objects.filter(pk__in=[post.id for post in posts]).delete()
     known.add_all(unknown)
     return known
 
@@ -172,12 +208,19 @@ def _unknown(known: TracePart, part: TracePart) -> TracePart:
     return unknown
 
 
-def _stored_posts(traces: Iterable[int]) -> dict[int, list[TracedPost]]:
+def _stored_posts(traces: Iterable[int]) -> dict[int, list[_KeptPost]]:
     found = defaultdict(list)
-    since = timezone.now() - KEPT_FOR
-    for some in slices(sorted(traces)):
-        for post in TracedPost.objects.filter(trace__in=some, created_at__gte=since):
-            found[post.trace].append(post)
+    since = connection.ops.adapt_datetimefield_value(timezone.now() - KEPT_FOR)
+    with connection.cursor() as cursor:
+        for some in slices(sorted(traces)):
+            marks = ", ".join(["%s"] * len(some))
+            cursor.execute(
+                "SELECT trace, id, content FROM usage_tracedpost"
+                f" WHERE trace IN ({marks}) AND created_at >= %s",
+                [*some, since],
+            )
+            for trace, number, content in cursor.fetchall():
+                found[trace].append(_KeptPost(number, content))
     return found
 
 
