@@ -29,6 +29,8 @@ READ = (
         gen_ai.response.time_to_first_chunk gen_ai.server.time_to_first_token error.type
         exception.type http.response.status_code http.status_code user.id user.email enduser.id
         enduser.pseudo.id session.id service.name telemetry.sdk.name vcs.repository.name
+        openai.response.service_tier openai.request.service_tier
+        gen_ai.openai.response.service_tier gen_ai.openai.request.service_tier
         """,
     ),
     Read(
@@ -95,6 +97,7 @@ READ = (
         gen_ai.usage.input_token_details gen_ai.usage.output_token_details langsmith.usage_metadata
         langsmith.metadata.ls_provider langsmith.metadata.ls_model_name langsmith.metadata.user_id
         langsmith.metadata.session_id langsmith.metadata.thread_id langsmith.trace.session_name
+        gen_ai.response.service_tier
         """,
     ),
     Read(

@@ -54,6 +54,9 @@ def test_what_is_told_is_kept_and_the_rest_is_not():
         "app": None,
         **dict.fromkeys(("user", "team", "project", "session")),
         "account": "0",
+        **dict.fromkeys(("cache_write_1h_tokens", "audio_input_tokens", "audio_output_tokens")),
+        **dict.fromkeys(("image_input_tokens", "image_output_tokens")),
+        "service_tier": None,
         "cost_source": None,
         "excluded_as": None,
     }

@@ -77,7 +77,9 @@ def test_a_detail_becomes_a_row_of_the_time_it_was_completed(file):
         "source": "import",
         "response_id": None,
         "app": None,
-        **dict.fromkeys(("user", "team", "project", "session", "account")),
+        **dict.fromkeys(("user", "team", "project", "session", "account", "service_tier")),
+        **dict.fromkeys(("cache_write_1h_tokens", "audio_input_tokens", "audio_output_tokens")),
+        **dict.fromkeys(("image_input_tokens", "image_output_tokens")),
         "excluded_as": None,
     }
 

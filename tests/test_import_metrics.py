@@ -59,7 +59,9 @@ def test_every_column_arrives(old_file):
         "source": "import",
         "response_id": None,
         "app": None,
-        **dict.fromkeys(("user", "team", "project", "session", "account")),
+        **dict.fromkeys(("user", "team", "project", "session", "account", "service_tier")),
+        **dict.fromkeys(("cache_write_1h_tokens", "audio_input_tokens", "audio_output_tokens")),
+        **dict.fromkeys(("image_input_tokens", "image_output_tokens")),
         "excluded_as": None,
     }
 

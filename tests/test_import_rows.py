@@ -49,6 +49,8 @@ def portal_of_many_kinds() -> None:
         {"api_key_hash": "team-a", "status": "OK", "cost_usd": 0.1 + 0.2, "event_id": "e1"},
         {"api_key_hash": ALICE, "provider": "openai", "response_id": "r", "cache_write_tokens": 0},
         {"team": "search", "project": "index", "session": "s-1", "account": "openai-2"},
+        {"cache_write_tokens": 5, "cache_write_1h_tokens": 4, "service_tier": "batch"},
+        {"audio_input_tokens": 1, "image_output_tokens": 2, "prompt_tokens": 3},
         {"request_id": "twice"},
         {"request_id": "twice"},
     )
@@ -78,8 +80,8 @@ def test_a_portals_export_gives_an_empty_portal_the_same_figures(client, tmp_pat
 
     first, second = run(path), run(path)
 
-    assert counts(first) == "12 imported, 0 there before, 0 rejected."
-    assert counts(second) == "0 imported, 12 there before, 0 rejected."
+    assert counts(first) == "14 imported, 0 there before, 0 rejected."
+    assert counts(second) == "0 imported, 14 there before, 0 rejected."
     assert rows() == before
     assert totals(client) == figures
     assert set(UsageMetric.objects.values_list("source", flat=True)) == {"import", "s", "litellm"}
@@ -94,7 +96,7 @@ def test_csv_and_ndjson_of_the_same_rows_know_each_other(client, tmp_path):
     for text in texts:
         path.write_bytes(text)
         said.append(counts(run(path)))
-    assert said[1] == "0 imported, 12 there before, 0 rejected."
+    assert said[1] == "0 imported, 14 there before, 0 rejected."
 
 
 def test_rows_that_no_figure_counts_are_passed_over(file):

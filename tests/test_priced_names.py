@@ -27,7 +27,7 @@ def cost(model: str, provider: str | None, tokens: TokenCounts, at: dt.datetime 
 def of_the_list(seller: str, model: str) -> Rates | None:
     if corrected := corrections_of(seller, model):
         return corrected[0].rates
-    return rates_at(price_list(seller).find(model.lower()))(AT)
+    return rates_at(price_list(seller).find(model.lower()))(AT, "")
 
 
 def test_more_than_nine_of_ten_names_that_senders_write_are_priced():
@@ -114,4 +114,4 @@ def test_a_correction_is_there_as_long_as_the_package_is_wrong(correction: Corre
     """Where this fails after an update of genai-prices, the entry can go."""
     theirs = price_list(correction.maker)
     models = [theirs.find(name) if theirs else None for name in correction.models]
-    assert correction.rates not in [model and rates_at(model)(AT) for model in models]
+    assert correction.rates not in [model and rates_at(model)(AT, "") for model in models]

@@ -48,6 +48,12 @@ def test_every_field_is_stored_as_given():
         project="index",
         session="s-1",
         account="openai-2",
+        cache_write_1h_tokens=1,
+        audio_input_tokens=2,
+        audio_output_tokens=3,
+        image_input_tokens=4,
+        image_output_tokens=0,
+        service_tier="batch",
     )
     row = UsageMetric.objects.values().get()
     del row["id"], row["created_at"], row["is_summed"]
@@ -77,6 +83,12 @@ def test_every_field_is_stored_as_given():
         "project": "index",
         "session": "s-1",
         "account": "openai-2",
+        "cache_write_1h_tokens": 1,
+        "audio_input_tokens": 2,
+        "audio_output_tokens": 3,
+        "image_input_tokens": 4,
+        "image_output_tokens": 0,
+        "service_tier": "batch",
         "cost_source": "reported",
         "excluded_as": None,
     }

@@ -339,10 +339,10 @@ def test_a_sender_s_figures_are_read(name: str):
     "name",
     [
         "gen_ai.request.max_tokens", "max_token_count", "gen_ai.usage.audio_tokens",
-        "gen_ai.usage.input_audio_tokens", "gen_ai.aggregated_usage.input_tokens",
+        "gen_ai.usage.input_video_tokens", "gen_ai.aggregated_usage.input_tokens",
         "codex.turn.token_usage.input_tokens", "session.usage.input_tokens",
         "agent.usage.total_tokens", "gen_ai.usage.input_cost", "gen_ai.usage.server_tool_use",
-        "llm.token_count.prompt_details.audio", "tool_token_count", "noCacheTokens",
+        "llm.token_count.prompt_details.video", "tool_token_count", "noCacheTokens",
         "system.memory.usage.total", "process.usage.input_bytes",
         "gen_ai.usage.uncached_input_tokens",
         "gen_ai.usage.rejected_prediction_tokens", "gen_ai.token.type", "token", "usage", "x" * 300,

@@ -64,3 +64,13 @@ class IncomingRow(msgspec.Struct, kw_only=True, gc=False):
     project: Text = None
     session: Text = None
     account: Text = None
+    cache_write_1h_tokens: Annotated[
+        Tokens, Meta(description="Part of cache_write_tokens: those kept for an hour.")
+    ] = None
+    audio_input_tokens: Annotated[Tokens, Meta(description="Part of prompt_tokens.")] = None
+    audio_output_tokens: Annotated[Tokens, Meta(description="Part of completion_tokens.")] = None
+    image_input_tokens: Annotated[Tokens, Meta(description="Part of prompt_tokens.")] = None
+    image_output_tokens: Annotated[Tokens, Meta(description="Part of completion_tokens.")] = None
+    service_tier: Annotated[
+        Name, Meta(description="`batch`, `flex`, `priority`, `fast`, …: each has its price.")
+    ] = None

@@ -62,13 +62,19 @@ class UsageRecord(msgspec.Struct, frozen=True, gc=False):
     project: str | None = None
     session: str | None = None
     account: str | None = None
+    cache_write_1h_tokens: int | None = None
+    audio_input_tokens: int | None = None
+    audio_output_tokens: int | None = None
+    image_input_tokens: int | None = None
+    image_output_tokens: int | None = None
+    service_tier: str | None = None
     cost_source: str | None = None
     excluded_as: str | None = None
 
 
 TEXT_FIELDS = (
     *("model", "request_id", "provider", "requested_model", "event_id", "source"),
-    *("response_id", "app", "user", "team", "project", "session", "account"),
+    *("response_id", "app", "user", "team", "project", "session", "account", "service_tier"),
 )
 # Columns of a stored row whose text is somebody else's.
 STORED_TEXTS = tuple(
@@ -95,6 +101,7 @@ _RULES = {
     "api_key": "must be text",
     "provider": _NAME_RULE,
     "source": _NAME_RULE,
+    "service_tier": _NAME_RULE,
     **{name: TOKENS_RULE for name in _TYPES if name.endswith("_tokens")},
     **dict.fromkeys(("request_id", "requested_model", "event_id", "response_id"), _TEXT_RULE),
     **dict.fromkeys(("app", "user", "team", "project", "session", "account"), _TEXT_RULE),
@@ -176,6 +183,12 @@ def _checked(row: IncomingRow, at: dt.datetime, identity: int | None) -> UsageRe
         row.project and clean_name(row.project),
         clean_id(row.session),
         row.account and clean_name(row.account),
+        row.cache_write_1h_tokens,
+        row.audio_input_tokens,
+        row.audio_output_tokens,
+        row.image_input_tokens,
+        row.image_output_tokens,
+        row.service_tier and clean_name(row.service_tier),
         None if row.cost_usd is None else COST_REPORTED,
     )
 

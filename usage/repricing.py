@@ -34,7 +34,9 @@ _COLUMNS = (
         "prompt_tokens",
         "completion_tokens",
     ),
-    *("cached_tokens", "cache_write_tokens", "reasoning_tokens", "cost_usd", "cost_source"),
+    *("cached_tokens", "cache_write_tokens", "reasoning_tokens", "cache_write_1h_tokens"),
+    *("audio_input_tokens", "audio_output_tokens", "image_input_tokens", "image_output_tokens"),
+    *("service_tier", "cost_usd", "cost_source"),
 )
 
 
@@ -109,9 +111,9 @@ def _write(rows: UsageMetricQuerySet, ids: Sequence[int], place: Place | None) -
 
 def _changes(page: list[tuple[Any, ...]]) -> list[Change]:
     found, prices = [], current_prices()
-    for row_id, at, key, model, provider, status, *tokens, before, source_before in page:
+    for row_id, at, key, model, provider, status, *tokens, tier, before, source_before in page:
         counts = TokenCounts(*(count or 0 for count in tokens))
-        after, source = prices.cost_of(model, provider, at, status, counts)
+        after, source = prices.cost_of(model, provider, at, status, counts, tier)
         if source != source_before or not _is_same(before, after):
             found.append(Change(row_id, at, key, model, before, after, source))
     return found

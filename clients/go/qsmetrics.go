@@ -19,31 +19,37 @@ import (
 
 // Usage is one completed request. What is zero is unknown, or as its comment says.
 type Usage struct {
-	Timestamp        time.Time `json:"timestamp"` // of completion; zero: now
-	Model            string    `json:"model"`     // required
-	PromptTokens     int64     `json:"prompt_tokens,omitempty"`
-	CompletionTokens int64     `json:"completion_tokens,omitempty"`
-	TotalTokens      int64     `json:"total_tokens,omitempty"`       // zero: prompt + completion
-	CachedTokens     int64     `json:"cached_tokens,omitempty"`      // part of the prompt's
-	CacheWriteTokens int64     `json:"cache_write_tokens,omitempty"` // part of the prompt's
-	ReasoningTokens  int64     `json:"reasoning_tokens,omitempty"`   // part of the completion's
-	RequestID        string    `json:"request_id,omitempty"`
-	ResponseID       string    `json:"response_id,omitempty"`
-	Status           string    `json:"status,omitempty"` // "200"
-	LatencyMs        float64   `json:"latency_ms,omitempty"`
-	TTFTMs           float64   `json:"ttft_ms,omitempty"`
-	APIKeyHash       string    `json:"api_key_hash,omitempty"` // from HashAPIKey, never the key
-	Provider         string    `json:"provider,omitempty"`
-	RequestedModel   string    `json:"requested_model,omitempty"`
-	App              string    `json:"app,omitempty"`
-	User             string    `json:"user,omitempty"`
-	Team             string    `json:"team,omitempty"`
-	Project          string    `json:"project,omitempty"`
-	Session          string    `json:"session,omitempty"` // id of one conversation
-	Account          string    `json:"account,omitempty"` // upstream that answered, never its key
-	CostUSD          *float64  `json:"cost_usd,omitempty"`
-	Source           string    `json:"source,omitempty"`
-	EventID          string    `json:"event_id,omitempty"` // empty: a random one
+	Timestamp          time.Time `json:"timestamp"` // of completion; zero: now
+	Model              string    `json:"model"`     // required
+	PromptTokens       int64     `json:"prompt_tokens,omitempty"`
+	CompletionTokens   int64     `json:"completion_tokens,omitempty"`
+	TotalTokens        int64     `json:"total_tokens,omitempty"`          // zero: prompt + completion
+	CachedTokens       int64     `json:"cached_tokens,omitempty"`         // part of the prompt's
+	CacheWriteTokens   int64     `json:"cache_write_tokens,omitempty"`    // part of the prompt's
+	ReasoningTokens    int64     `json:"reasoning_tokens,omitempty"`      // part of the completion's
+	CacheWrite1hTokens int64     `json:"cache_write_1h_tokens,omitempty"` // part of CacheWriteTokens
+	AudioInputTokens   int64     `json:"audio_input_tokens,omitempty"`
+	AudioOutputTokens  int64     `json:"audio_output_tokens,omitempty"`
+	ImageInputTokens   int64     `json:"image_input_tokens,omitempty"`
+	ImageOutputTokens  int64     `json:"image_output_tokens,omitempty"`
+	RequestID          string    `json:"request_id,omitempty"`
+	ResponseID         string    `json:"response_id,omitempty"`
+	Status             string    `json:"status,omitempty"` // "200"
+	LatencyMs          float64   `json:"latency_ms,omitempty"`
+	TTFTMs             float64   `json:"ttft_ms,omitempty"`
+	APIKeyHash         string    `json:"api_key_hash,omitempty"` // from HashAPIKey, never the key
+	Provider           string    `json:"provider,omitempty"`
+	RequestedModel     string    `json:"requested_model,omitempty"`
+	App                string    `json:"app,omitempty"`
+	User               string    `json:"user,omitempty"`
+	Team               string    `json:"team,omitempty"`
+	Project            string    `json:"project,omitempty"`
+	Session            string    `json:"session,omitempty"`      // id of one conversation
+	Account            string    `json:"account,omitempty"`      // upstream that answered, never its key
+	ServiceTier        string    `json:"service_tier,omitempty"` // such as "batch", "priority"
+	CostUSD            *float64  `json:"cost_usd,omitempty"`
+	Source             string    `json:"source,omitempty"`
+	EventID            string    `json:"event_id,omitempty"` // empty: a random one
 }
 
 // HashAPIKey is what stands for a client's key in a row: its hex SHA-256, without "Bearer ".

@@ -23,7 +23,9 @@ func TestARowIsSentAsTheContractHasIt(t *testing.T) {
 		RequestID: "r", Status: "200", LatencyMs: 1.5, APIKeyHash: "h",
 		Provider: "p", RequestedModel: "q", CachedTokens: 4, CacheWriteTokens: 5, ReasoningTokens: 6,
 		TTFTMs: 7, CostUSD: &cost, Source: "s", EventID: "e", ResponseID: "i", App: "a", User: "u",
-		Team: "t", Project: "o", Session: "n", Account: "c"})
+		Team: "t", Project: "o", Session: "n", Account: "c",
+		CacheWrite1hTokens: 8, AudioInputTokens: 9, AudioOutputTokens: 10, ImageInputTokens: 11,
+		ImageOutputTokens: 12, ServiceTier: "batch"})
 	equal(t, "Close", client.Close(soon(t)), nil)
 	got := portal.received()[0]
 	equal(t, "rows", got.rows, []map[string]any{{"timestamp": "2024-01-15T16:32:10.123456+02:00", "model": "m",
@@ -31,7 +33,9 @@ func TestARowIsSentAsTheContractHasIt(t *testing.T) {
 		"latency_ms": 1.5, "api_key_hash": "h", "provider": "p", "requested_model": "q", "cached_tokens": 4.0,
 		"cache_write_tokens": 5.0, "reasoning_tokens": 6.0, "ttft_ms": 7.0, "cost_usd": 0.0, "source": "s",
 		"event_id": "e", "response_id": "i", "app": "a", "user": "u",
-		"team": "t", "project": "o", "session": "n", "account": "c"}})
+		"team": "t", "project": "o", "session": "n", "account": "c",
+		"cache_write_1h_tokens": 8.0, "audio_input_tokens": 9.0, "audio_output_tokens": 10.0,
+		"image_input_tokens": 11.0, "image_output_tokens": 12.0, "service_tier": "batch"}})
 	equal(t, "url", got.url, "/_qs/usage?partial=true")
 	equal(t, "type", got.header.Get("Content-Type"), "application/x-ndjson")
 	equal(t, "authorization", got.header.Get("Authorization"), "Bearer "+token)

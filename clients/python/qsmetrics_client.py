@@ -22,7 +22,9 @@ from typing import Any
 
 FIELDS = (
     "timestamp model prompt_tokens completion_tokens total_tokens cached_tokens cache_write_tokens"
-    " reasoning_tokens request_id response_id status latency_ms ttft_ms api_key_hash provider"
+    " reasoning_tokens cache_write_1h_tokens audio_input_tokens audio_output_tokens"
+    " image_input_tokens image_output_tokens service_tier request_id response_id status latency_ms"
+    " ttft_ms api_key_hash provider"
     " requested_model app user team project session account cost_usd source event_id"
 ).split()
 

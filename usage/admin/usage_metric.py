@@ -1,5 +1,6 @@
 """Usage metrics in the admin: look, search, export and delete; nothing is added or edited."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin, messages
@@ -44,6 +45,14 @@ _PRICES = {
     sources.GUESSED: "a guess: of a model that is named nearly so",
     sources.NOT_BY_TOKENS: "none: it is not charged by tokens",
 }
+# Kinds of tokens that have prices of their own, as they are called here.
+_KINDS = {
+    "cache_write_1h": "Cache write, for an hour",
+    "audio_input": "Audio in",
+    "audio_output": "Audio out",
+    "image_input": "Images in",
+    "image_output": "Images out",
+}
 _EXCLUSIONS: dict[str | None, str] = {
     None: "yes",
     UsageMetric.Exclusion.WARM_UP: "no: a warm-up of the proxy's own",
@@ -71,9 +80,17 @@ class UsageMetricAdmin(PortalModelAdmin):
         ),
         (
             "Tokens",
-            {"fields": ["prompt", "completion", "total", "cached", "cache_write", "reasoning"]},
+            {
+                "fields": [
+                    *["prompt", "completion", "total", "cached", "cache_write", "reasoning"],
+                    *_KINDS,
+                ]
+            },
         ),
-        ("Time and cost", {"fields": ["latency", "first_token", "cost", "whose_price"]}),
+        (
+            "Time and cost",
+            {"fields": ["latency", "first_token", "service_tier", "cost", "whose_price"]},
+        ),
         (
             "Identity",
             {
@@ -94,6 +111,7 @@ class UsageMetricAdmin(PortalModelAdmin):
         "cached",
         "cache_write",
         "reasoning",
+        *_KINDS,
         "latency",
         "first_token",
         "cost",
@@ -252,6 +270,18 @@ class UsageMetricAdmin(PortalModelAdmin):
     @admin.display(description="Counted")
     def counted(self, row: UsageMetric) -> str:
         return _EXCLUSIONS.get(row.excluded_as, f"no: {row.excluded_as}")
+
+
+def _shown_kind(kind: str, title: str) -> Callable[[UsageMetricAdmin, UsageMetric], str]:
+    @admin.display(description=title)
+    def shown(_: UsageMetricAdmin, row: UsageMetric) -> str:
+        return display.count(getattr(row, f"{kind}_tokens"))
+
+    return shown
+
+
+for _kind, _title in _KINDS.items():
+    setattr(UsageMetricAdmin, _kind, _shown_kind(_kind, _title))
 
 
 def _csv(rows: UsageMetricQuerySet) -> StreamingHttpResponse:

@@ -89,6 +89,8 @@ class _Attempt(msgspec.Struct, gc=False):
     api_key: str | None = None
     request_id: str | None = None
     session_id: str | None = None
+    service_tier: str | None = None
+    response_service_tier: str | None = None
 
 
 class _Headers(msgspec.Struct, gc=False):
@@ -147,6 +149,7 @@ def record_of(payload: bytes, source: str, now: dt.datetime) -> UsageRecord:
         "source": source,
         "session": attempt.session_id or None,
         "account": attempt.auth_index or None,
+        "service_tier": attempt.response_service_tier or attempt.service_tier or None,
         **_tokens(attempt),
     }
     record = lenient.record_of(values, now)

@@ -16,7 +16,7 @@ UNKNOWN_MODEL = "unknown"
 _IDS = ("request_id", "response_id", "session", "event_id")
 _NAMES = {
     **dict.fromkeys(("model", "requested_model", "app", "user", "team", "project", "account"), 255),
-    **dict.fromkeys(("provider", "source"), 64),
+    **dict.fromkeys(("provider", "source", "service_tier"), 64),
 }
 _NUMBERS = {"latency_ms": MOST_MS, "ttft_ms": MOST_MS, "cost_usd": MOST_USD}
 _LONGEST_ID = 255

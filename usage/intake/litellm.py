@@ -16,6 +16,7 @@ from usage.intake.loose_structs import UNREADABLE
 from usage.intake.native import each_raw_object
 from usage.intake.parsed import MalformedBody, ParsedRows, collect
 from usage.intake.token_arithmetic import Counted, row_tokens, told_counts, whole_count
+from usage.intake.token_kinds import KindsTold, kinds_of
 from usage.records import InvalidRow, UsageRecord
 
 SOURCE = "litellm"
@@ -40,6 +41,7 @@ class _LiteLLMMetadata(msgspec.Struct, gc=False):
 
 class _LiteLLMModelParameters(msgspec.Struct, gc=False):
     user: Any = None
+    service_tier: Any = None
 
 
 class _LiteLLMError(msgspec.Struct, gc=False):
@@ -187,6 +189,7 @@ def _values(call: _LiteLLMCall, ended_at: Any) -> dict[str, Any]:
         "project": metadata.user_api_key_project_alias or metadata.user_api_key_project_id or None,
         "session": call.session_id or None,
         "account": call.model_id or None,
+        "service_tier": _tier(call, metadata.usage_object),
         "source": INTERNAL if metadata.internal_call_origin else SOURCE,
         **_tokens(call, metadata.usage_object),
     }
@@ -251,7 +254,7 @@ def _tokens(call: _LiteLLMCall, usage: Any) -> dict[str, int]:
     told = [call.prompt_tokens, call.completion_tokens, call.total_tokens]
     if not any(told) and isinstance(usage, dict):
         told = [usage.get(f"{each}_tokens") for each in ("prompt", "completion", "total")]
-    return row_tokens(
+    tokens = row_tokens(
         Counted(
             *told_counts(told[0], told[1]),
             whole_count(told[2]),
@@ -260,6 +263,25 @@ def _tokens(call: _LiteLLMCall, usage: Any) -> dict[str, int]:
             _count(completion, "reasoning_tokens"),
         )
     )
+    kinds = _kinds(prompt, completion, usage)
+    return tokens | kinds_of(kinds, tokens) if any(kinds) else tokens
+
+
+def _kinds(prompt: Any, completion: Any, usage: Any) -> KindsTold:
+    written = _object(prompt, "cache_creation_token_details") or _object(usage, "cache_creation")
+    return KindsTold(
+        _object(written, "ephemeral_1h_input_tokens"),
+        _object(prompt, "audio_tokens"),
+        _object(completion, "audio_tokens"),
+        _object(prompt, "image_tokens"),
+        _object(completion, "image_tokens"),
+    )
+
+
+def _tier(call: _LiteLLMCall, usage: Any) -> Any:
+    """In which the provider answered, else in which it was asked to."""
+    parameters = call.model_parameters or _LiteLLMModelParameters()
+    return _object(usage, "service_tier") or parameters.service_tier or None
 
 
 def _object(value: Any, name: str) -> Any:

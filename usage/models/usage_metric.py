@@ -96,6 +96,19 @@ class UsageMetric(models.Model):
         blank=True,
         help_text="The upstream account or deployment that answered; never its key.",
     )
+    cache_write_1h_tokens = models.BigIntegerField(
+        null=True, blank=True, help_text="Part of cache_write_tokens: those kept for an hour."
+    )
+    audio_input_tokens = models.BigIntegerField(null=True, blank=True)
+    audio_output_tokens = models.BigIntegerField(null=True, blank=True)
+    image_input_tokens = models.BigIntegerField(null=True, blank=True)
+    image_output_tokens = models.BigIntegerField(null=True, blank=True)
+    service_tier = models.CharField(
+        max_length=LONGEST_NAME,
+        null=True,
+        blank=True,
+        help_text="batch, flex, priority, fast, …: each has its price.",
+    )
     excluded_as = models.CharField(
         max_length=16,
         null=True,

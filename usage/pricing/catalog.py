@@ -20,7 +20,7 @@ from usage.pricing.model_spellings import (
     spellings,
 )
 from usage.pricing.provider_names import Standing, known_provider, standing
-from usage.pricing.published import RatesAt, offered_by, price_list, rates_at
+from usage.pricing.published import TIERS, RatesAt, has_tier, offered_by, price_list, rates_at
 from usage.pricing.rates import Rate, Rates
 from usage.pricing.sources import (
     CORRECTED,
@@ -47,15 +47,25 @@ class Offer(NamedTuple):
 class _Found(NamedTuple):
     rates_at: RatesAt
     source: str
+    tiers: frozenset[str] = frozenset()  # those with prices of their own
 
 
-def offer_of(model: str, provider: str | None, at: dt.datetime) -> Offer | None:
-    """What the model cost then; None where nobody has published it."""
+def offer_of(
+    model: str, provider: str | None, at: dt.datetime, tier: str | None = None
+) -> Offer | None:
+    """What the model cost then, in that tier; None where nobody has published it."""
     found = _found(model, provider or "")
     if found is None:
         return None
-    rates = found.rates_at(at)
-    return Offer(rates, found.source if rates else NOT_BY_TOKENS)
+    tier = tier.strip().lower() if tier else ""
+    if tier not in TIERS:
+        return _offered(found.rates_at(at, ""), found.source)
+    source = found.source if tier in found.tiers else GUESSED
+    return _offered(found.rates_at(at, tier), source)
+
+
+def _offered(rates: Rates | None, source: str) -> Offer:
+    return Offer(rates, source if rates else NOT_BY_TOKENS)
 
 
 @lru_cache(maxsize=_MOST_KNOWN)
@@ -64,16 +74,16 @@ def _found(model: str, provider: str) -> _Found | None:
     if stands is Standing.OWN_MACHINE:
         return None
     if is_free(model):
-        return _Found(lambda _: _FREE, FREE)
+        return _Found(lambda *_: _FREE, FREE, TIERS)
     now = dt.datetime.now(dt.UTC)
     without_price = None
     written = [*spellings(model)]
     for found in _steps(written, known, stands):
-        if found.rates_at(now) is not None:
+        if found.rates_at(now, "") is not None:
             return found
         without_price = without_price or found
     if any(is_not_by_tokens(each.name) for each in written):
-        return _Found(lambda _: None, NOT_BY_TOKENS)
+        return _Found(lambda *_: None, NOT_BY_TOKENS)
     return without_price
 
 
@@ -111,18 +121,20 @@ def _listed(wanted: Iterable[tuple[str, str]], source: str) -> Iterator[_Found]:
     for seller, name in wanted:
         prices = price_list(seller)
         model = prices.find(name) if prices else None
-        published: RatesAt = rates_at(model) if model else lambda _: None
+        published: RatesAt = rates_at(model) if model else lambda *_: None
         if corrected := corrections_of(seller, name):
             yield _Found(_corrected(corrected, published), CORRECTED)
         elif model:
-            yield _Found(published, source)
+            tiers = frozenset(tier for tier in TIERS if has_tier(model, tier))
+            yield _Found(published, source, tiers)
 
 
 def _corrected(corrected: list[Correction], published: RatesAt) -> RatesAt:
     periods = [(each.since, each.rates) for each in corrected]
 
-    def rates_then(at: dt.datetime) -> Rates | None:
+    def rates_then(at: dt.datetime, tier: str) -> Rates | None:
         day = at.astimezone(dt.UTC).date()
-        return next((rates for since, rates in periods if since <= day), None) or published(at)
+        now = next((rates for since, rates in periods if since <= day), None)
+        return now or published(at, tier)
 
     return rates_then

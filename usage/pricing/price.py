@@ -23,7 +23,7 @@ class Prices:
     """All that are known at one moment."""
 
     mine: Overrides
-    published: Callable[[str, str | None, dt.datetime], "Offer | None"]
+    published: Callable[[str, str | None, dt.datetime, str | None], "Offer | None"]
 
     def cost_of(
         self,
@@ -32,12 +32,13 @@ class Prices:
         at: dt.datetime,
         status: str | None,
         tokens: TokenCounts,
+        tier: str | None = None,
     ) -> tuple[float | None, str | None]:
         """US dollars and whose price it is; None and None, or why not, where nobody can know.
 
         A success without tokens is one of which nobody told the tokens: its cost is not zero.
         """
-        rates, source = self._offer_of(model, provider, at)
+        rates, source = self._offer_of(model, provider, at, tier)
         if rates is None:
             return None, source
         if tokens.are_none and not rates.are_free and not is_failure(status):
@@ -45,11 +46,11 @@ class Prices:
         return rates.cost_usd(tokens), source
 
     def _offer_of(
-        self, model: str, provider: str | None, at: dt.datetime
+        self, model: str, provider: str | None, at: dt.datetime, tier: str | None
     ) -> tuple[Rates | None, str | None]:
         if mine := self.mine.rates_of(model, provider, at):
             return mine, OVERRIDE
-        return self.published(model, provider, at) or (None, None)
+        return self.published(model, provider, at, tier) or (None, None)
 
 
 def current_prices() -> Prices:
@@ -80,9 +81,14 @@ def _priced(record: UsageRecord, prices: Prices) -> UsageRecord:
         record.cached_tokens or 0,
         record.cache_write_tokens or 0,
         record.reasoning_tokens or 0,
+        record.cache_write_1h_tokens or 0,
+        record.audio_input_tokens or 0,
+        record.audio_output_tokens or 0,
+        record.image_input_tokens or 0,
+        record.image_output_tokens or 0,
     )
     cost, source = prices.cost_of(
-        record.model, record.provider, record.timestamp, record.status, tokens
+        record.model, record.provider, record.timestamp, record.status, tokens, record.service_tier
     )
     if source is None:
         return record

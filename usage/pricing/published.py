@@ -4,7 +4,7 @@ The package's own search goes through every rule of a list, and remembers what i
 """
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from decimal import Decimal
 from functools import cache
 
@@ -23,7 +23,16 @@ from genai_prices.types import (
 from usage.pricing.rates import Rate, Rates
 
 _MILLION = 1_000_000
-RatesAt = Callable[[dt.datetime], Rates | None]
+_ANTHROPICS = "claude"
+# Tiers as providers call them in answers, and the package's words for them.
+_CONTEXTS: dict[str, dict[str, str]] = {
+    "batch": {"processing": "batch"},
+    "flex": {"service_tier": "flex"},
+    "priority": {"service_tier": "priority"},
+    "fast": {"service_tier": "fast", "speed": "fast"},
+}
+TIERS = frozenset(_CONTEXTS)  # others cost what all costs
+RatesAt = Callable[[dt.datetime, str], Rates | None]  # the tier is of TIERS, or none
 
 
 class PriceList:
@@ -78,27 +87,52 @@ def offered_by(provider_id: str) -> tuple[str, ...]:
 
 
 def rates_at(model: ModelInfo) -> RatesAt:
-    """By time; None where it is not charged by tokens, such as hours of speech."""
-    if isinstance(model.prices, ModelPrice):
-        always = _rates(model.prices)
-        return lambda _: always
-    by_price: Mapping[int, Rates | None] = {
-        id(each.prices): _rates(each.prices) for each in model.prices
-    }
-    return lambda at: by_price[id(model.get_prices(at))]
+    """By time and tier; None where it is not charged by tokens, such as hours of speech."""
+    known: dict[tuple[int, str, tuple[bool, ...]], Rates | None] = {}
+    variants = model.price_variants or []
+
+    def rates_then(at: dt.datetime, tier: str) -> Rates | None:
+        standard = model.get_prices(at)
+        active: tuple[bool, ...] = ()
+        if tier and variants:
+            active = tuple(
+                each.constraint is None or each.constraint.active(at) for each in variants
+            )
+        key = (id(standard), tier if active else "", active)  # which lives as long as the model
+        if key not in known:
+            known[key] = _rates(
+                model, model.get_prices(at, _CONTEXTS[tier]) if active else standard
+            )
+        return known[key]
+
+    return rates_then
 
 
-def _rates(prices: ModelPrice) -> Rates | None:
+def has_tier(model: ModelInfo, tier: str) -> bool:
+    """Whether it has prices of its own for a tier."""
+    wanted = _CONTEXTS[tier].items()
+    return any(wanted >= each.when.items() for each in model.price_variants or ())
+
+
+def _rates(model: ModelInfo, prices: ModelPrice) -> Rates | None:
     prompt, completion = _rate(prices.input_mtok), _rate(prices.output_mtok)
     if prompt is None and completion is None:
         return None
     free = Rate(0.0)
+    cache_write, for_an_hour = _rate(prices.cache_write_mtok), _rate(prices.cache_write_1h_mtok)
+    if for_an_hour is None and cache_write and prompt and _ANTHROPICS in model.id:
+        for_an_hour = prompt.times(2)  # Anthropic's rule, which not every list repeats
     return Rates(
         prompt=prompt or free,
         completion=completion or free,
         cached=_rate(prices.cache_read_mtok),
-        cache_write=_rate(prices.cache_write_mtok),
+        cache_write=cache_write,
         reasoning=_rate(prices.output_reasoning_mtok),
+        cache_write_1h=for_an_hour,
+        audio_input=_rate(prices.input_audio_mtok),
+        audio_output=_rate(prices.output_audio_mtok),
+        image_input=_rate(prices.input_image_mtok),
+        image_output=_rate(prices.output_image_mtok),
         request_usd=_usd(prices.requests_kcount) / 1000,
     )
 

@@ -58,6 +58,12 @@ class PortalRow(msgspec.Struct, array_like=True, frozen=True, gc=False):
     project: _Text
     session: _Text
     account: _Text
+    cache_write_1h_tokens: int | None
+    audio_input_tokens: int | None
+    audio_output_tokens: int | None
+    image_input_tokens: int | None
+    image_output_tokens: int | None
+    service_tier: _Name
     excluded_as: _Short
 
 

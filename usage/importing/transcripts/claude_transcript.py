@@ -12,6 +12,7 @@ from usage.importing.transcripts.call import Call
 from usage.importing.usage_files.json_values import decoded_as
 from usage.importing.usage_files.lines import Line, text_of
 from usage.intake.token_arithmetic import CACHE_BESIDE, Counted, row_tokens, whole_count
+from usage.intake.token_kinds import KindsTold, kinds_of
 from usage.records import FieldError, InvalidRow
 
 _NO_MODEL = "<synthetic>"  # of messages that the program wrote itself
@@ -74,11 +75,16 @@ def _call(line: _TranscriptLine, message: _Message, number: int) -> Call:
     ids = tuple(str(each) for each in (line.requestId, message.id) if each) or (
         f"{line.sessionId} {line.timestamp}",
     )
+    tokens = row_tokens(counted, CACHE_BESIDE)
+    written = told.get("cache_creation")
+    for_an_hour = written.get("ephemeral_1h_input_tokens") if isinstance(written, dict) else None
     values = {
         "timestamp": line.timestamp,
         "provider": "anthropic",
         "model": message.model,
-        **row_tokens(counted, CACHE_BESIDE),
+        **tokens,
+        **kinds_of(KindsTold(for_an_hour), tokens),
+        "service_tier": told.get("service_tier"),
         "status": 200,
         "cost_usd": line.costUSD,
         "response_id": ids[0],

@@ -16,6 +16,7 @@ from usage.importing.usage_files import moments
 from usage.intake import lenient
 from usage.intake.error_types import failure_status
 from usage.intake.token_arithmetic import CACHE_BESIDE, WITHIN, Counted, row_tokens, whole_count
+from usage.intake.token_kinds import KindsTold, kinds_of
 from usage.records import UsageRecord
 
 TABLE = "logs"
@@ -81,7 +82,11 @@ def _tokens(row: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, int]:
         whole_count(other.get("cache_creation_tokens")),
         whole_count(other.get("reasoning_tokens")),
     )
-    return row_tokens(counted, CACHE_BESIDE if other.get("claude") is True else WITHIN)
+    tokens = row_tokens(counted, CACHE_BESIDE if other.get("claude") is True else WITHIN)
+    told = KindsTold(
+        other.get("cache_creation_tokens_1h"), other.get("audio_input"), other.get("audio_output")
+    )
+    return tokens | kinds_of(told, tokens)
 
 
 def _latency_ms(row: Mapping[str, Any]) -> float | None:

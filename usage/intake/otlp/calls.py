@@ -17,6 +17,7 @@ from usage.intake.otlp.span import Span
 from usage.intake.otlp.told import Told
 from usage.intake.parsed import ParsedRows
 from usage.intake.token_arithmetic import Counted, row_tokens, told_counts, whole_count
+from usage.intake.token_kinds import KindsTold, kinds_of
 from usage.live_keys import KeyInText, clean_name
 from usage.records import InvalidRow, UsageRecord
 from usage.traced import TracedCall, Traces, hash_of_trace, id_of_span, part_of, unix_us
@@ -38,6 +39,10 @@ _OUTCOMES = ("http_status", "error_type", "error_code", "level", "success")
 _PARTS = (
     *("cached_tokens", "cache_write_tokens", "cache_write_5m", "cache_write_1h"),
     "reasoning_tokens",
+)
+_KINDS = (
+    "cache_write_1h",
+    *("audio_input_tokens", "audio_output_tokens", "image_input_tokens", "image_output_tokens"),
 )
 
 
@@ -145,8 +150,12 @@ def record_of(span: Span, now: dt.datetime) -> UsageRecord:
         "team": told.get("team") or who.get("team"),
         "project": told.get("project") or who.get("project"),
         "app": _app(who),
+        "service_tier": told.get("service_tier"),
     }
-    values.update(_tokens(span))
+    tokens = _tokens(span)
+    values.update(tokens)
+    if not told.keys().isdisjoint(_KINDS):
+        values.update(kinds_of(KindsTold(*map(told.get, _KINDS)), tokens))
     return lenient.record_of(values, now)
 
 

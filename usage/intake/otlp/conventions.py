@@ -108,6 +108,13 @@ FIELDS: dict[str, tuple[str, ...]] = {
         "codex.usage.reasoning_output_tokens",
         "thoughts_token_count",
     ),
+    "service_tier": (
+        "gen_ai.response.service_tier",
+        "openai.response.service_tier",
+        "gen_ai.openai.response.service_tier",
+        "openai.request.service_tier",
+        "gen_ai.openai.request.service_tier",
+    ),
     "cost_usd": (
         "gen_ai.usage.cost",
         "gen_ai.usage.total_cost",

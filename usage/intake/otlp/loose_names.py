@@ -25,8 +25,10 @@ _READ = frozenset(("read", "hit"))
 _WRITE = frozenset(("write", "written", "creation", "created", "create"))
 _REASONING = frozenset(("reasoning", "thought", "thinking"))
 _LIVES = frozenset(("5m", "1h"))
+_KINDS = ("audio", "image")
 # Words of parts alone, and those that name a whole without saying that they are of tokens.
 _NO_WHOLE = frozenset(("ephemeral", "content"))
+_NOT_OF_WHOLES = _READ | _WRITE | _NO_WHOLE | frozenset(_KINDS)
 _PLAIN = frozenset(("input", "prompt", "output", "completion"))
 _COST = frozenset(("cost", "usd"))
 _IN_DOLLARS = frozenset(("usd", "total"))
@@ -36,6 +38,7 @@ _SECONDS = frozenset(("s", "sec", "second"))
 _MODEL = frozenset(("model",))
 _NAMED = frozenset(("name", "id"))
 _KNOWN = _NEUTRAL | _INPUT | _OUTPUT | _CACHE | _READ | _WRITE | _REASONING | _LIVES | _COST
+_KNOWN |= frozenset(_KINDS)
 # What is before a figure, where it is of more than one call, or of none.
 _SUMS = frozenset(
     "session turn agent aggregated aggregate cumulative workflow trace run conversation budget"
@@ -120,6 +123,8 @@ def _first_token(words: frozenset[str], rank: int) -> Place | None:
 
 
 def _part(words: frozenset[str]) -> str | None:
+    if kind := next((each for each in _KINDS if each in words), None):
+        return _part_of_kind(kind, words)
     if words & _REASONING:
         return None if words & (_INPUT | _CACHE) else "reasoning_tokens"
     if words & _LIVES:
@@ -131,8 +136,15 @@ def _part(words: frozenset[str]) -> str | None:
     return None
 
 
+def _part_of_kind(kind: str, words: frozenset[str]) -> str | None:
+    """Of the input or of the output, and not of what a cache has of it."""
+    if words & (_CACHE | _REASONING) or bool(words & _INPUT) == bool(words & _OUTPUT):
+        return None
+    return f"{kind}_input_tokens" if words & _INPUT else f"{kind}_output_tokens"
+
+
 def _whole(words: frozenset[str]) -> str | None:
-    if words & (_READ | _WRITE | _NO_WHOLE) or (words & _INPUT and words & _OUTPUT):
+    if words & _NOT_OF_WHOLES or (words & _INPUT and words & _OUTPUT):
         return None
     if "token" not in words and not words <= _PLAIN:
         return None
