@@ -4,12 +4,12 @@ A kind is one coroutine, which is begun again whenever the portal has hung up on
 """
 
 import asyncio
-import multiprocessing
 import random
 import socket
 from collections.abc import Awaitable, Callable
 from multiprocessing.connection import Connection
-from typing import Self
+
+from benchmarks.side_process import SideProcess
 
 Kind = Callable[[socket.socket], Awaitable[None]]
 
@@ -97,22 +97,11 @@ KINDS: dict[str, Kind] = {
 }  # fmt: skip
 
 
-class HostilePeers:
+class HostilePeers(SideProcess):
     """`count` peers, evenly of the kinds of these names, from entry to exit."""
 
     def __init__(self, host: str, port: int, kinds: list[str], count: int) -> None:
-        context = multiprocessing.get_context("spawn")
-        self._pipe, theirs = context.Pipe()
-        arguments = (host, port, kinds, count, theirs)
-        self._process = context.Process(target=_work, args=arguments, daemon=True)
-
-    def __enter__(self) -> Self:
-        self._process.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._process.terminate()
-        self._process.join()
+        super().__init__(_work, host, port, kinds, count)
 
     def wait_until_here(self, seconds: float) -> None:
         """Until each has come once."""

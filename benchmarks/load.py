@@ -1,16 +1,15 @@
 """Clients that post rows: whole requests made beforehand, sent by a process of their own."""
 
 import itertools
-import multiprocessing
 import socket
 import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection
-from typing import Self
 
 from benchmarks import rows
+from benchmarks.side_process import SideProcess
 
 PATIENCE = 600.0
 _FIRST_LAP = rows.event_id(0).partition("-call")[0].encode()
@@ -55,22 +54,12 @@ class Posted:
         return [wait for began, wait in self.posts if first <= began < last]
 
 
-class Clients:
+class Clients(SideProcess):
     """The process that posts. `prepare` a job, `start` it, and `stop` it for what was posted."""
 
     def __init__(self) -> None:
-        context = multiprocessing.get_context("spawn")
-        self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_work, args=(theirs,), daemon=True)
+        super().__init__(_work)
         self._next_row = 0
-
-    def __enter__(self) -> Self:
-        self._process.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._process.terminate()
-        self._process.join()
 
     def take_rows(self, count: int) -> int:
         """The number of the first of `count` live rows that nobody has used."""

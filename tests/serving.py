@@ -69,13 +69,7 @@ class Portal:
             client.sendall(data)
             if then_close:
                 client.shutdown(socket.SHUT_WR)
-            pieces = []
-            try:
-                while piece := client.recv(65536):
-                    pieces.append(piece)
-            except ConnectionResetError:
-                pass
-            return b"".join(pieces)
+            return read_all(client)
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Send the signal to the server, wait for its end, and return its exit status."""
@@ -138,6 +132,17 @@ def _runs_jobs(pid: int) -> bool:
     except OSError:  # it has ended
         return False
     return name == side_process.NAME[:15]
+
+
+def read_all(peer: socket.socket) -> bytes:
+    """Until it hangs up."""
+    pieces = []
+    try:
+        while piece := peer.recv(65536):
+            pieces.append(piece)
+    except ConnectionResetError:
+        pass
+    return b"".join(pieces)
 
 
 def send(

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from tests.asking import ask
 from tests.factory import at, store
 from usage.asking.filters import UsageFilter
 from usage.models import UsageMetric
@@ -13,12 +14,6 @@ from usage.queries import model_names, usage_totals
 
 pytestmark = pytest.mark.django_db
 URL = "/_qs/metrics"
-
-
-def ask(client, **query: Any) -> dict[str, Any]:
-    answer = client.get(URL, query)
-    assert answer.status_code == 200, answer.content
-    return answer.json()
 
 
 NO_PERCENTILES = {f"p{n}_{of}_ms": None for of in ("latency", "ttft") for n in (50, 95, 99)}

@@ -8,6 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from tests.asking import ask
 from tests.factory import at, store
 from tests.read_only import read_only
 from usage.models import UsageMetric, UsageRollup
@@ -17,12 +18,6 @@ from usage.rollups.horizon import move_purge_horizon
 
 pytestmark = pytest.mark.django_db
 URL = "/_qs/metrics"
-
-
-def ask(client, **query: Any) -> dict[str, Any]:
-    answer = client.get(URL, query)
-    assert answer.status_code == 200, answer.content
-    return answer.json()
 
 
 def refusal(client, **query: Any) -> dict[str, Any]:

@@ -1,21 +1,14 @@
 """Lists of parts: by one dimension or two, the largest first by what is asked, the rest added."""
 
-from typing import Any
-
 import pytest
 
+from tests.asking import ask
 from tests.factory import store
 from usage.asking.filters import UsageFilter
 from usage.queries import Breakdown, usage_report
 
 pytestmark = pytest.mark.django_db
 URL = "/_qs/metrics"
-
-
-def ask(client, **query: Any) -> dict[str, Any]:
-    answer = client.get(URL, query)
-    assert answer.status_code == 200, answer.content
-    return answer.json()
 
 
 @pytest.fixture

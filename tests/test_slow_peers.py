@@ -12,7 +12,7 @@ from contextlib import ExitStack
 import pytest
 
 from tests.migrated import migrated
-from tests.serving import PROJECT, launch, serving, start, stopped_afterwards
+from tests.serving import PROJECT, launch, read_all, serving, start, stopped_afterwards
 
 pytestmark = pytest.mark.process
 
@@ -58,16 +58,6 @@ def is_open(peer):
     if not select.select([peer], [], [], 0)[0]:
         return True
     return peer.recv(65536, socket.MSG_PEEK).startswith(b"HTTP/1.1 100 ")
-
-
-def read_all(peer):
-    pieces = []
-    try:
-        while piece := peer.recv(65536):
-            pieces.append(piece)
-    except ConnectionResetError:
-        pass
-    return b"".join(pieces)
 
 
 def read_answer(peer):

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from threading import Condition
-from types import TracebackType
 from typing import Self
 
 _ROW_BYTES = 300  # of a record, beside its text
@@ -53,12 +52,7 @@ class PostShare:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self.size > self._room.free:
             self._room.leave(self)
 

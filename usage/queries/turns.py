@@ -2,7 +2,6 @@
 
 import threading
 from contextlib import ExitStack
-from types import TracebackType
 from typing import Self
 
 from usage.long_requests import NoPlaceFree, places
@@ -42,12 +41,7 @@ class Turn:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.give_back()
 
     def _take(self, *turns: threading.Semaphore) -> None:

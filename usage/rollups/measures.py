@@ -33,6 +33,7 @@ class Adds:
 
     `of` is a column of usage_metrics, `column` that of usage_rollups where it is not named like
     the figure. Without a text there is no counter: `counter` of models, `key_counter` of keys.
+    `says` is what the description of the API says of it.
     """
 
     kind: Kind
@@ -40,6 +41,7 @@ class Adds:
     column: str = ""
     counter: str = ""
     key_counter: str = ""
+    says: str = ""
 
 
 class Figures(msgspec.Struct, frozen=True, gc=False):
@@ -74,7 +76,12 @@ class Figures(msgspec.Struct, frozen=True, gc=False):
     ] = 0
     cached_tokens: Annotated[
         int,
-        Adds(Kind.TOKENS, "cached_tokens", counter="Prompt tokens that were read from a cache."),
+        Adds(
+            Kind.TOKENS,
+            "cached_tokens",
+            counter="Prompt tokens that were read from a cache.",
+            says="Part of prompt_tokens.",
+        ),
     ] = 0
     cache_write_tokens: Annotated[
         int,
@@ -82,10 +89,17 @@ class Figures(msgspec.Struct, frozen=True, gc=False):
             Kind.TOKENS,
             "cache_write_tokens",
             counter="Prompt tokens that were written to a cache.",
+            says="Part of prompt_tokens.",
         ),
     ] = 0
     reasoning_tokens: Annotated[
-        int, Adds(Kind.TOKENS, "reasoning_tokens", counter="Completion tokens of reasoning.")
+        int,
+        Adds(
+            Kind.TOKENS,
+            "reasoning_tokens",
+            counter="Completion tokens of reasoning.",
+            says="Part of completion_tokens.",
+        ),
     ] = 0
     latency_ms_sum: Annotated[float, Adds(Kind.NUMBERS, "latency_ms")] = 0.0
     latency_count: Annotated[int, Adds(Kind.PRESENT, "latency_ms")] = 0
@@ -101,7 +115,13 @@ class Figures(msgspec.Struct, frozen=True, gc=False):
         ),
     ] = 0.0
     unpriced_requests: Annotated[
-        int, Adds(Kind.ABSENT, "cost_usd", counter="Requests of which nobody knows the cost.")
+        int,
+        Adds(
+            Kind.ABSENT,
+            "cost_usd",
+            counter="Requests of which nobody knows the cost.",
+            says="Requests whose cost is not known.",
+        ),
     ] = 0
 
     def __add__(self, other: "Figures") -> "Figures":
@@ -176,6 +196,21 @@ Sums = tuple[Any, ...]  # in the order of MEASURES
 
 def of_kind(kind: Kind) -> tuple[Measure, ...]:
     return tuple(measure for measure in MEASURES if measure.kind is kind)
+
+
+def told_figures() -> list[tuple[str, Any, str]]:
+    """What answers tell: the name, type and description of each, but of sums that only make others.
+
+    Those are what averages and costs are made of.
+    """
+    inner = (Kind.NUMBERS, Kind.PRESENT)
+    added = [(each.figure, int, each.adds.says) for each in MEASURES if each.kind not in inner]
+    made = [
+        (name, get_type_hints(each.fget)["return"], each.__doc__ or "")
+        for name, each in vars(Figures).items()
+        if isinstance(each, property)
+    ]
+    return [*added, *made]
 
 
 def total_and_number(figures: Figures, column: str) -> tuple[float, int]:

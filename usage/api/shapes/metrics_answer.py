@@ -9,30 +9,23 @@ from msgspec import Meta
 from usage.api.shapes.values import Moment, Whole, list_of, optional, shape
 from usage.queries import BY_MODEL, By
 from usage.rollups.declarations import DIMENSIONS, OFFER, SUMMED
+from usage.rollups.measures import told_figures
+
+
+def _told(kind: Any, says: str) -> Any:
+    whole = Whole if kind is int else kind
+    return Annotated[whole, Meta(description=says.replace("None", "null"))] if says else whole
+
 
 _Milliseconds = Annotated[float | None, Meta(description="At most 5 % off; null without values.")]
 
 
-class FiguresAnswer(msgspec.Struct, frozen=True, gc=False):
-    """Figures of some requests."""
-
-    tokens: Whole
-    requests: Whole
-    prompt_tokens: Whole
-    completion_tokens: Whole
-    cached_tokens: Annotated[Whole, Meta(description="Part of prompt_tokens.")]
-    cache_write_tokens: Annotated[Whole, Meta(description="Part of prompt_tokens.")]
-    reasoning_tokens: Annotated[Whole, Meta(description="Part of completion_tokens.")]
-    failed_requests: Whole
-    success_rate: Annotated[float | None, Meta(description="0 to 1; null without requests.")]
-    avg_latency_ms: Annotated[
-        float | None, Meta(description="Null when no request reported a latency.")
-    ]
-    avg_ttft_ms: Annotated[
-        float | None, Meta(description="Of the time to first token; null when none was told.")
-    ]
-    cost_usd: Annotated[float | None, Meta(description="Null when no request is priced.")]
-    unpriced_requests: Annotated[Whole, Meta(description="Requests whose cost is not known.")]
+# Each is a field or a property of Figures, which says what it is.
+FiguresAnswer: Any = shape(
+    "FiguresAnswer",
+    "Figures of some requests.",
+    {name: _told(kind, says) for name, kind, says in told_figures()},
+)
 
 
 class PercentilesAnswer(msgspec.Struct, frozen=True, gc=False):

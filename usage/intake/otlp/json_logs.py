@@ -5,11 +5,12 @@ from typing import Any
 
 import msgspec
 
-from usage.heard import LOG_RECORD, Heard, source_named
+from usage.heard import Heard
 from usage.intake import nearly_json
-from usage.intake.agents.event import EVENT_NAME, AgentEvent
-from usage.intake.agents.readers import KNOWN_ATTRIBUTES, NAME_PARTS, is_agent_event, is_name
+from usage.intake.agents.event import AgentEvent
+from usage.intake.agents.readers import KNOWN_ATTRIBUTES, NAME_PARTS
 from usage.intake.otlp import json, json_attributes, loose_json
+from usage.intake.otlp.log_records import event_of, known, service_of
 from usage.records import InvalidRow
 
 _NULL = msgspec.Raw(b"null")
@@ -85,17 +86,11 @@ def events(body: bytes, heard: Heard) -> Iterator[AgentEvent | InvalidRow]:
         return
     for group in request.resource_logs or ():
         resource = _attributes(group.resource.attributes if group.resource else None)
-        service = str(resource.get("service.name", ""))
+        service = service_of(resource)
         for scope in group.scope_logs or ():
             name = (scope.scope and scope.scope.name) or ""
-            for raw in scope.log_records or ():
-                event = _event(bytes(raw), name, service)
-                if isinstance(event, AgentEvent):
-                    event.told = resource | event.told
-                if event is not None:
-                    yield event
-                else:
-                    heard.pass_over(LOG_RECORD, source_named(service))
+            read = (_event(bytes(raw), name, service) for raw in scope.log_records or ())
+            yield from known(read, resource, heard)
 
 
 def _events_one_by_one(body: bytes, heard: Heard) -> Iterator[AgentEvent | InvalidRow]:
@@ -105,14 +100,8 @@ def _events_one_by_one(body: bytes, heard: Heard) -> Iterator[AgentEvent | Inval
             yield part
             continue
         resource = {k: v for k, v in part.resource.items() if not isinstance(v, dict)}
-        service = str(resource.get("service.name", ""))
-        event = _event(bytes(part.raw), part.scope, service)
-        if isinstance(event, AgentEvent):
-            event.told = resource | event.told
-        if event is not None:
-            yield event
-        else:
-            heard.pass_over(LOG_RECORD, source_named(service))
+        event = _event(bytes(part.raw), part.scope, service_of(resource))
+        yield from known([event], resource, heard)
 
 
 def answer(rejected: int, message: str) -> bytes:
@@ -133,14 +122,8 @@ def _event(raw: bytes, scope: str, service: str) -> AgentEvent | InvalidRow | No
         if pair.key in KNOWN_ATTRIBUTES
         and (value := json_attributes.scalar(pair.value)) not in _EMPTY
     }
-    told = (attributes.get(EVENT_NAME), json_attributes.scalar(record.body), record.event_name)
-    names = tuple(name for name in told if isinstance(name, str) and is_name(name))
-    if not is_agent_event(names, scope, service):
-        return None
-    at_ns = json_attributes.unix_ns(record.time_unix_nano) or json_attributes.unix_ns(
-        record.observed_time_unix_nano
-    )
-    return AgentEvent(names, scope, at_ns, attributes)
+    others = (json_attributes.scalar(record.body), record.event_name)
+    return event_of(attributes, others, scope, service, _unix_ns(record))
 
 
 def _event_among_odd_values(raw: bytes, scope: str, service: str) -> AgentEvent | InvalidRow | None:
@@ -149,16 +132,16 @@ def _event_among_odd_values(raw: bytes, scope: str, service: str) -> AgentEvent 
         record = _unread_log_record.decode(raw)
         attributes = _attributes(record.attributes)
         body = _read(record.body) if len(memoryview(record.body)) <= _LONGEST_BODY else None
-        told = (attributes.get(EVENT_NAME), body, record.event_name)
-        names = tuple(name for name in told if isinstance(name, str) and is_name(name))
-        if not is_agent_event(names, scope, service):
-            return None
-        at_ns = json_attributes.unix_ns(record.time_unix_nano) or json_attributes.unix_ns(
-            record.observed_time_unix_nano
-        )
-        return AgentEvent(names, scope, at_ns, attributes)
+        others = (body, record.event_name)
+        return event_of(attributes, others, scope, service, _unix_ns(record))
     except _BROKEN:
         return InvalidRow.whole("is not a log record of OTLP in JSON")
+
+
+def _unix_ns(record: Any) -> int:
+    return json_attributes.unix_ns(record.time_unix_nano) or json_attributes.unix_ns(
+        record.observed_time_unix_nano
+    )
 
 
 def _attributes(pairs: list[_UnreadAttribute] | None) -> dict[str, Any]:

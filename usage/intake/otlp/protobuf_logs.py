@@ -13,9 +13,10 @@ from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope, KeyVa
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
-from usage.heard import LOG_RECORD, Heard, source_named
-from usage.intake.agents.event import EVENT_NAME, AgentEvent, Value
-from usage.intake.agents.readers import KNOWN_ATTRIBUTES, NAME_PARTS, is_agent_event, is_name
+from usage.heard import Heard
+from usage.intake.agents.event import AgentEvent, Value
+from usage.intake.agents.readers import KNOWN_ATTRIBUTES, NAME_PARTS
+from usage.intake.otlp.log_records import event_of, known, service_of
 from usage.intake.otlp.wire import Parts
 from usage.records import InvalidRow
 
@@ -60,16 +61,10 @@ def _of_resource(
         if number == _RESOURCE:
             short = _shortened(body, parts, start, stop, _RESOURCE_ATTRIBUTES)
             resource |= _attributes(_decoded(Resource(), short).attributes)
-    service = str(resource.get("service.name", ""))
     for number, _, start, stop in fields:
         if number == _SCOPE_LOGS:
-            for event in _of_scope(body, parts, start, stop, service):
-                if isinstance(event, AgentEvent):
-                    event.told = resource | event.told
-                if event is not None:
-                    yield event
-                else:
-                    heard.pass_over(LOG_RECORD, source_named(service))
+            read = _of_scope(body, parts, start, stop, service_of(resource))
+            yield from known(read, resource, heard)
 
 
 def _of_scope(
@@ -123,12 +118,9 @@ def _event(data: bytes, scope: str, service: str) -> AgentEvent | InvalidRow | N
     except DecodeError:
         return InvalidRow.whole("is not a log record of OTLP in protobuf")
     attributes = _attributes(record.attributes)
-    told = (attributes.get(EVENT_NAME), record.body.string_value, record.event_name)
-    names = tuple(name for name in told if isinstance(name, str) and is_name(name))
-    if not is_agent_event(names, scope, service):
-        return None
+    others = (record.body.string_value, record.event_name)
     at_ns = record.time_unix_nano or record.observed_time_unix_nano
-    return AgentEvent(names, scope, at_ns, attributes)
+    return event_of(attributes, others, scope, service, at_ns)
 
 
 def _attributes(pairs: Iterable[KeyValue]) -> dict[str, Value]:
