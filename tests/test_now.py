@@ -316,6 +316,14 @@ def test_sources_beyond_the_bound_count_as_other(client, settings):
     assert heard()["t0"] == rows(1)
 
 
+def test_a_post_of_a_thousand_sources_and_more_is_told_as_far_as_is_bounded(client, settings):
+    settings.METRICS_MAX_NEW_NAMES = 5000
+    assert post("/_qs/usage", [{**ROW, "source": f"s{n}"} for n in range(2000)]).status_code == 201
+    answer = client.get(f"{NOW}?limit=5000").json()
+    found = {each["source"]: each["rows"] for each in answer["sources"]}
+    assert (len(found), found["(other)"], found["s0"]) == (1001, 1000, 1)
+
+
 def test_reasons_beyond_the_bound_count_as_other_of_their_source(client):
     for n in range(110):
         attributes = {"gen_ai.request.model": "m", f"x{n}.usage.prompt_tokens".replace("0", "o"): 1}

@@ -28,6 +28,7 @@ A_MINUTE = 60
 _LONGEST = (64, 64, 32, 128)  # characters of an entry's texts
 _MOST_DETAILS = 100  # of a source, a writer and a kind
 _MOST_OF_NOBODY = 100  # entries
+_MOST_NEW_AT_ONCE = 1_000  # are looked at, of what one post names
 _MOST_REMEMBERED = 50_000
 _LOOKS_EVERY = 60.0  # seconds, whether entries are new to this process
 _COLUMNS = "source, writer, kind, detail, minute, count, since, last_at"
@@ -105,7 +106,7 @@ class _LedgerEntries:
         elif (source, writer) in self._sources:
             chosen = source, writer, kind, detail and OTHER
         else:
-            chosen = OTHER, writer, kind, detail and OTHER
+            chosen = other(entry)
         if chosen not in self._entries:
             self._entries[chosen] = dt.datetime.now(dt.UTC)
             self._sources.add(chosen[:2])
@@ -137,7 +138,10 @@ def add(counts: Mapping[Entry, int]) -> None:
     told: Counter[Entry] = Counter()
     counted_as = _known.counted_as
     for entry, count in counts.items():
-        told[counted_as.get(entry) or _known.decide(entry)] += count
+        known = counted_as.get(entry)
+        if known is None:
+            known = _known.decide(entry) if len(told) < _MOST_NEW_AT_ONCE else other(entry)
+        told[known] += count
     moment = dt.datetime.now(dt.UTC)
     minute = int(moment.timestamp()) // A_MINUTE
     (now,) = times.stored([moment])
@@ -153,6 +157,11 @@ def add_lines(lines: Sequence[Line]) -> None:
 def silent(source: str) -> Silent | None:
     """Of a source that is known and never sent a row; None of all others."""
     return _known.silent(source)
+
+
+def other(entry: Entry) -> Entry:
+    _, writer, kind, detail = entry
+    return OTHER, writer, kind, detail and OTHER
 
 
 def _clean(entry: Entry) -> Entry:

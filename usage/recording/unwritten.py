@@ -17,7 +17,6 @@ from usage.database.transactions import short_write_transaction
 from usage.database.trouble import DATABASE_TROUBLE, trouble_of
 from usage.heard import Entry
 from usage.recording import ledger
-from usage.rollups.aggregation import OTHER
 
 logger = logging.getLogger(__name__)
 
@@ -82,7 +81,7 @@ class _Unwritten:
         for entry, count in counts.items():
             held = entry
             if entry not in self._counts and len(self._counts) >= _MOST_ENTRIES:
-                held = OTHER, entry[1], entry[2], entry[3] and OTHER
+                held = ledger.other(entry)
             self._counts[held] += count
 
     def _run(self) -> None:

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import transaction
 from django.db.models import Count, Max, Min, QuerySet
 
 from usage.database import extensions, storage
@@ -104,12 +103,9 @@ def forget_old_sources(cutoff: dt.datetime) -> int:
     entry = ("source", "writer", "kind", "detail")
     last = HeardCount.objects.values(*entry).annotate(last=Max("last_at")).filter(last__lt=cutoff)
     found = list(last.order_by().values_list(*entry))
-    for values in found:
-        with transaction.atomic():
-            of_entry = HeardCount.objects.filter(**dict(zip(entry, values, strict=True)))
-            # Unless it came again meanwhile.
-            if not of_entry.filter(last_at__gte=cutoff).exists():
-                of_entry.delete()
+    for values in found:  # what comes of it meanwhile stays
+        of_entry = HeardCount.objects.filter(**dict(zip(entry, values, strict=True)))
+        of_entry.filter(last_at__lt=cutoff).delete()
     return len(found)
 
 
