@@ -386,7 +386,7 @@ def test_old_minutes_join_the_sum_of_all_that_is_older(client):
                 minute=newest - minutes, since=ancient, last_at=ancient
             )
     before = heard()
-    assert len([*minutes_of_ledger.join_old_minutes()]) == 2
+    assert len([*minutes_of_ledger.join_old_minutes()]) == 1
     assert heard() == before
     assert sorted(HeardCount.objects.values_list("count", flat=True)) == [2, 2, 2, 2]
     assert {each["first_seen"] for each in client.get(NOW).json()["sources"]} == {
@@ -402,3 +402,16 @@ def test_purge_forgets_what_last_came_long_ago(client):
     HeardCount.objects.filter(kind=ROWS).update(last_at=old)
     call_command("purge", "--no-vacuum", stdout=io.StringIO())
     assert heard() == {"proxy": {"passed_over": {"post of metrics": 1}}}
+
+
+def test_minutes_of_many_sources_join_in_short_steps(client, monkeypatch, settings):
+    monkeypatch.setattr(minutes_of_ledger, "_AT_ONCE", 7)
+    settings.METRICS_MAX_NEW_NAMES = 100
+    for minutes in (130, 131, 132):
+        post("/_qs/usage", [{**ROW, "source": f"s{n % 10}"} for n in range(20)])
+        newest = HeardCount.objects.order_by("-minute")[:1].get().minute
+        HeardCount.objects.filter(minute=newest).update(minute=newest - minutes)
+    before = heard()
+    assert len([*minutes_of_ledger.join_old_minutes()]) > 3
+    assert heard() == before
+    assert [*HeardCount.objects.values_list("minute", "count").distinct()] == [(0, 6)]

@@ -28,6 +28,7 @@ from tests.test_now import (
 from tests.test_prometheus import families, values
 from usage.api import set_up_warning
 from usage.models import HeardCount, IngestToken
+from usage.queries import source_report
 from usage.recording import ledger
 
 pytestmark = pytest.mark.django_db
@@ -201,7 +202,7 @@ def test_scrapes_are_bounded_and_the_first_that_came_stay(client, monkeypatch):
 
 
 @pytest.mark.django_db(transaction=True)  # the probe has a connection of its own
-def test_health_says_only_how_many(client):
+def test_health_says_only_how_many(client, monkeypatch):
     post("/_qs/usage", [ROW, {**ROW, "source": "quiet"}])
     post("/v1/metrics", metrics("secretive"))
     IngestToken.objects.issue("proxy")
@@ -212,6 +213,9 @@ def test_health_says_only_how_many(client):
     answer = client.get(HEALTH)
     assert answer.json()["sources"] == {"silent": 1, "uncounted": 1}
     assert not any(name in answer.content.decode() for name in ("quiet", "secretive", "scanner"))
+    monkeypatch.setattr(source_report, "_MOST_LINES", 3)
+    assert client.get(HEALTH).json()["sources"] is None
+    monkeypatch.undo()
     HeardCount.objects.update(last_at=timezone.now() - dt.timedelta(days=8))
     assert client.get(HEALTH).json()["sources"] == {"silent": 0, "uncounted": 0}
 

@@ -99,7 +99,7 @@ def _figures() -> dict[str, Any]:
         "waiting_rows": _waiting(),
         "filled_share": round(filling.share_filled(), 4),
         "jobs": _jobs(),
-        "sources": Sources(*count_sources()),
+        "sources": None if (counts := count_sources()) is None else Sources(*counts),
     }
     if settings.METRICS_CLIPROXY:
         figures["collectors"] = _collectors()

@@ -13,6 +13,7 @@ from usage.advice import advice_for
 from usage.models import HeardCount, IngestToken
 
 _TOKEN, _NOBODY = "token:", "nobody"
+_MOST_LINES = 20_000
 _AN_HOUR, _A_WEEK = dt.timedelta(hours=1), dt.timedelta(weeks=1)
 _WRITERS = {
     "basic": "(user and password)",
@@ -136,12 +137,16 @@ def named_lines(now: dt.datetime | None = None) -> Iterator[HeardLine]:
         yield replace(line, writer=writer)
 
 
-def count_sources() -> tuple[int, int]:
+def count_sources() -> tuple[int, int] | None:
     """How many fell silent, and of how many nothing counts; not of those who may not write.
+
+    None where the ledger is too long to be gone through for it.
 
     Silent is who stored a row in the last week, and none in the last hour. Nothing counts of whom
     something came in the last week, but no row with tokens or a failure ever.
     """
+    if HeardCount.objects.all()[_MOST_LINES : _MOST_LINES + 1].exists():
+        return None
     now = timezone.now()
     silent = uncounted = 0
     heard_of_whom: defaultdict[str, HeardOf] = defaultdict(lambda: HeardOf(""))

@@ -76,6 +76,7 @@ def commit(submission: Submission) -> Submission:
 
     If the caller has opened a transaction, the batch is stored in that one.
     """
+    ledger.look_ahead(submission.entries)
     if connection.in_atomic_block:
         _store(submission)
     else:

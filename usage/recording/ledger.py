@@ -10,6 +10,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,7 @@ from django.db.models import Min
 
 from usage.database import times
 from usage.database.statements import execute_for_each
+from usage.database.trouble import DATABASE_TROUBLE
 from usage.heard import PASSED_OVER, ROWS, Entry
 from usage.live_keys import first_key
 from usage.models import HeardCount
@@ -131,6 +133,13 @@ def forget() -> None:
     """Look at all anew, after the table was emptied."""
     global _known  # noqa: PLW0603
     _known = _LedgerEntries()
+
+
+def look_ahead(counts: Mapping[Entry, int]) -> None:
+    """At the table, if some of the entries are new to this process: before any lock is held."""
+    if not _known.counted_as.keys() >= counts.keys():
+        with suppress(*DATABASE_TROUBLE):  # it is looked at in the transaction, then
+            _known.look()
 
 
 def add(counts: Mapping[Entry, int]) -> None:

@@ -79,7 +79,9 @@ class Health(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         ),
     ]
     jobs: Jobs
-    sources: Sources
+    sources: Annotated[
+        Sources | None, Meta(description="null where there are too many to be counted for this.")
+    ]
     collectors: list[Collector] | UnsetType = UNSET
     suppressed_duplicates: list[Suppressed] | UnsetType = UNSET
 
