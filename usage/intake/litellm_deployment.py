@@ -12,7 +12,7 @@ import msgspec
 from usage.intake import quota_headers
 from usage.intake.loose_structs import UNREADABLE
 from usage.records import UsageRecord
-from usage.upstream_accounts import AccountsTold, UpstreamKey, name_of
+from usage.upstream_accounts import AccountName, AccountsTold, UpstreamKey, name_of
 
 _KIND = "deployment"
 
@@ -30,17 +30,25 @@ def tell(
     source: str, api_base: Any, hidden_params: msgspec.Raw, record: UsageRecord, told: AccountsTold
 ) -> None:
     """Add what a payload says of the deployment that answered, the account of its record."""
+    account = UpstreamKey(source, record.account or "")
+    if account in told.names and not quota_headers.may_be_in(hidden_params):  # as in most
+        return
     try:
         hidden = _hidden.decode(hidden_params)
     except UNREADABLE:  # there is none, or it is null
         hidden = _LiteLLMHidden()
-    model = hidden.litellm_model_name
-    host = _host(api_base or hidden.api_base)
-    if host is not None:
-        label = f"{model if isinstance(model, str) and model else record.model} at {host}"
-        if (name := name_of([label], record.provider, _KIND)) is not None:
-            told.name(UpstreamKey(source, record.account or ""), name)
+    name = _name(api_base or hidden.api_base, hidden.litellm_model_name or record.model, record)
+    if name is not None:
+        told.name(account, name)
     quota_headers.read(hidden.additional_headers, source, record, told)
+
+
+def _name(api_base: Any, model: Any, record: UsageRecord) -> AccountName | None:
+    host = _host(api_base)
+    if host is None:
+        return None
+    label = f"{model if isinstance(model, str) else record.model} at {host}"
+    return name_of([label], record.provider, _KIND)
 
 
 def _host(address: Any) -> str | None:
