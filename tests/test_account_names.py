@@ -276,6 +276,31 @@ class TestShowing:
             "import a1": ("a1", None),
         }
 
+    def test_parts_by_account_have_the_name_beside_the_id(self, client):
+        name("a1", "ann@example.com")
+        name("b2", "bob@example.com")
+        name("b2", "eve@example.com", "west")
+        store(row("a1"), row("b2"), row("b2", "west"), row(None))
+
+        def parts(group_by: str) -> dict[Any, Any]:
+            found = client.get("/_qs/metrics", {"group_by": group_by}).json()
+            return {
+                (each["account"], each.get("source")): each["account_label"]
+                for each in found[f"by_{group_by.replace(',', '_')}"]
+            }
+
+        assert parts("account") == {
+            ("a1", None): "ann@example.com",
+            ("b2", None): None,  # of two accounts
+            (None, None): None,
+        }
+        assert parts("account,source") == {
+            ("a1", "east"): "ann@example.com",
+            ("b2", "east"): "bob@example.com",
+            ("b2", "west"): "eve@example.com",
+            (None, "east"): None,
+        }
+
     def test_the_rows_page_shows_both(self, admin_client):
         name("a1", "ann@example.com")
         store(row("a1", excluded_as=WARM_UP))

@@ -42,14 +42,14 @@ def _kind_of(field: Any) -> Any:
 
 _SOURCE, _ACCOUNT = COLUMNS.index("source"), COLUMNS.index("account")
 ANSWERED = (*COLUMNS, "account_label")
-_AccountLabel = Annotated[
+AccountLabel = Annotated[
     str | None, Meta(description="What people call the account, where that is known.")
 ]
 
 # With one value for each of COLUMNS, in their order, and the label of the account.
 UsageRow: Any = msgspec.defstruct(
     "UsageRow",
-    [*((field.name, _kind_of(field)) for field in _FIELDS), (ANSWERED[-1], _AccountLabel)],
+    [*((field.name, _kind_of(field)) for field in _FIELDS), (ANSWERED[-1], AccountLabel)],
     namespace={"__doc__": "A row as it is stored. No figure counts those with `excluded_as`."},
     module=__name__,
     frozen=True,

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -10,7 +10,9 @@ from zoneinfo import ZoneInfo
 import msgspec
 from msgspec import UNSET
 
+from usage.account_labels import AccountLabels
 from usage.api.shapes.metrics_answer import (
+    ACCOUNT,
     LISTS,
     PARTS,
     BucketAnswer,
@@ -37,6 +39,7 @@ from usage.queries import (
 )
 from usage.rollups.declarations import DIMENSIONS
 
+_SOURCE = "source"
 _MILLION, _BILLION = 10**6, 10**9
 _FIELDS = FiguresAnswer.__struct_fields__  # each is one of Figures' fields or properties
 _answered = attrgetter(*_FIELDS)
@@ -105,14 +108,29 @@ def _others(summary: Summary) -> Any:
 def _parts(by: By, parts: Sequence[Part]) -> list[Any]:
     order = shape_of(by)
     places = [(by.index(name), "" if DIMENSIONS[name].is_required else None) for name in order]
+    label_of = _labels(by) if ACCOUNT in by else _no_label
     return [
         PARTS[order](
             *(part.names[place] or none for place, none in places),
+            *label_of(part),
             *_figures(part.figures),
             *_percentiles(part.percentiles),
         )
         for part in parts
     ]
+
+
+def _labels(by: By) -> Callable[[Part], tuple[str | None]]:
+    """Beside each account what people call it; its id stays what it is."""
+    labels, account = AccountLabels(), by.index(ACCOUNT)
+    source = by.index(_SOURCE) if _SOURCE in by else None
+    return lambda part: (
+        labels.of(None if source is None else part.names[source], part.names[account] or None),
+    )
+
+
+def _no_label(_: Part) -> tuple[()]:
+    return ()
 
 
 def _figures(figures: Figures) -> list[Any]:

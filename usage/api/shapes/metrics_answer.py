@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from usage.answered_row import AccountLabel
 from usage.api.shapes.values import Moment, Whole, list_of, optional, shape
 from usage.queries import BY_MODEL, By
 from usage.rollups.declarations import DIMENSIONS, OFFER, SUMMED
@@ -17,6 +18,7 @@ def _told(kind: Any, says: str) -> Any:
     return Annotated[whole, Meta(description=says.replace("None", "null"))] if says else whole
 
 
+ACCOUNT = "account"
 _Milliseconds = Annotated[float | None, Meta(description="At most 5 % off; null without values.")]
 
 
@@ -47,7 +49,11 @@ class PeriodAnswer(msgspec.Struct, frozen=True, gc=False, rename={"start": "from
 def _part(by: By) -> Any:
     """The share of one name, or of one of each of two; null stands for requests without any."""
     name = "".join(DIMENSIONS[column].group.title().replace("_", "") for column in by)
-    names = {column: str if DIMENSIONS[column].is_required else str | None for column in by}
+    names: dict[str, Any] = {
+        column: str if DIMENSIONS[column].is_required else str | None for column in by
+    }
+    if ACCOUNT in by:
+        names["account_label"] = AccountLabel
     has_percentiles = len(by) == 1 and by[0] in OFFER.dimensions
     parts = (PercentilesAnswer,) if has_percentiles else ()
     says = f"Figures of one {' and '.join(by)}."
