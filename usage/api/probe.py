@@ -17,6 +17,7 @@ from usage.api.shapes.state import Collector, Jobs, Sources, Suppressed, Waiting
 from usage.database import job_lock, pool, storage
 from usage.database.transactions import short_write_transaction
 from usage.database.trouble import DATABASE_TROUBLE, RETRY_AFTER_SECONDS, Trouble, trouble_of
+from usage.database.versions import require_known_database
 from usage.models import CollectorState, SuppressedPair
 from usage.queries import records_persisted
 from usage.queries.source_report import count_sources
@@ -84,6 +85,7 @@ def _probe(finding: Finding) -> None:
 
 def _try_writing() -> None:
     """Take the write lock and touch nothing: fails where a real write would."""
+    require_known_database()
     with (
         short_write_transaction(_LOCK_WAIT, statement_seconds=2 * _LOCK_WAIT),
         connection.cursor() as cursor,

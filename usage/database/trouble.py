@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, OperationalError
 
 from usage.database.files import MOVED, FilesMoved
+from usage.database.versions import NewerDatabase
 
 # What any use of the database may raise: InterfaceError is no DatabaseError.
 DATABASE_TROUBLE = (DatabaseError, InterfaceError)
@@ -190,7 +191,7 @@ def said_by(error: BaseException) -> str:
 def explain(error: Exception) -> str:
     """What a user can do about it."""
     cause = error.__cause__ or error
-    if isinstance(cause, FilesMoved):
+    if isinstance(cause, FilesMoved | NewerDatabase):
         return str(cause)
     code = _code(cause)
     if code.startswith("SQLITE") and code != "SQLITE_ERROR":

@@ -8,6 +8,7 @@ from django.db import connection
 
 from usage.database.job_lock import JobLock
 from usage.database.trouble import DATABASE_TROUBLE, trouble_of
+from usage.database.versions import require_known_database
 from usage.jobs.job import Job
 
 logger = logging.getLogger(__name__)
@@ -96,6 +97,7 @@ class Runner:
     def has_lock(self) -> bool:
         """Whether it is ours, now or still."""
         try:
+            require_known_database()
             is_ours, trouble = self._lock.take(), ""
         except DATABASE_TROUBLE as error:
             is_ours, trouble = False, str(trouble_of(error))

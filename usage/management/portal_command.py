@@ -11,12 +11,15 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from qsmetrics import configuration
 from qsmetrics.private_files import make_files_private_from_now_on
 from usage.database.trouble import DATABASE_TROUBLE, trouble_of
+from usage.database.versions import require_known_database
 
 INTERRUPTED = 130  # what shells make of a program that Ctrl-C ended
 
 
 class PortalCommand(BaseCommand):
     """Subclasses call `super().add_arguments(parser)` when they have options of their own."""
+
+    is_refused_by_newer_databases = True  # before anything else
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
         """Without abbreviations: settings are read before this parser exists, by whole names."""
@@ -31,7 +34,7 @@ class PortalCommand(BaseCommand):
         if self._is_on_command_line:
             make_files_private_from_now_on()
         try:
-            return super().execute(*args, **options)
+            return self._execute(*args, **options)
         except CommandError as error:
             if not self._is_on_command_line or options["traceback"]:
                 raise
@@ -47,6 +50,11 @@ class PortalCommand(BaseCommand):
                 raise
             self.stderr.write("interrupted")
             sys.exit(INTERRUPTED)
+
+    def _execute(self, *args: Any, **options: Any) -> str | None:
+        if self.is_refused_by_newer_databases:
+            require_known_database()
+        return super().execute(*args, **options)
 
     @property
     def _is_on_command_line(self) -> bool:

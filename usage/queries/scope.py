@@ -7,6 +7,7 @@ from typing import Any
 from django.db import connection
 
 from usage.database import times
+from usage.database.versions import LAST_CHANGE, require_known
 from usage.periods import Period
 from usage.queries.covering import rollups_of, smallest_grouping, widened
 from usage.queries.microseconds import FIRST, LAST, SECOND, microseconds, moment_of
@@ -49,7 +50,10 @@ class Scope:
 
 
 def holdings() -> Holdings:
-    """One statement; a second one only where plain SQL has just written."""
+    """One statement; a second one only where plain SQL has just written.
+
+    NewerDatabase where a newer version has set it up.
+    """
     days = rollups_of(TOTAL)[_DAY]
     with connection.cursor() as cursor:
         cursor.execute(
@@ -59,10 +63,12 @@ def holdings() -> Holdings:
             f" {PURGED_BEFORE},"
             f" (SELECT {times.readable('MAX(timestamp)')} FROM usage_metrics),"
             f" (SELECT COUNT(*) FROM ({waiting_rows()} LIMIT %s) AS found),"
-            f" {', '.join([*map(_is_renamed, SUMMED), *map(_filling, CAME_LATER)])}",
+            f" {', '.join([*map(_is_renamed, SUMMED), *map(_filling, CAME_LATER)])},"
+            f" {LAST_CHANGE}",
             [days, days, MOST_READ + 1],
         )
-        first, last, horizon, newest, unsummed, *more = cursor.fetchone()
+        first, last, horizon, newest, unsummed, *more, change = cursor.fetchone()
+        require_known(change)
         moments = [] if first is None else [first, last + DAY]
         if unsummed > MOST_READ:  # nobody looks at all of them
             moments += [FIRST // SECOND, LAST // SECOND]

@@ -4,10 +4,13 @@ from typing import NamedTuple
 
 from django.db import connection
 
+from usage.database.versions import LAST_CHANGE, require_known
 from usage.rollups.name_entries import ALWAYS
 
+_CHANGE = "-"  # no name of sums
 _READ = (
     "SELECT '', MAX(number) FROM usage_namesversion UNION ALL"
+    f" SELECT '{_CHANGE}', {LAST_CHANGE} UNION ALL"
     f" SELECT came_with, filled_from FROM usage_filling WHERE filled_from > {ALWAYS}"
 )
 
@@ -20,9 +23,11 @@ class SumsStanding(NamedTuple):
 
 
 def read() -> SumsStanding:
+    """NewerDatabase where a newer version has set it up."""
     with connection.cursor() as cursor:
         cursor.execute(_READ)
         found = dict(cursor.fetchall())
+    require_known(found.pop(_CHANGE))
     return SumsStanding(found.pop("") or 0, found)
 
 
@@ -38,7 +43,12 @@ ALL_FILLED = Filling()
 
 
 def fillings() -> dict[str, Filling]:
-    """By `came_with`; those that are missing are ALL_FILLED."""
+    """By `came_with`; those that are missing are ALL_FILLED. NewerDatabase as well."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT came_with, filled_from, unknown_before FROM usage_filling")
-        return {name: Filling(*rest) for name, *rest in cursor.fetchall()}
+        cursor.execute(
+            "SELECT came_with, filled_from, unknown_before FROM usage_filling UNION ALL"
+            f" SELECT '{_CHANGE}', {LAST_CHANGE}, 0"
+        )
+        found = {name: Filling(*rest) for name, *rest in cursor.fetchall()}
+    require_known(found.pop(_CHANGE).filled_from)
+    return found

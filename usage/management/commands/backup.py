@@ -16,6 +16,7 @@ from usage.management.sqlite_only import has_own_key, own_file
 
 
 class Command(PortalCommand):
+    is_refused_by_newer_databases = False  # it changes nothing
     help = (
         "Copy the portal into one private file: the database, the signing key and the collectors' "
         "spools. It may run meanwhile."

@@ -16,6 +16,7 @@ from usage.management.sqlite_only import has_own_key, own_file
 
 
 class Command(PortalCommand):
+    is_refused_by_newer_databases = False  # which it may replace
     help = "Put a backup in the place of the portal's data, which is kept aside. Stop it first."
     requires_migrations_checks = False
 

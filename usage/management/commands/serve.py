@@ -15,6 +15,7 @@ from usage import demo
 from usage.access import first_admin
 from usage.database import locks, storage
 from usage.database.trouble import DATABASE_TROUBLE, trouble_of
+from usage.database.versions import require_known_database
 from usage.management import web_server
 from usage.management.portal_command import PortalCommand
 from usage.management.progress_bar import progress_bar
@@ -24,6 +25,7 @@ from usage.queries import records_persisted
 
 
 class Command(PortalCommand):
+    is_refused_by_newer_databases = False  # a little later
     help = "Set the database up and serve the portal until Ctrl-C or SIGTERM."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -50,6 +52,7 @@ class Command(PortalCommand):
             web_server.run(listener, beside=partial(run_jobs, "serve", with_parent=True))
 
     def _prepare(self, *, with_demo: bool) -> None:
+        require_known_database()
         call_command("migrate", verbosity=0, interactive=False)
         _require_locks_beyond_loopback()
         admin = first_admin.make_first_admin()
