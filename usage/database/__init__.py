@@ -14,4 +14,5 @@ the engines differ in it, both ways side by side.
 - What happened, in words for people?                       trouble
 - What becomes of SQLite's files?           files, sqlite_log, space, overwriting, sqlite
 - What do tables and connections need?                      clustered_table, pool
+- Has a newer version of ours set it up?                    versions
 """
