@@ -12,9 +12,10 @@ from usage.database import job_lock
 from usage.database.job_lock import JobLock
 from usage.database.pace import Pace
 from usage.jobs import Job, Runner
-from usage.models import UsageMetric
+from usage.models import FillingState, UsageMetric
 from usage.recording import taken_along
 from usage.rollups import unsummed
+from usage.rollups.name_entries import ALWAYS, NEVER
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -223,6 +224,21 @@ def test_a_step_is_short_again_as_soon_as_others_write():
         pace.note(is_alone=is_alone)
         sizes.append(pace.size)
     assert sizes == [5_000, 500, 500, 500]
+
+
+@pytest.mark.parametrize("is_filling", [False, True], ids=["", "while newer sums are filled"])
+def test_what_rows_of_known_names_add_is_reckoned_without_the_lock(monkeypatch, is_filling):
+    insert_in_plain_sql(5)
+    add_waiting_rows()
+    if is_filling:
+        FillingState.objects.create(
+            came_with="who_and_what", filled_from=NEVER, unknown_before=ALWAYS
+        )
+    insert_in_plain_sql(5)
+    anew, add_anew = [], unsummed._add_anew
+    monkeypatch.setattr(unsummed, "_add_anew", lambda each: anew.append(each) or add_anew(each))
+    add_waiting_rows()
+    assert (anew, waiting()) == ([], 0)
 
 
 def test_waiting_rows_are_counted_up_to_a_bound():

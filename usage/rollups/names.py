@@ -167,13 +167,12 @@ def if_all_are_decided(names: Names, version: int) -> tuple[bool, Renaming | Non
 
 def renaming(found: Entries, filled_from: Mapping[str, int]) -> Renaming | None:
     """None where every name counts under itself, in all sums."""
-    later = {
-        dimension: {
-            name: entry.counts_from for name, entry in entries.items() if entry.counts_from > ALWAYS
-        }
-        for dimension, entries in found.items()
-    }
-    return Renaming(later, filled_from) if filled_from or any(later.values()) else None
+    later: dict[str, dict[str, int]] = {}
+    for dimension, entries in found.items():
+        for name, entry in entries.items():
+            if entry.counts_from > ALWAYS:
+                later.setdefault(dimension, {})[name] = entry.counts_from
+    return Renaming(later, filled_from) if filled_from or later else None
 
 
 def count_as_other(names: Mapping[str, Mapping[str, bool]]) -> None:
