@@ -15,13 +15,16 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from benchmarks import rows
 from tests import otlp
+from usage.heard import Heard
 from usage.intake import cliproxy, litellm, native
+from usage.intake.agents import readers
 from usage.intake.body import read_pieces
-from usage.intake.otlp import calls
+from usage.intake.otlp import calls, json_logs, protobuf_logs
 from usage.intake.otlp import json as otlp_json
 from usage.intake.otlp import protobuf as otlp_protobuf
 from usage.intake.parsed import ParsedRows
@@ -64,7 +67,7 @@ def made_up(first: int) -> list[Row]:
 def formats() -> list[Format]:
     """All of them."""
     ours, logged, json_type = "/_qs/usage", "/_qs/litellm", "application/json"
-    traces, protobuf_type = "/v1/traces", otlp_protobuf.MEDIA_TYPE
+    traces, logs, protobuf_type = "/v1/traces", "/v1/logs", otlp_protobuf.MEDIA_TYPE
     return [
         Format("OTLP protobuf", traces, protobuf_type, _binary, _message, _spans_of),
         Format(
@@ -77,6 +80,12 @@ def formats() -> list[Format]:
             "OTLP JSON", traces, json_type,
             lambda made: json.dumps(_traces(made), separators=(",", ":")).encode(),
             json.loads, _json_spans_of,
+        ),
+        Format("logs protobuf", logs, protobuf_type, _binary_logs, _log_message, _events_of),
+        Format(
+            "logs JSON", logs, json_type,
+            lambda made: json.dumps(_logs(made), separators=(",", ":")).encode(),
+            json.loads, _json_events_of,
         ),
         Format(
             "LiteLLM `json_array`", logged, json_type, lambda made: _array(_logged(made)),
@@ -144,6 +153,51 @@ def _spans_of(body: bytes, now: dt.datetime) -> ParsedRows:
 
 def _json_spans_of(body: bytes, now: dt.datetime) -> ParsedRows:
     return calls.records_of(otlp_json.spans(body), now)
+
+
+def _logs(made: list[Row]) -> Row:
+    """As Qwen Code tells its calls."""
+    told = [otlp.log(_event(row), timeUnixNano=str(_times(row)[1])) for row in made]
+    return otlp.logs(*told, scope="qwen-code", resource={"service.name": "qwen-code"})
+
+
+def _binary_logs(made: list[Row]) -> bytes:
+    return otlp.logs_as_protobuf(_logs(made))
+
+
+def _log_message(body: bytes) -> ExportLogsServiceRequest:
+    return ExportLogsServiceRequest.FromString(body)
+
+
+def _events_of(body: bytes, now: dt.datetime) -> ParsedRows:
+    heard = Heard()
+    return readers.records_of(protobuf_logs.events(body, heard), now, heard)
+
+
+def _json_events_of(body: bytes, now: dt.datetime) -> ParsedRows:
+    heard = Heard()
+    return readers.records_of(json_logs.events(body, heard), now, heard)
+
+
+def _event(row: Row) -> Row:
+    return {
+        "event.name": "qwen-code.api_response",
+        "model": row["model"],
+        "status_code": int(row["status"]),
+        "duration_ms": row["latency_ms"],
+        "ttft_ms": row["ttft_ms"] or 0,
+        "input_token_count": row["prompt_tokens"],
+        "output_token_count": row["completion_tokens"],
+        "cached_content_token_count": row["cached_tokens"],
+        "thoughts_token_count": row["reasoning_tokens"],
+        "tool_token_count": 0,
+        "total_token_count": row["total_tokens"],
+        "response_id": row["event_id"],
+        "prompt_id": "0123456789ab########0",
+        "auth_type": "openai",
+        "session.id": "5f0e9f3e-2b1c-4d6f-9a7d-0c1d2e3f4a5b",
+        "user.email": "ann@example.com",
+    }
 
 
 def _queued_of(body: bytes, now: dt.datetime) -> ParsedRows:

@@ -103,6 +103,16 @@ def test_a_broken_resource_costs_no_call(client):
     assert UsageMetric.objects.get().total_tokens == 2357
 
 
+@pytest.mark.parametrize(
+    "fields", [b"\x32\x7fab", b"\x0b", b"\x32\x05\x0a\x03a\xff\xff", b"\x09\x01"]
+)
+def test_a_broken_record_costs_no_other(client, fields):
+    body = in_log(fields) + logs_as_protobuf(logs(log(ANSWERED), scope=CLAUDE))
+    answer = post(client, body, PROTOBUF)
+    assert answer.status_code == 200
+    assert UsageMetric.objects.get(total_tokens=2357).source == "claude-code"
+
+
 def in_log(fields: bytes) -> bytes:
     """A request in protobuf whose one record has these fields, and a name that is known."""
     name = b"claude_code.api_request"

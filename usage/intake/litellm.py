@@ -23,7 +23,35 @@ SOURCE = "litellm"
 INTERNAL = "litellm-internal"  # calls that the proxy made for itself: classifiers, shadows, polls
 _COST_POLL = "background_response_cost_poll"  # the one that bills an answer in the background
 _RFC_3339 = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}")
+_FAR = 1e12  # seconds
 _NOBODY = "default_user_id"  # as whom the proxy's own key asks
+
+
+class _LiteLLMLives(msgspec.Struct, gc=False):
+    """What was written to a cache, by how long it lives."""
+
+    ephemeral_1h_input_tokens: Any = None
+
+
+class _LiteLLMDetails(msgspec.Struct, gc=False):
+    cached_tokens: Any = None
+    cache_creation_tokens: Any = None
+    cache_creation_token_details: _LiteLLMLives | None = None
+    reasoning_tokens: Any = None
+    audio_tokens: Any = None
+    image_tokens: Any = None
+
+
+class _LiteLLMUsage(msgspec.Struct, gc=False):
+    prompt_tokens: Any = None
+    completion_tokens: Any = None
+    total_tokens: Any = None
+    cache_read_input_tokens: Any = None
+    cache_creation_input_tokens: Any = None
+    cache_creation: _LiteLLMLives | None = None
+    service_tier: Any = None
+    prompt_tokens_details: _LiteLLMDetails | None = None
+    completion_tokens_details: _LiteLLMDetails | None = None
 
 
 class _LiteLLMMetadata(msgspec.Struct, gc=False):
@@ -36,7 +64,7 @@ class _LiteLLMMetadata(msgspec.Struct, gc=False):
     user_api_key_project_alias: Any = None
     user_api_key_project_id: Any = None
     internal_call_origin: Any = None
-    usage_object: Any = None
+    usage_object: _LiteLLMUsage | None = None
 
 
 class _LiteLLMModelParameters(msgspec.Struct, gc=False):
@@ -89,6 +117,7 @@ class _LiteLLMCall(msgspec.Struct, rename={"start_time": "startTime", "end_time"
 
 
 _call = msgspec.json.Decoder(_LiteLLMCall)
+_NO_DETAILS, _NO_USAGE, _NO_METADATA = _LiteLLMDetails(), _LiteLLMUsage(), _LiteLLMMetadata()
 _response = msgspec.json.Decoder(_LiteLLMResponse)
 
 
@@ -168,10 +197,12 @@ def _has_usage(call: _LiteLLMCall) -> bool:
 
 
 def _values(call: _LiteLLMCall, ended_at: Any) -> dict[str, Any]:
-    metadata = call.metadata or _LiteLLMMetadata()
+    metadata = call.metadata or _NO_METADATA
     provider = call.custom_llm_provider or None
     model = _without_prefix(call.model, provider) or lenient.UNKNOWN_MODEL
-    ttft_ms = _milliseconds(call.start_time, call.completion_start_time)
+    ttft_ms = None
+    if call.stream is True:
+        ttft_ms = _milliseconds(call.start_time, call.completion_start_time)
     return {
         "timestamp": ended_at,
         "model": model,
@@ -179,7 +210,7 @@ def _values(call: _LiteLLMCall, ended_at: Any) -> dict[str, Any]:
         "provider": provider,
         "status": _status(call),
         "latency_ms": _milliseconds(call.start_time, call.end_time),
-        "ttft_ms": ttft_ms if call.stream is True else None,
+        "ttft_ms": ttft_ms,
         "cost_usd": _cost(call),
         "event_id": call.litellm_call_id or call.id,
         "response_id": call.id or None,
@@ -189,9 +220,9 @@ def _values(call: _LiteLLMCall, ended_at: Any) -> dict[str, Any]:
         "project": metadata.user_api_key_project_alias or metadata.user_api_key_project_id or None,
         "session": call.session_id or None,
         "account": call.model_id or None,
-        "service_tier": _tier(call, metadata.usage_object),
+        "service_tier": _tier(call, metadata.usage_object or _NO_USAGE),
         "source": INTERNAL if metadata.internal_call_origin else SOURCE,
-        **_tokens(call, metadata.usage_object),
+        **_tokens(call, metadata.usage_object or _NO_USAGE),
     }
 
 
@@ -239,6 +270,8 @@ def _cost(call: _LiteLLMCall) -> Any:
 
 def _milliseconds(start: Any, end: Any) -> float | None:
     """Between two Unix times in seconds, to a tenth; a clock set back gives zero."""
+    if type(start) is float is type(end) and 0 < start <= end < _FAR:  # as nearly always
+        return round((end - start) * 1000, 1)
     if isinstance(start, str) or isinstance(end, str):
         return None
     since, until = lenient.number(start), lenient.number(end)
@@ -247,46 +280,37 @@ def _milliseconds(start: Any, end: Any) -> float | None:
     return max(0.0, round((until - since) * 1000, 1))
 
 
-def _tokens(call: _LiteLLMCall, usage: Any) -> dict[str, int]:
+def _tokens(call: _LiteLLMCall, usage: _LiteLLMUsage) -> dict[str, int]:
     """LiteLLM puts every provider's figures into OpenAI's way, as far as it knows that."""
-    prompt = _object(usage, "prompt_tokens_details")
-    completion = _object(usage, "completion_tokens_details")
-    told = [call.prompt_tokens, call.completion_tokens, call.total_tokens]
-    if not any(told) and isinstance(usage, dict):
-        told = [usage.get(f"{each}_tokens") for each in ("prompt", "completion", "total")]
+    prompt = usage.prompt_tokens_details or _NO_DETAILS
+    completion = usage.completion_tokens_details or _NO_DETAILS
+    wholes: _LiteLLMCall | _LiteLLMUsage = call
+    if not (call.prompt_tokens or call.completion_tokens or call.total_tokens):
+        wholes = usage
+    read = prompt.cached_tokens or usage.cache_read_input_tokens
+    written = prompt.cache_creation_tokens or usage.cache_creation_input_tokens
+    reasoning = completion.reasoning_tokens
     tokens = row_tokens(
         Counted(
-            *told_counts(told[0], told[1]),
-            whole_count(told[2]),
-            _count(prompt, "cached_tokens") or _count(usage, "cache_read_input_tokens"),
-            _count(prompt, "cache_creation_tokens") or _count(usage, "cache_creation_input_tokens"),
-            _count(completion, "reasoning_tokens"),
+            *told_counts(wholes.prompt_tokens, wholes.completion_tokens),
+            whole_count(wholes.total_tokens),
+            whole_count(read) if read else 0,
+            whole_count(written) if written else 0,
+            whole_count(reasoning) if reasoning else 0,
         )
     )
-    kinds = _kinds(prompt, completion, usage)
+    lives = prompt.cache_creation_token_details or usage.cache_creation
+    kinds = KindsTold(
+        lives and lives.ephemeral_1h_input_tokens,
+        prompt.audio_tokens,
+        completion.audio_tokens,
+        prompt.image_tokens,
+        completion.image_tokens,
+    )
     return tokens | kinds_of(kinds, tokens) if any(kinds) else tokens
 
 
-def _kinds(prompt: Any, completion: Any, usage: Any) -> KindsTold:
-    written = _object(prompt, "cache_creation_token_details") or _object(usage, "cache_creation")
-    return KindsTold(
-        _object(written, "ephemeral_1h_input_tokens"),
-        _object(prompt, "audio_tokens"),
-        _object(completion, "audio_tokens"),
-        _object(prompt, "image_tokens"),
-        _object(completion, "image_tokens"),
-    )
-
-
-def _tier(call: _LiteLLMCall, usage: Any) -> Any:
+def _tier(call: _LiteLLMCall, usage: _LiteLLMUsage) -> Any:
     """In which the provider answered, else in which it was asked to."""
     parameters = call.model_parameters or _LiteLLMModelParameters()
-    return _object(usage, "service_tier") or parameters.service_tier or None
-
-
-def _object(value: Any, name: str) -> Any:
-    return value.get(name) if isinstance(value, dict) else None
-
-
-def _count(value: Any, name: str) -> int:
-    return whole_count(_object(value, name)) or 0
+    return usage.service_tier or parameters.service_tier or None

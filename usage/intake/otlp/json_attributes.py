@@ -1,12 +1,12 @@
 """The values of OTLP in JSON: attributes, and the numbers that may be texts."""
 
 import datetime as dt
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
-from usage.intake.otlp.span import Attributes, is_known, may_be_object
+from usage.intake.otlp.span import KNOWN, Attributes, may_be_object
 
 _NONE = msgspec.Raw()
 _LONGEST_OBJECT = 16_384  # bytes
@@ -38,18 +38,20 @@ class _KeyValues(msgspec.Struct, gc=False):
 _key_values = msgspec.json.Decoder(_KeyValues)
 
 
-def attributes_of(
-    pairs: Iterable[Attribute] | None, is_ours: Callable[[str], bool] = is_known
-) -> Attributes:
+def attributes_of(pairs: Iterable[Attribute] | None) -> Attributes:
     """Those that we know; a map only where it may tell usage."""
     found: Attributes = {}
+    known = KNOWN
     for pair in pairs or ():
-        if is_ours(pair.key) and pair.value is not None:
-            value = scalar(pair.value)
-            if value is None and pair.value.kvlist_value is not _NONE and may_be_object(pair.key):
-                value = as_dict(pair.value.kvlist_value)
-            if value is not None:
-                found[pair.key] = value
+        key, value = pair.key, pair.value
+        if known[key] and value is not None:
+            told: Any = value.string_value
+            if told is None:
+                told = scalar(value)
+            if told is None and value.kvlist_value is not _NONE and may_be_object(key):
+                told = as_dict(value.kvlist_value)
+            if told is not None:
+                found[key] = told
     return found
 
 

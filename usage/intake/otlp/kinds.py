@@ -50,19 +50,24 @@ _CALLS = (
 
 def is_one(attributes: Mapping[str, Any]) -> bool | None:
     """Whether it says that it is a call; None where it says neither so nor otherwise."""
-    if LOGGED in attributes:
-        return False
-    verdicts: list[bool | None]
-    verdicts = [bool(_is_call(str(attributes[name]))) for name in _STRICT if name in attributes]
-    verdicts += [_is_call(str(attributes[name])) for name in _LOOSE if name in attributes]
-    if (vercel := attributes.get(VERCEL_OPERATION)) is not None:
-        verdicts.append(str(vercel).rpartition(".")[2].startswith(_VERCEL_CALLS))
-    if False in verdicts:
-        return False
-    return True if True in verdicts else None
+    said = attributes.keys() & ATTRIBUTES
+    if len(said) == 1:  # as nearly always
+        (name,) = said
+        return _verdict(name, str(attributes[name]))
+    verdicts = {_verdict(name, str(attributes[name])) for name in said}
+    return False if False in verdicts else True if True in verdicts else None
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=4096)
+def _verdict(name: str, said: str) -> bool | None:
+    if name == LOGGED:
+        return False
+    if name == VERCEL_OPERATION:
+        return said.rpartition(".")[2].startswith(_VERCEL_CALLS)
+    verdict = _is_call(said)
+    return bool(verdict) if name in _STRICT else verdict
+
+
 def _is_call(said: str) -> bool | None:
     words = [word.lower() for word in _WORDS.findall(said[:100])]
     if any(word.startswith(_ROUND_ABOUT) for word in words):

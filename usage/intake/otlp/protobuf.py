@@ -1,8 +1,7 @@
 """OTLP in its binary encoding."""
 
-import contextlib
 from collections.abc import Iterable, Iterator
-from typing import Any, TypeVar
+from typing import Any
 
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
@@ -14,6 +13,7 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1 import trace_pb2
 
 from usage.intake.otlp.span import (
+    KNOWN,
     STATUS_ERROR,
     Attributes,
     Event,
@@ -23,7 +23,7 @@ from usage.intake.otlp.span import (
     may_be_object,
 )
 from usage.intake.otlp.told import Told, of_resource
-from usage.intake.otlp.wire import Parts
+from usage.intake.otlp.wire import Parts, readable
 from usage.intake.parsed import MalformedBody
 from usage.records import InvalidRow
 
@@ -40,8 +40,6 @@ _LARGEST_KNOWN = 16_384
 _LONGEST_NAME = 200
 _MAP, _DEEPEST = "kvlist_value", 8
 _BROKEN = InvalidRow.whole("is not a span of OTLP in protobuf")
-
-Decoded = TypeVar("Decoded", Resource, trace_pb2.Span)
 
 
 def spans(body: bytes) -> Iterator[Span | InvalidRow]:
@@ -102,7 +100,7 @@ def _one(
     except MalformedBody:
         return _BROKEN
     try:
-        return _span(_readable(trace_pb2.Span(), data), resource, scope)
+        return _span(readable(trace_pb2.Span(), data), resource, scope)
     except MalformedBody:
         return _BROKEN
 
@@ -131,29 +129,13 @@ def _resource(body: bytes, parts: Parts, begin: int, end: int) -> Told:
         for _, start, content, stop in parts.of(begin, end, _RESOURCE_ATTRIBUTES)
         if _begins_with_known_name(body[content:stop], _ATTRIBUTES)
     )
-    return of_resource(_attributes(_readable(Resource(), known).attributes))
+    return of_resource(_attributes(readable(Resource(), known).attributes))
 
 
 def _scope_name(body: bytes, parts: Parts, begin: int, end: int) -> str:
     for _, _, start, stop in parts.of(begin, end, _SCOPE_NAME):
         return body[start : min(stop, start + _LONGEST_NAME)].decode(errors="replace")
     return ""
-
-
-def _readable(message: Decoded, data: bytes) -> Decoded:
-    """The message without those fields that cannot be read, such as text that is no UTF-8.
-
-    MalformedBody where it has no fields.
-    """
-    try:
-        message.ParseFromString(data)
-        return message
-    except DecodeError:
-        message.Clear()
-    for start, stop in Parts(data).each(0, len(data)):
-        with contextlib.suppress(DecodeError):
-            message.MergeFrom(type(message).FromString(data[start:stop]))
-    return message
 
 
 def _shortened(body: bytes, parts: Parts, begin: int, end: int) -> bytes:
@@ -205,13 +187,16 @@ def _span(span: trace_pb2.Span, resource: Told, scope: str) -> Span:
 
 def _attributes(pairs: Iterable[KeyValue]) -> Attributes:
     found: Attributes = {}
+    known = KNOWN
     for pair in pairs:
-        if is_known(pair.key):
-            kind = pair.value.WhichOneof("value")
+        key = pair.key
+        if known[key]:
+            value = pair.value
+            kind = value.WhichOneof("value")
             if kind in _SCALARS:
-                found[pair.key] = getattr(pair.value, kind)
-            elif kind == _MAP and may_be_object(pair.key):
-                found[pair.key] = _as_dict(pair.value.kvlist_value)
+                found[key] = getattr(value, kind)
+            elif kind == _MAP and may_be_object(key):
+                found[key] = _as_dict(value.kvlist_value)
     return found
 
 

@@ -17,7 +17,8 @@ from usage.heard import Heard
 from usage.intake.agents.event import AgentEvent, Value
 from usage.intake.agents.readers import KNOWN_ATTRIBUTES, NAME_PARTS
 from usage.intake.otlp.log_records import event_of, known, service_of
-from usage.intake.otlp.wire import Parts
+from usage.intake.otlp.wire import Parts, readable
+from usage.intake.parsed import MalformedBody
 from usage.records import InvalidRow
 
 # Numbers of fields in opentelemetry/proto/collector/logs/v1, logs/v1 and common/v1.
@@ -29,6 +30,8 @@ _RESOURCE_ATTRIBUTES, _SCOPE_ATTRIBUTES = 1, 3
 _SCALARS = {"string_value", "int_value", "double_value", "bool_value"}
 _LONGEST_BODY = 100  # bytes; a longer one is no event's name
 _LARGEST_KNOWN = 16_384  # bytes of an attribute
+_LARGE = 4096  # bytes; a record with more holds what was said
+_BROKEN = InvalidRow.whole("is not a log record of OTLP in protobuf")
 
 Decoded = TypeVar("Decoded", Resource, InstrumentationScope)
 
@@ -39,8 +42,18 @@ def events(body: bytes, heard: Heard) -> Iterator[AgentEvent | InvalidRow]:
     MalformedBody if it is no request, TooManyRowsInBody.
     """
     parts = Parts(body)
+    is_one = False
+    fault = None
     for _, _, begin, end in parts.of(0, len(body), _RESOURCE_LOGS):
-        yield from _of_resource(body, parts, begin, end, heard)
+        try:
+            for event in _of_resource(body, parts, begin, end, heard):
+                is_one = True
+                yield event
+        except MalformedBody as error:
+            fault = error
+            yield _BROKEN
+    if fault is not None and not is_one:
+        raise fault
 
 
 def answer(rejected: int, message: str) -> bytes:
@@ -77,7 +90,7 @@ def _of_scope(
             short = _shortened(body, parts, start, stop, _SCOPE_ATTRIBUTES)
             scope = _decoded(InstrumentationScope(), short).name
         elif any(body.find(name, start, stop) >= 0 for name in NAME_PARTS):
-            yield _event(_shortened(body, parts, start, stop, _ATTRIBUTES), scope, service)
+            yield _event(body, parts, start, stop, scope, service)
         else:
             yield None
 
@@ -112,11 +125,16 @@ def _begins_with_known_name(part: bytes) -> bool:
     return name.decode(errors="replace") in KNOWN_ATTRIBUTES
 
 
-def _event(data: bytes, scope: str, service: str) -> AgentEvent | InvalidRow | None:
+def _event(
+    body: bytes, parts: Parts, begin: int, end: int, scope: str, service: str
+) -> AgentEvent | InvalidRow | None:
+    """A small record is decoded whole, though only what is known of it becomes a text."""
     try:
-        record = LogRecord.FromString(data)
-    except DecodeError:
-        return InvalidRow.whole("is not a log record of OTLP in protobuf")
+        is_small = end - begin <= _LARGE
+        data = body[begin:end] if is_small else _shortened(body, parts, begin, end, _ATTRIBUTES)
+        record = readable(LogRecord(), data)
+    except MalformedBody:
+        return _BROKEN
     attributes = _attributes(record.attributes)
     others = (record.body.string_value, record.event_name)
     at_ns = record.time_unix_nano or record.observed_time_unix_nano
@@ -126,8 +144,10 @@ def _event(data: bytes, scope: str, service: str) -> AgentEvent | InvalidRow | N
 def _attributes(pairs: Iterable[KeyValue]) -> dict[str, Value]:
     found: dict[str, Value] = {}
     for pair in pairs:
-        if pair.key in KNOWN_ATTRIBUTES:
-            kind = pair.value.WhichOneof("value")
-            if kind in _SCALARS and (value := getattr(pair.value, kind)) != "":
-                found[pair.key] = value
+        key = pair.key
+        if key in KNOWN_ATTRIBUTES:
+            any_value = pair.value
+            kind = any_value.WhichOneof("value")
+            if kind in _SCALARS and (value := getattr(any_value, kind)) != "":
+                found[key] = value
     return found

@@ -3,6 +3,8 @@
 Read in their sources: tests/senders.py says which and when.
 """
 
+from functools import lru_cache
+
 from usage.intake.otlp import conventions as names
 from usage.intake.otlp import kinds
 from usage.intake.otlp.span import Span
@@ -28,26 +30,35 @@ _OPENLIT = "openlit"
 _OPENLIT_THOUGHTS = Convention(is_reasoning_beside=True, is_total_telling=False)
 # Its server takes the buckets for disjoint, unless OpenAI's own object came, parts in parts.
 _BUCKETS = Convention(is_cache_beside=True, is_reasoning_beside=True)
+_LONGEST = 100  # of a name
 _BARE = ("input_tokens", "output_tokens")
 
 
 def convention_of(span: Span) -> Convention:
     """By the SDK, the scope and the names of the figures, then by the provider."""
-    told, scope = span.told, span.scope.lower()
-    sdk = str(told.get("sdk") or span.resource.get("sdk") or "").lower()
+    told = span.told
     prompt_name = told.names.get("prompt_tokens", "")
-    if prompt_name in _BARE:  # as Claude Code has from Anthropic
-        return CACHE_BESIDE
     if prompt_name.startswith(names.LANGFUSE_USAGE):
         return _of_langfuse(told, prompt_name)
+    if prompt_name in _BARE:  # as Claude Code has from Anthropic
+        return CACHE_BESIDE
+    sdk = told.get("sdk") or span.resource.get("sdk") or ""
+    is_bare_vercel = kinds.VERCEL_OPERATION in span.attributes and not _has_details(told)
+    provider = told.get("provider", "")
+    return _convention(span.scope[:_LONGEST], str(sdk)[:_LONGEST], str(provider)[:_LONGEST],
+                       is_bare_vercel=is_bare_vercel)  # fmt: skip
+
+
+@lru_cache(maxsize=1024)
+def _convention(scope: str, sdk: str, provider: str, *, is_bare_vercel: bool) -> Convention:
+    scope, sdk, provider = scope.lower(), sdk.lower(), provider.lower()
     if scope.startswith(_BEDROCK_SCOPES):
         return CACHE_BESIDE
-    provider = str(told.get("provider", "")).lower()
     if sdk == _OPENLIT or scope.startswith(_OPENLIT):
         return _by_provider(provider, CACHE_BESIDE, _OPENLIT_THOUGHTS)
     if scope.startswith(_SPRING):
         return _by_provider(provider, CACHE_BESIDE, WITHIN)
-    if kinds.VERCEL_OPERATION in span.attributes and not _has_details(told):
+    if is_bare_vercel:
         if any(name in provider for name in _XAI):
             return REASONING_BESIDE
         return _by_provider(provider, CACHE_BESIDE, REASONING_BESIDE)

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
 
 from usage.intake.otlp import conventions, kinds, loose_names
@@ -14,6 +13,7 @@ Attributes = dict[str, Value]
 _KNOWN_ATTRIBUTES = conventions.KNOWN_ATTRIBUTES | kinds.ATTRIBUTES
 
 _WHAT_IS_USED = frozenset((*conventions.TOKENS, loose_names.OBJECT))
+_MOST_NAMES = 8192
 STATUS_ERROR = 2  # of opentelemetry.proto.trace.v1.Status
 
 
@@ -63,14 +63,21 @@ class Span:
             self.told = told_by(self.attributes)
 
 
-def is_known(key: str) -> bool:
-    """Whether an attribute is worth decoding; prompts and completions never are."""
-    return len(key) <= loose_names.LONGEST_NAME and _is_known(key)
+class _Knowledge(dict[str, bool]):
+    """Whether an attribute is worth decoding, by name; prompts and completions never are."""
+
+    def __missing__(self, key: str) -> bool:
+        if len(key) > loose_names.LONGEST_NAME:
+            return False
+        if len(self) >= _MOST_NAMES:
+            self.clear()
+        found = key in _KNOWN_ATTRIBUTES or loose_names.place_of(key) is not None
+        self[key] = found
+        return found
 
 
-@lru_cache(maxsize=4096)
-def _is_known(key: str) -> bool:
-    return key in _KNOWN_ATTRIBUTES or loose_names.place_of(key) is not None
+KNOWN = _Knowledge()
+is_known = KNOWN.__getitem__
 
 
 def may_be_object(key: str) -> bool:

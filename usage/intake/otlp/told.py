@@ -16,6 +16,9 @@ _OBJECTS = frozenset((*names.USAGE_OBJECTS, *names.COST_OBJECTS))
 _NO_COUNTS = frozenset(("cost_usd", "ttft_s", "ttft_ms", "request_model"))
 _FIGURES = frozenset(("cost_usd", "cache_write_5m", "cache_write_1h", *names.TOKENS))
 
+_ODD = _NOTHING | _ZEROS
+_PLACES = {name: (field, rank, field in _FIGURES) for name, (field, rank) in names.PLACES.items()}
+
 
 class Told(dict[str, Any]):
     """Values by field. `names` has the name of each, where it is a figure."""
@@ -43,18 +46,18 @@ class Told(dict[str, Any]):
 
 def told_by(attributes: Mapping[str, Any]) -> Told:
     found = Told()
-    places, tell, ranks = names.PLACES, found.tell, found._ranks
+    ranks, figures = found._ranks, found.names
     for name, value in attributes.items():
-        place = places.get(name)
+        place = _PLACES.get(name)
         if place is not None:
-            field, rank = place
-            if value in _NOTHING or field in ranks or (value in _ZEROS and field in _FIGURES):
-                tell(field, rank, value, name)
+            field, rank, is_figure = place
+            if field in ranks or value in _ODD:
+                found.tell(field, rank, value, name)
             else:  # what `tell` does for the first of a field, which nearly all are
                 ranks[field] = rank
                 found[field] = value
-                if field in _FIGURES:
-                    found.names[field] = name
+                if is_figure:
+                    figures[field] = name
         elif name in _OBJECTS:
             _tell_object(found, name, value)
         elif (loose := loose_names.place_of(name)) is not None:

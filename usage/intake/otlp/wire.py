@@ -4,7 +4,11 @@ Decoded, a message of empty parts takes seventy times the memory of its bytes: s
 not decoded as a whole.
 """
 
+import contextlib
 from collections.abc import Iterator
+from typing import TypeVar
+
+from google.protobuf.message import DecodeError, Message
 
 from usage.intake.parsed import MalformedBody, TooManyRowsInBody
 
@@ -12,6 +16,7 @@ MOST_PARTS = 200_000  # of a message; exporters send hundreds
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _LONGEST_VARINT = 10
 
+Decoded = TypeVar("Decoded", bound=Message)
 Field = tuple[int, int, int, int]  # number, begin with its tag, begin and end of its content
 
 
@@ -66,3 +71,19 @@ class Parts:
             if byte < 128:
                 return value, at + place + 1
         raise MalformedBody("the body is not protobuf, or was cut off")
+
+
+def readable(message: Decoded, data: bytes) -> Decoded:
+    """The message without those fields that cannot be read, such as text that is no UTF-8.
+
+    MalformedBody where it has no fields.
+    """
+    try:
+        message.ParseFromString(data)
+        return message
+    except DecodeError:
+        message.Clear()
+    for start, stop in Parts(data).each(0, len(data)):
+        with contextlib.suppress(DecodeError):
+            message.MergeFrom(type(message).FromString(data[start:stop]))
+    return message
