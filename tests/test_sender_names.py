@@ -324,7 +324,14 @@ SENDERS: dict[str, tuple[dict[str, Any], dict[str, Any], tuple[int, ...]]] = {
     ),
     "embeddings with a total alone": (
         {"gen_ai.operation.name": "embeddings", "acme.usage.total_tokens": 28}, {},
-        (0, 0, 28, 0, 0, 0),
+        (28, 0, 28, 0, 0, 0),
+    ),
+    "a ranking with a total alone": (
+        {"openinference.span.kind": "RERANKER", "llm.token_count.total": 28}, {},
+        (28, 0, 28, 0, 0, 0),
+    ),
+    "a chat with a total alone": (
+        {"gen_ai.operation.name": "chat", "acme.usage.total_tokens": 28}, {}, (0, 0, 28, 0, 0, 0),
     ),
 }  # fmt: skip
 
@@ -353,6 +360,8 @@ def test_a_sender_s_figures_are_read(name: str):
         "estimated.cost_usd", "agent.cost_usd", "time_to_last_token", "first_token_at",
         "lk.response.ttfb", "gen_ai.agent.model", "device.model.name", "ls_model_type",
         "model.provider", "remaining.tokens.total", "time_to_first_frame",
+        "ratelimit.tokens.used", "x-ratelimit-used-tokens", "context.tokens.total",
+        "document.token_count", "gen_ai.rate_limit.tokens.total",
     ],
 )  # fmt: skip
 def test_a_name_with_a_word_that_is_not_understood_is_no_figure(name: str):

@@ -206,6 +206,8 @@ def _tokens(span: Span) -> dict[str, int]:
     told = span.told
     prompt, completion = told_counts(told.get("prompt_tokens"), told.get("completion_tokens"))
     total = whole_count(told.get("total_tokens"))
+    if prompt is None and completion is None and kinds.has_input_alone(span.attributes):
+        prompt = total
     if told.keys().isdisjoint(_PARTS):
         return row_tokens(Counted(prompt, completion, total))
     counted = Counted(

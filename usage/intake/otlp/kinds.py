@@ -58,6 +58,16 @@ def is_one(attributes: Mapping[str, Any]) -> bool | None:
     return False if False in verdicts else True if True in verdicts else None
 
 
+def has_input_alone(attributes: Mapping[str, Any]) -> bool:
+    """Of an embedding or a ranking, whose total is what went in."""
+    return any(_is_input_alone(str(attributes[name])) for name in attributes.keys() & ATTRIBUTES)
+
+
+@lru_cache(maxsize=1024)
+def _is_input_alone(said: str) -> bool:
+    return any(part in said[:100].lower() for part in ("embed", "rerank"))
+
+
 @lru_cache(maxsize=4096)
 def _verdict(name: str, said: str) -> bool | None:
     if name == LOGGED:

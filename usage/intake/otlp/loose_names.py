@@ -42,7 +42,8 @@ _KNOWN |= frozenset(_KINDS)
 # What is before a figure, where it is of more than one call, or of none.
 _SUMS = frozenset(
     "session turn agent aggregated aggregate cumulative workflow trace run conversation budget"
-    " limit quota estimate estimated remaining device host".split()
+    " limit ratelimit rate quota estimate estimated remaining context window history chunk document"
+    " device host".split()
 )
 _TELLING = re.compile("usage|token|cost|ttft|model|first_?chunk", re.IGNORECASE)
 

@@ -23,7 +23,7 @@ from usage.intake.otlp.span import (
     may_be_object,
 )
 from usage.intake.otlp.told import Told, of_resource
-from usage.intake.otlp.wire import Parts, readable
+from usage.intake.otlp.wire import Parts, as_far_as_readable
 from usage.intake.parsed import MalformedBody
 from usage.records import InvalidRow
 
@@ -100,7 +100,7 @@ def _one(
     except MalformedBody:
         return _BROKEN
     try:
-        return _span(readable(trace_pb2.Span(), data), resource, scope)
+        return _span(as_far_as_readable(trace_pb2.Span(), data), resource, scope)
     except MalformedBody:
         return _BROKEN
 
@@ -129,7 +129,7 @@ def _resource(body: bytes, parts: Parts, begin: int, end: int) -> Told:
         for _, start, content, stop in parts.of(begin, end, _RESOURCE_ATTRIBUTES)
         if _begins_with_known_name(body[content:stop], _ATTRIBUTES)
     )
-    return of_resource(_attributes(readable(Resource(), known).attributes))
+    return of_resource(_attributes(as_far_as_readable(Resource(), known).attributes))
 
 
 def _scope_name(body: bytes, parts: Parts, begin: int, end: int) -> str:

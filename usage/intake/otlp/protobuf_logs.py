@@ -17,7 +17,7 @@ from usage.heard import Heard
 from usage.intake.agents.event import AgentEvent, Value
 from usage.intake.agents.readers import KNOWN_ATTRIBUTES, NAME_PARTS
 from usage.intake.otlp.log_records import event_of, known, service_of
-from usage.intake.otlp.wire import Parts, readable
+from usage.intake.otlp.wire import Parts, as_far_as_readable
 from usage.intake.parsed import MalformedBody
 from usage.records import InvalidRow
 
@@ -132,7 +132,7 @@ def _event(
     try:
         is_small = end - begin <= _LARGE
         data = body[begin:end] if is_small else _shortened(body, parts, begin, end, _ATTRIBUTES)
-        record = readable(LogRecord(), data)
+        record = as_far_as_readable(LogRecord(), data)
     except MalformedBody:
         return _BROKEN
     attributes = _attributes(record.attributes)

@@ -73,7 +73,7 @@ class Parts:
         raise MalformedBody("the body is not protobuf, or was cut off")
 
 
-def readable(message: Decoded, data: bytes) -> Decoded:
+def as_far_as_readable(message: Decoded, data: bytes) -> Decoded:
     """The message without those fields that cannot be read, such as text that is no UTF-8.
 
     MalformedBody where it has no fields.
