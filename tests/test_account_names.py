@@ -168,13 +168,26 @@ BOB = {**FILE, "auth_index": "b2", "label": "bob@example.com"}
 
 @pytest.mark.process
 class TestAsking:
-    def test_names_are_asked_for_at_the_start_and_once(self, listing):
+    def test_names_are_asked_for_at_the_start_and_once(self, listing, monkeypatch):
+        monkeypatch.setattr(auth_files, "AT_MOST_EVERY", 0.05)
         with collecting(listing.proxy):
             wait_until(has_labels(ANN))
             for n in range(5):
                 listing.queue.append(record(auth_index="a1", request_id=f"{n}"))
             wait_until(has_rows(5))
+            time.sleep(0.5)
         assert len(listing.asked) == 1
+
+    def test_a_proxy_without_such_a_list_is_not_asked_for_each_account(self, listing, monkeypatch):
+        monkeypatch.setattr(auth_files, "AT_MOST_EVERY", 0.05)
+        listing.files = 404, b""
+        with collecting(listing.proxy):
+            wait_until(lambda: listing.asked)
+            for n in range(5):
+                listing.queue.append(record(auth_index="a1", request_id=f"{n}"))
+                wait_until(has_rows(n + 1))
+            time.sleep(0.5)
+        assert len(listing.asked) <= 2
 
     def test_for_accounts_without_a_name_seldom_and_once_each(self, listing, monkeypatch):
         monkeypatch.setattr(auth_files, "AT_MOST_EVERY", 1.0)

@@ -98,6 +98,7 @@ class AccountNames:
         self._changed = threading.Condition()
         self._is_wanted = True
         self._is_closing = False
+        self._met: set[str] = set()  # accounts that answered, and were not asked for yet
         self._asked_for: set[str] = set()
         self._thread = threading.Thread(target=self._run, name="account names", daemon=True)
         self._thread.start()
@@ -117,9 +118,10 @@ class AccountNames:
     def meet(self, records: Iterable[UsageRecord]) -> None:
         """The accounts that answered."""
         new = {record.account for record in records if record.account} - self._asked_for
-        if new and len(self._asked_for) < _MOST_UNNAMED:
-            self._asked_for |= new
-            self.want()
+        if new - self._met and len(self._asked_for) < _MOST_UNNAMED:
+            with self._changed:
+                self._met |= new
+                self._changed.notify()
 
     def _run(self) -> None:
         try:
@@ -134,7 +136,9 @@ class AccountNames:
     def _waited(self) -> bool:
         """Until they are wanted, or known for long; False at the end."""
         with self._changed:
-            self._changed.wait_for(lambda: self._is_wanted or self._is_closing, ANEW_EVERY)
+            self._changed.wait_for(
+                lambda: self._is_wanted or self._met or self._is_closing, ANEW_EVERY
+            )
             self._is_wanted = False
             return not self._is_closing
 
@@ -148,12 +152,19 @@ class AccountNames:
             names = names_in(body, self._proxy.name)
             with write_transaction(_WRITTEN_WITHIN):
                 keep_names(names)
+            self._note_asked({account for _, account in names})
         except DATABASE_TROUBLE as error:
             self._try_again(str(trouble_of(error)))
         except OSError as error:
             self._try_again(str(error) or type(error).__name__)
         except NoQueue as reason:
+            self._note_asked(set())
             logger.info("%s: names of accounts: %s", self._proxy.name, reason)
+
+    def _note_asked(self, named: set[str]) -> None:
+        with self._changed:
+            self._asked_for |= self._met | named
+            self._met.clear()
 
     def _try_again(self, reason: str) -> None:
         logger.info("%s: names of accounts: %s", self._proxy.name, reason)
