@@ -13,7 +13,8 @@ from django.test import Client
 from tests.otlp import as_json, as_protobuf, log, logs, logs_as_protobuf, pairs, request, span
 from tests.test_agent_logs import ANSWERED, CLAUDE
 from tests.test_litellm import payload
-from usage.heard import ROWS
+from usage.heard import OF_SERVICES, ROWS
+from usage.intake.agents.readers import SOURCES
 from usage.models import HeardCount, IngestToken, UsageMetric
 from usage.recording import ledger
 from usage.recording import minutes as minutes_of_ledger
@@ -158,6 +159,14 @@ def test_a_refused_post_is_told_by_status_and_reason(client):
     assert len(heard()["curl"]["refused"]) == 3
 
 
+def test_posts_to_an_address_that_is_none_are_told(client):
+    for path in ("/v1/traces/v1/traces", "/api/public/ingestion", "/_qs/usages"):
+        assert post(path, {}, agent="exporter/1").status_code == 404
+    assert client.get("/v1/trace").status_code == 404
+    why = "404: nothing is here: /_qs/docs lists what is"
+    assert heard() == {"exporter": {"refused": {why: 3}}}
+
+
 def test_each_token_is_told_with_its_sources(client):
     for name in ("laptops", "phones"):
         _, text = IngestToken.objects.issue(name)
@@ -211,6 +220,19 @@ def test_log_records_that_nobody_reads_are_told(client, encode):
         "claude-code": rows(1, passed_over={"log record": 2}),
         "fluent-bit": {"passed_over": {"log record": 1}},
     }
+
+
+def test_an_agent_goes_by_the_name_of_its_service_in_all_that_it_sends(client):
+    records = [log({"x": 1}), log(ANSWERED)]
+    post("/v1/logs", logs(*records, scope=CLAUDE, resource=resource("laptops")))
+    post("/v1/metrics", metrics("laptops"))
+    other = {**ANSWERED, "request_id": "req_2", "session.id": "s-2"}
+    post("/v1/logs", logs(log(other), scope=CLAUDE))
+    assert heard() == {
+        "laptops": rows(1, passed_over={"log record": 1, "post of metrics": 1}),
+        "claude-code": rows(1),
+    }
+    assert SOURCES <= OF_SERVICES
 
 
 def metrics(name: str) -> dict[str, Any]:

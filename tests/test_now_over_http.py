@@ -1,7 +1,10 @@
 """What posts tell of their sources is one for all workers, and outlives the portal's end."""
 
+import random
 import signal
+import threading
 import time
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -68,3 +71,29 @@ def test_rows_are_told_with_the_answer_and_survive_a_kill(tmp_path, settings_of_
         portal.kill()
     with serving(tmp_path, **settings_of_portal) as portal:
         assert heard(portal) == {"proxy": (10, {}, {})}
+
+
+def test_posts_at_the_same_time_add_up_exactly(tmp_path, settings_of_portal):
+    """Of several sources each, in any order, beside posts that store nothing."""
+    names = [f"s{n}" for n in range(5)]
+
+    def run(seed: int, portal: Portal, statuses: list[int]) -> None:
+        chance = random.Random(seed)
+        for _ in range(20):
+            rows = [{**ROW, "source": name} for name in chance.sample(names, len(names))]
+            statuses.append(portal.request("POST", "/_qs/usage", rows).status)
+            statuses.append(portal.request("POST", "/v1/metrics", DROPPED).status)
+
+    statuses: list[int] = []
+    with serving(tmp_path, **settings_of_portal) as portal:
+        threads = [threading.Thread(target=run, args=(n, portal, statuses)) for n in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert portal.stop(signal.SIGTERM) == 0
+    assert Counter(statuses) == {201: 160, 200: 160}
+    with serving(tmp_path, **settings_of_portal) as portal:
+        found = heard(portal)
+    assert found.pop("shop") == (0, {"post of metrics": 160}, {})
+    assert found == {name: (160, {}, {}) for name in names}

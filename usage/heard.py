@@ -32,7 +32,9 @@ ANY_SPAN = "span without usage"
 LOG_RECORD = "log record"
 METRICS = "post of metrics"
 
-_OTEL = "otel"  # as the source of a row: its app tells more
+OTEL = "otel"
+# As sources of rows from OTLP: the name of the service comes before, since all else has that alone.
+OF_SERVICES = frozenset((OTEL, "claude-code", "codex", "gemini-cli", "qwen-code"))
 _names = attrgetter("source", "app")
 
 
@@ -84,9 +86,9 @@ def reason_of(error: InvalidRow) -> str:
 
 
 def source_of_row(source: str | None, app: str | None) -> str:
-    if source == _OTEL:
-        return source_named(app)
-    return source or ""
+    if source in OF_SERVICES and (named := source_named(app)):
+        return named
+    return "" if source == OTEL else source or ""
 
 
 @lru_cache(maxsize=4096)

@@ -8,7 +8,7 @@ from hashlib import blake2b
 from types import ModuleType
 from typing import Any
 
-from usage.heard import Heard
+from usage.heard import Heard, source_of_row
 from usage.intake import lenient
 from usage.intake.agents import claude_code, codex, forks, gemini_cli, qwen_code
 from usage.intake.agents.event import EVENT_NAME, EVENT_TIME, AgentEvent
@@ -94,7 +94,10 @@ def _record(event: AgentEvent | InvalidRow, now: dt.datetime, heard: Heard) -> U
     told = _told(event.names, event.scope[:_LONGEST_NAME], service[:_LONGEST_NAME])
     read = None if told is None else told.reader.values_of(event, told.name)
     if told is None or read is None:
-        heard.pass_over("event of an agent that is no call", told.source if told else "")
+        heard.pass_over(
+            "event of an agent that is no call",
+            source_of_row(told.source if told else None, service),
+        )
         return None
     values = {**read, **who(event), "source": told.source, "timestamp": event.at}
     values["event_id"] = _identity(values) if event.at is not None else None
