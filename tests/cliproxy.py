@@ -5,13 +5,13 @@ import json
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from qsmetrics.cliproxy_setting import Proxy
+from tests.waiting import wait_until
 from usage.collecting import Collectors
 from usage.models import CollectorState, UsageMetric
 
@@ -82,14 +82,6 @@ def fake_proxy(preload: int = 0) -> Iterator[FakeProxy]:
         yield proxy
     finally:
         proxy.kill()
-
-
-def wait_until(holds: Any, patience: float = _PATIENCE) -> None:
-    """Until `holds()` is true; an AssertionError after `patience` seconds."""
-    until = time.monotonic() + patience
-    while not holds():
-        assert time.monotonic() < until, "it did not come true"
-        time.sleep(0.05)
 
 
 def record(**fields: Any) -> bytes:

@@ -123,12 +123,5 @@ def record_some(client, count):
         client.record({"model": "gpt-5", "request_id": str(number)})
 
 
-def wait_until(is_so):
-    deadline = time.monotonic() + 10
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
-
-
 def counts(client):
     return len(client._rows), client.dropped, client.rejected

@@ -13,10 +13,11 @@ from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.core.management import call_command
 
 from qsmetrics.cliproxy_setting import Proxy
-from tests.cliproxy import KEY, collecting, has_rows, record, wait_until
+from tests.cliproxy import KEY, collecting, has_rows, record
 from tests.factory import NOON, read_csv, store
 from tests.odd_values import each_with_one
 from tests.test_quota_windows import CLAUDE, NOW, keep, payload
+from tests.waiting import wait_until
 from usage.account_labels import AccountLabels, accounts_named, forget_accounts
 from usage.collecting import auth_files
 from usage.collecting.auth_files import names_in

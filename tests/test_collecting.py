@@ -21,11 +21,11 @@ from tests.cliproxy import (
     free_port,
     has_rows,
     state,
-    wait_until,
 )
 from tests.migrated import migrated
 from tests.serving import manage, serving
 from tests.sums import assert_sums_equal_rows
+from tests.waiting import wait_until
 from usage.collecting import Collectors
 from usage.models import CollectorState, UsageMetric
 
@@ -107,7 +107,7 @@ def test_while_the_database_is_locked_records_are_kept_on_disk(collector_folder)
             wait_until(
                 lambda: len((collector_folder / "east.spool").read_bytes().splitlines()) == 500
             )
-        wait_until(has_rows(500), 40)
+        wait_until(has_rows(500))
     assert state().records == 500
     text = "".join(path.read_text() for path in collector_folder.iterdir())
     assert "sk-test" not in text
@@ -214,9 +214,9 @@ def test_through_restarts_of_the_queue_nothing_stored_is_lost_or_doubled(collect
             for turn in range(_RESTARTS):
                 fake.start(seed=turn)
                 fake.enqueue(per_round)
-                wait_until(lambda: fake.stats()["queued"] == 0, 40)
+                wait_until(lambda: fake.stats()["queued"] == 0)
                 given += per_round
-                wait_until(has_rows(given), 40)
+                wait_until(has_rows(given))
                 time.sleep(chance.uniform(0, 0.3))
                 fake.kill()
     finally:

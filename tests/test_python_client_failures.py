@@ -13,8 +13,8 @@ from tests.failing_server import (
     counts,
     misbehaving,
     record_some,
-    wait_until,
 )
+from tests.waiting import wait_until
 from usage.identity import hash_api_key
 
 pytestmark = pytest.mark.process
@@ -122,7 +122,7 @@ def test_a_full_queue_drops_rows_and_never_blocks():
         wait_until(lambda: server.posts)
         start = time.monotonic()
         record_some(client, 1000)
-        assert time.monotonic() - start < 1
+        assert time.monotonic() - start < 30  # of the sixty after which it tries again
         assert counts(client) == (10, 995, 0)
         assert client.close()  # which tries once more at once
         assert server.sizes() == [5, 5, 5]

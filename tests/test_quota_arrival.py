@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from qsmetrics.cliproxy_setting import Proxy
-from tests.cliproxy import KEY, collecting, has_rows, wait_until
+from tests.cliproxy import KEY, collecting, has_rows
 from tests.old_files import counts, run
 from tests.test_litellm import payload as litellm_payload
 from tests.test_quota_windows import CLAUDE, CODEX, HOUR, NOW, RESET, keep, payload, used
+from tests.waiting import wait_until
 from usage.collecting.spool import Spool
 from usage.intake import cliproxy
 from usage.models import UsageMetric

@@ -11,10 +11,10 @@ import psycopg
 import pytest
 
 from tests.serving import PROJECT, manage, serving, start
+from tests.waiting import wait_until
 from usage.jobs import LOOKS_EVERY
 
 pytestmark = [pytest.mark.process, pytest.mark.django_db(transaction=True)]
-PATIENCE = 60.0
 INSERT = "INSERT INTO usage_metrics (timestamp, model, total_tokens, latency_ms) VALUES "
 
 
@@ -35,14 +35,6 @@ def execute(folder, settings, statement):
     else:
         with closing(sqlite3.connect(folder / "metrics.db", timeout=30)) as database, database:
             database.execute(statement)
-
-
-def wait_until(condition):
-    until = time.monotonic() + PATIENCE
-    while not (found := condition()):
-        assert time.monotonic() < until
-        time.sleep(0.02)
-    return found
 
 
 def health(portal):
