@@ -19,6 +19,7 @@ from xdist.scheduler.loadfile import LoadFileScheduling
 
 from tests import portal_file, server_engine
 from tests.factory import four_rows
+from tests.migrated import migrated_here
 from tests.old_files import old_database
 from tests.once import made_once
 from tests.thorough import IS_THOROUGH, examples
@@ -95,11 +96,22 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileSche
 def django_db_modify_db_settings(
     tmp_path_factory: pytest.TempPathFactory,
     django_db_modify_db_settings_parallel_suffix: None,  # a database for each pytest-xdist worker
+    django_db_blocker: Any,
 ) -> None:
-    """A file, as in real life: SQLite in memory locks differently between threads."""
+    """A file, as in real life: SQLite in memory locks differently between threads.
+
+    It is migrated once for all workers.
+    """
     if connection.vendor == "sqlite":
-        folder = tmp_path_factory.mktemp("database")
-        connection.settings_dict["TEST"]["NAME"] = str(folder / "test.db")
+        with django_db_blocker.unblock():
+            path = migrated_here(tmp_path_factory.mktemp("database"))
+        connection.settings_dict["TEST"]["NAME"] = str(path)
+
+
+@pytest.fixture(scope="session")
+def django_db_keepdb() -> bool:
+    """What was copied is taken as it is; it goes with pytest's folder."""
+    return connection.vendor == "sqlite"
 
 
 @pytest.fixture(scope="session")
