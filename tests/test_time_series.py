@@ -63,7 +63,9 @@ def test_sql_finds_the_begins_that_the_clock_has(interval, zone, moment):
     how = reckonings(begin, end, interval, ZoneInfo(zone))
     found = time_series.bucket_begin(interval, ZoneInfo(zone), how, is_begin=False)
     rows = UsageRollup.objects.annotate(begin=found).values_list("bucket", "begin")
-    assert {int(at.timestamp()): microseconds(begin) for at, begin in rows} == expected
+    assert {
+        int(at.timestamp()): microseconds(found.moment(begin)) for at, begin in rows
+    } == expected
 
 
 NOTHING = {

@@ -64,11 +64,12 @@ def time_series(
         for each, sign in signed
         for number, some in _by_rollup(each.stretches).items()
     )
+    moment = bucket_begin(interval, zone).moment
     # Of each rollup apart: SQLite would sort the rows of all, where those of each are in order.
     for row in first.union(*others, all=True) if others else first:
         sums = row[len(columns) :]
         yield (
-            (microseconds(row[0]), row[1:shift_at]),
+            (microseconds(moment(row[0])), row[1:shift_at]),
             unshifted(sums, row[shift_at]) if has_shift else sums,
         )
 
@@ -89,7 +90,7 @@ def _grouped(
 
 
 def bucket_begin(
-    interval: str, zone: ZoneInfo, how: tuple[trunc.Reckoning, ...], *, is_begin: bool
+    interval: str, zone: ZoneInfo, how: tuple[trunc.Reckoning, ...] = (), *, is_begin: bool = True
 ) -> Any:
     """Where the bucket of an answer begins that a bucket of the sums falls into."""
     return _TRUNCS[interval]("bucket", tzinfo=zone, reckonings=how, is_begin=is_begin)
