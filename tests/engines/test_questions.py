@@ -11,6 +11,7 @@ from django.db import connection
 from django.test import Client
 
 from tests.factory import NOON
+from tests.known_rows import Known
 from tests.sums import add_waiting_rows
 from tests.test_exactness import (
     History,
@@ -87,7 +88,7 @@ def ask_all(gone=()):
     rows = [row for row in kept if row.get("excluded_as") is None]
     for question in questions():
         answer = ask(question)  # which may decide on names of plain SQL
-        history = History(purged_before(), list(gone), names_in_table())
+        history = History(purged_before(), list(gone), names_in_table(), Known())
         assert_answered(answer, question, rows, history)
 
 
