@@ -104,9 +104,13 @@ class AnyOf(Func):
         return f"{compiler.compile(column)[0]} IN ({given})", [json.dumps(self._values)]
 
     def as_postgresql(self, compiler: Any, connection: Any, **_: Any) -> Sql:
-        (column,) = self.source_expressions
-        given = f"%s::{self._kind}[]"
-        return f"{compiler.compile(column)[0]} = ANY({given})", [list(self._values)]
+        (expression,) = self.source_expressions
+        column, given = compiler.compile(expression)[0], f"%s::{self._kind}"
+        # Between: where it takes the values for many it goes through all rows of the index' part.
+        return (
+            f"({column} = ANY({given}[]) AND {column} BETWEEN {given} AND {given})",
+            [list(self._values), min(self._values), max(self._values)],
+        )
 
 
 def look_up_cost() -> int:
