@@ -61,6 +61,8 @@ QUESTIONS = [
     "group_by=api_key,model&limit=1&order_by=cost",
     "group_by=model,status&not_status=200&provider=",
     "group_by=model,model",
+    "series_by=provider&top=1&interval=day&fill=true&range=24h",
+    "by=status&top=1&step=week&measure=cost&lang=de",
     "group_by=api_key&limit=1&interval=day&tz=Asia/Kathmandu",
     "compare=previous&from=2024-01-15&to=2024-01-16&fill=true",
     "model=nobody",

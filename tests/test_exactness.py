@@ -266,6 +266,8 @@ def questions(
             "group_by": st.sampled_from(GROUPS) | st.sampled_from(GROUPS_OF_WHO),
             "order_by": st.sampled_from(["tokens", "tokens", "cost", "requests"]),
             "limit": st.sampled_from([None, None, 1, 2]),
+            "series_by": st.sampled_from([None, None, *_GROUPS]) | st.sampled_from(WHO_AND_WHAT),
+            "top": st.sampled_from([None, 1, 2]),
             "compare": st.booleans(),
             "fill": st.booleans(),
         }
@@ -382,12 +384,15 @@ def assert_answered(
     question = {**question, "unsure": history.unsure(question)}
     covered = check_periods(answer, question, history.horizon)
     groups = [["model"], columns_of(question["group_by"])]
+    groups += [columns_of(question["series_by"])] if question["series_by"] else []
     found = history.counted(rows, question, covered, groups)
     check_summary(answer, question, found, history, groups)
     if question["group_by"] != "model":
         check_parts(answer, question, question["group_by"], found, history, groups)
     series = expected_series(question, covered, found, zone, history, groups)
     assert answer["timeseries"] == series
+    named = named_series(question, covered, found, zone, history, groups)
+    assert answer.get("series") == named
     if question["compare"]:
         length = question["to"] - question["from"]
         end = question["from"] - MICROSECOND
@@ -500,7 +505,8 @@ def expected_series(
     groups: Groups,
 ) -> list[dict[str, Any]]:
     interval = question["interval"]
-    grain = known_rows.grain(question)
+    named = columns_of(question["series_by"]) if question["series_by"] else []
+    grain = known_rows.grain(question, named) or known_rows.grain(question)
     rows_from = history.known.rows_from(question, groups)
     is_by_who = bool(known_rows.restricted(question) & {*WHO_AND_WHAT})
     if is_by_who and history.known.filled_from > rows_from:
@@ -532,6 +538,28 @@ def expected_series(
         {"bucket_start": rfc3339(start, zone), **plain_python.figures(series.get(start, []))}
         for start in starts
     ]
+
+
+def named_series(
+    question: dict[str, Any],
+    covered: dict[str, Any],
+    found: list[Row],
+    zone: ZoneInfo,
+    history: History,
+    groups: Groups,
+) -> list[dict[str, Any]] | None:
+    if not question["series_by"]:
+        return None
+    columns = columns_of(question["series_by"])
+    parts, top = history.parts(found, columns, question, groups), question["top"] or 8
+
+    def told(some: list[Row]) -> list[dict[str, Any]]:
+        return expected_series(question, covered, some, zone, history, groups)
+
+    named = [{"name": names[0], "timeseries": told(part)} for names, part in parts[:top]]
+    rest = [row for _, part in parts[top:] for row in part]
+    others = {"name": None, "timeseries": told(rest), "others": True}
+    return [*named, *([others] if rest else [])]
 
 
 # --- The tests --------------------------------------------------------------------------------

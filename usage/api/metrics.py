@@ -18,6 +18,8 @@ from usage.api.questions import (
     METRICS_QUESTION,
     ORDER_BY,
     PARTS,
+    SERIES_BY,
+    TOP,
     ZONE,
 )
 from usage.api.rendering import encoded, report_answer, series_answer, summary_answer
@@ -35,6 +37,7 @@ from usage.queries import (
     MOST_BUCKETS,
     MOST_ROWS,
     Breakdown,
+    Bucket,
     By,
     RangeTooLong,
     TooManyBuckets,
@@ -61,6 +64,8 @@ class MetricsView(APIView):
             zone=ZONE.of(query),
             group_by=_lists_asked_for(GROUP_BY.of(query)),
             order_by=ORDER_BY.of(query),
+            series_by=_dimension(SERIES_BY.of(query)),
+            top=TOP.of(query),
             with_percentiles=True,
             with_previous=bool(COMPARE.of(query)),
             limit=PARTS.of(query),
@@ -75,13 +80,18 @@ class MetricsView(APIView):
         except TooManyBuckets:
             if _is_never_refused(wanted, breakdown) and not fill:
                 return streamed(_in_pieces(wanted), "application/json")
-            raise _too_long(fill=fill) from None
+            raise _too_long(fill=fill, with_parts=bool(breakdown.series_by)) from None
 
 
 def _lists_asked_for(group_by: str) -> tuple[By, ...]:
     """Besides that by model, which is always there."""
     by = GROUPS[group_by]
     return () if by == BY_MODEL else (by,)
+
+
+def _dimension(group: str) -> str:
+    """Under the name of its column; empty where none is asked for."""
+    return GROUPS[group][0] if group else ""
 
 
 def _is_never_refused(wanted: UsageFilter, breakdown: Breakdown) -> bool:
@@ -118,9 +128,7 @@ def _report(wanted: UsageFilter, breakdown: Breakdown, turn: Turn, *, fill: bool
         report = usage_report(wanted, breakdown, turn)
         if not fill:
             return report
-        interval, zone = breakdown.interval, breakdown.zone
-        series = without_gaps(report.timeseries, report.covered, interval, zone)
-        return replace(report, timeseries=series)
+        return _filled(report, breakdown)
     except TooManyRowsOfOthers as error:
         raise ApiError(400, str(error)) from None
     except RangeTooLong as error:
@@ -135,11 +143,28 @@ def _report(wanted: UsageFilter, breakdown: Breakdown, turn: Turn, *, fill: bool
         ) from None
 
 
-def _too_long(*, fill: bool) -> ApiError:
+def _filled(report: UsageReport, breakdown: Breakdown) -> UsageReport:
+    """With an empty bucket in every gap of every series."""
+    series = report.series or []
+
+    def filled(some: list[Bucket]) -> list[Bucket]:
+        interval, zone = breakdown.interval, breakdown.zone
+        return without_gaps(some, report.covered, interval, zone, 1 + len(series))
+
+    report = replace(report, timeseries=filled(report.timeseries))
+    if report.series is None:
+        return report
+    return replace(
+        report, series=[replace(each, timeseries=filled(each.timeseries)) for each in series]
+    )
+
+
+def _too_long(*, fill: bool, with_parts: bool) -> ApiError:
     return ApiError(
         400,
         f"the series would have more than {MOST_BUCKETS:,} buckets, which are the most: narrow "
         "`from` and `to`, or ask for a longer `interval`"
+        + (" or a smaller `top`" if with_parts else "")
         + (", or leave `fill` out" if fill else ""),
         parameter="fill" if fill else "interval",
     )

@@ -3,7 +3,7 @@
 from usage.api.shapes.metrics_answer import GROUPS
 from usage.asking.declared import Choice, Declared, Flag, Joined, Text, WholeNumber, Zone, filters
 from usage.asking.parameters import FILTERS, ROW_FILTERS
-from usage.queries import INTERVALS, ORDERS, PARTS_LISTED
+from usage.queries import INTERVALS, ORDERS, PARTS_LISTED, SERIES_TOLD
 
 INTERVAL = Choice(
     "interval", "How long buckets are; weeks begin on Monday.", tuple(INTERVALS), "hour", "step"
@@ -16,6 +16,13 @@ GROUP_BY = Joined(
     "model",
 )
 ORDER_BY = Choice("order_by", "Which parts are the largest, and come first.", (*ORDERS,), "tokens")
+SERIES_BY = Choice(
+    "series_by",
+    "Adds a series of each of the largest parts by this, and one of all others.",
+    tuple(group for group in GROUPS if "," not in group),
+    other_name="by",
+)
+TOP = WholeNumber("top", "How many parts have a series of their own.", 50, SERIES_TOLD)
 COMPARE = Choice("compare", "Also of the equally long period right before.", ("previous",))
 FILL = Flag("fill", "Adds an empty bucket wherever there were no requests.")
 PARTS = WholeNumber(
@@ -31,6 +38,9 @@ METRICS_QUESTION: tuple[Declared, ...] = (
     GROUP_BY,
     ORDER_BY,
     PARTS,
+    SERIES_BY,
+    SERIES_BY.under_other_name,
+    TOP,
     COMPARE,
     FILL,
     *OF_PAGES,

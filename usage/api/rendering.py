@@ -21,6 +21,7 @@ from usage.api.shapes.metrics_answer import (
     OthersAnswer,
     PeriodAnswer,
     ReportAnswer,
+    SeriesAnswer,
     SummaryAnswer,
     Totals,
     shape_of,
@@ -32,6 +33,7 @@ from usage.queries import (
     Bucket,
     By,
     Figures,
+    NamedSeries,
     Part,
     Percentiles,
     Summary,
@@ -55,8 +57,14 @@ def report_answer(report: UsageReport, breakdown: Breakdown) -> Any:
     """A ReportAnswer."""
     parts = {LISTS[by]: _parts(by, report.parts[by]) for by in breakdown.group_by}
     previous = UNSET if report.previous is None else summary_answer(report.previous)
-    series = series_answer(report.timeseries, breakdown.zone)
-    return ReportAnswer(**_summary(report), timeseries=series, previous=previous, **parts)
+    zone = breakdown.zone
+    return ReportAnswer(
+        **_summary(report),
+        timeseries=series_answer(report.timeseries, zone),
+        series=UNSET if report.series is None else _named_series(report.series, zone),
+        previous=previous,
+        **parts,
+    )
 
 
 def summary_answer(summary: Summary) -> Any:
@@ -67,6 +75,17 @@ def summary_answer(summary: Summary) -> Any:
 def series_answer(series: Sequence[Bucket], zone: ZoneInfo) -> list[Any]:
     """Of BucketAnswers: thousands there may be, so by position and without dictionaries."""
     return [BucketAnswer(_start(bucket, zone), *_figures(bucket.figures)) for bucket in series]
+
+
+def _named_series(series: Sequence[NamedSeries], zone: ZoneInfo) -> list[Any]:
+    return [
+        SeriesAnswer(
+            each.name or None,
+            series_answer(each.timeseries, zone),
+            True if each.are_others else UNSET,
+        )
+        for each in series
+    ]
 
 
 def encoded(answer: Any) -> bytes:

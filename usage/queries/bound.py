@@ -49,25 +49,27 @@ def require_short(period: Period, held: Holdings, interval: str) -> None:
         raise RangeTooLong(interval)
 
 
-def is_too_long(begin: int, end: int, interval: str, zone: ZoneInfo) -> bool:
-    """Whether a series without gaps would have more than MOST_BUCKETS."""
+def is_too_long(begin: int, end: int, interval: str, zone: ZoneInfo, series: int = 1) -> bool:
+    """Whether so many series without gaps would have more than MOST_BUCKETS."""
     if begin >= end:
         return False
-    if at_least(begin, end, interval) > MOST_BUCKETS + 1:  # lest the calendar be gone through
+    most = MOST_BUCKETS // series
+    if at_least(begin, end, interval) > most + 1:  # lest the calendar be gone through
         return True
     runs = buckets(begin, end, interval, zone)
-    return sum(len(run.starts) for run in runs) > MOST_BUCKETS
+    return sum(len(run.starts) for run in runs) > most
 
 
 def bounded_ranges(
-    scope: Scope, held: Holdings, interval: str, zone: ZoneInfo, grain: int
+    scope: Scope, held: Holdings, interval: str, zone: ZoneInfo, grain: int, series: int = 1
 ) -> list[Range]:
     """The ranges of a scope that can have buckets; TooManyBuckets where those are too many.
 
     A lonely row of another age leaves ages between that nobody has to go through. `grain` is the
-    width of the narrowest sums that are read, which the ranges do not cut.
+    width of the narrowest sums that are read, which the ranges do not cut, and `series` how many
+    have these buckets.
     """
-    is_bounded = not is_too_long(scope.begin, scope.end, interval, zone)
+    is_bounded = not is_too_long(scope.begin, scope.end, interval, zone, series)
     if is_bounded and at_least(scope.begin, scope.end, interval) <= _LITTLE:
         return [(scope.begin, scope.end)]
     length = length_of(interval)
@@ -78,7 +80,7 @@ def bounded_ranges(
         found.append(moment)
         if moment // length != last:
             last, count = moment // length, count + max(1, width // length)
-        if count > MOST_BUCKETS and not is_bounded:
+        if count > MOST_BUCKETS // series and not is_bounded:
             raise TooManyBuckets
     return joined(found, width, max(length, _DAY), scope)
 

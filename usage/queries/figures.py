@@ -56,6 +56,15 @@ class Bucket(msgspec.Struct, frozen=True, gc=False):
 
 
 @dataclass(frozen=True)
+class NamedSeries:
+    """That of one part; or of all the others, which have no name."""
+
+    name: str
+    timeseries: list[Bucket]
+    are_others: bool = False
+
+
+@dataclass(frozen=True)
 class Others:
     """The parts that are not listed, since they are the smallest: how many, and together."""
 
@@ -90,9 +99,10 @@ class Summary:
 
 @dataclass(frozen=True)
 class UsageReport(Summary):
-    """`timeseries` is by time."""
+    """`timeseries` is by time, and `series` the same of the largest parts and of all others."""
 
     timeseries: list[Bucket] = field(default_factory=list)
+    series: list[NamedSeries] | None = None
     previous: Summary | None = None
     totals_beside: Figures | None = None
 

@@ -38,6 +38,12 @@ class Series(NamedTuple):
         """Their ids, to be looked up by the database."""
         return self.matching.order_by().values("id")
 
+    def of_names(self, dimension: str, names: Collection[str]) -> "Series":
+        """Those that have one of these values."""
+        matching = self.matching.filter(**{f"{dimension}__in": list(names)})
+        by_shift = matching.order_by().values_list("token_shift").annotate(Count("id"))
+        return _series(matching, dict(by_shift), are_all=False, of=self.of)
+
     def among(self, column: str) -> Sql:
         """Whether a column names one of them."""
         sql, parameters = self.numbers.query.sql_with_params()

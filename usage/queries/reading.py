@@ -15,7 +15,7 @@ from usage.queries.basis import Bases, Basis
 from usage.queries.bound import MOST_BUCKETS, bounded_ranges, portions, require_short
 from usage.queries.buckets import Run, buckets, one_bucket
 from usage.queries.covered import Covered, Coverer
-from usage.queries.figures import Bucket, By, Part, added
+from usage.queries.figures import Bucket, By, NamedSeries, Part, added
 from usage.queries.knowledge import Knowledge
 from usage.queries.matching import SeriesLookup
 from usage.queries.microseconds import moment_of
@@ -28,6 +28,7 @@ from usage.queries.row_plan import RowPlan
 from usage.queries.row_reading import Found
 from usage.queries.rows import Made, Use, all_pieces
 from usage.queries.scope import Holdings, scope_of
+from usage.queries.splitting import together, without
 from usage.queries.still_filling import SumsStillLackRows
 from usage.queries.sums import Dimensions
 from usage.queries.waiting import MOST_READ, require_few
@@ -40,7 +41,8 @@ Key = TypeVar("Key", bound=Hashable)
 class Reading:
     """The parts of one period, all of which count the same rows.
 
-    `group_by` says by what parts are told, `series_by` an interval and the zone of its buckets.
+    `group_by` says by what parts are told, `every` has the interval and zone of the buckets of a
+    series, and `split` by what and into how many parts that is split as well.
     What there is to read is found out first: `cost` is in rows of sums, and too much is refused
     before any is read. TooManyRowsToRead where no sums are as fine as the parts, TooManyBuckets,
     TooManyWaiting where too many rows are in no sums yet.
@@ -52,7 +54,8 @@ class Reading:
         held: Holdings,
         group_by: Collection[By] = (),
         *,
-        series_by: tuple[str, ZoneInfo] | None = None,
+        every: tuple[str, ZoneInfo] | None = None,
+        split: tuple[str, int] | None = None,
         with_percentiles: bool = False,
         lookup: SeriesLookup | None = None,
     ) -> None:
@@ -85,8 +88,13 @@ class Reading:
         self._reach = Reach(wanted, self._lookup)
         self._others = self._reach_of_others()
         self._parts = {each: self._part(each) for each in bases}
-        self._series_by = series_by or ("hour", UTC)
-        self._buckets = self._series(*series_by) if series_by else None
+        self._every = every or ("hour", UTC)
+        self._split_by, self._most_series = split or ("", 0)
+        self._split_basis = all_bases.of([self._split_by]) if split else None
+        self._is_split_whole = not split or all_bases.is_whole([self._split_by])
+        runs = self._bucket_runs(*self._every) if every else []
+        self._buckets = self._all_buckets(runs) if every else None
+        self._split = self._split_buckets(runs, self._split_basis) if self._split_basis else None
         self.percentiles = self._percentiles() if with_percentiles else None
         self._plan = self._row_plan([use for use in self._uses() if use is not None])
         self.cost = self._cost()
@@ -95,6 +103,7 @@ class Reading:
         """Of a reading without parts."""
         return added(chain.from_iterable(self._by_dimensions(self._for_all).values()))
 
+    @cached_property
     def parts(self) -> dict[By, list[Part]]:
         """Those that have requests, by each of what was asked for."""
         sums_of = {basis: self._by_dimensions(basis) for basis in self._parts}
@@ -116,11 +125,31 @@ class Reading:
         moment = self._knowledge.unknown_before(_groupings(self._used), self.scope)
         return None if moment is None else moment_of(moment)
 
+    @cached_property
     def series(self) -> list[Bucket]:
         """Those buckets that have requests, ascending."""
         if self._buckets is None:
             return []
-        return _series(self._buckets, self.rows, *self._series_by)
+        return _series(self._buckets, self.rows, *self._every)
+
+    def split_series(self, names: Sequence[str]) -> list[NamedSeries]:
+        """Of each of these parts, and of all others together where there is anything of them."""
+        if self._split is None:
+            return []
+        found: dict[str, dict[int, list[Sums]]] = {name: defaultdict(list) for name in names}
+        summed = self._split.of_names(self._split_by, names).by_bucket(
+            *self._every, [self._split_by]
+        )
+        for (begin, (name,)), values in chain(summed, self.rows[self._split.use]):
+            if name in found:
+                found[name][begin].append(values)
+        series = {name: _in_order(found[name]) for name in names}
+        if "" in series and not self._is_split_whole:
+            rest = without(self.series, [_series(self._split, self.rows, *self._every)])
+            series[""] = together([series[""], rest])
+        others = without(self.series, list(series.values()))
+        told = [NamedSeries(name, some) for name, some in series.items()]
+        return [*told, NamedSeries("", others, are_others=True)] if others else told
 
     def hours(self) -> Iterator[list[Bucket]]:
         """All hours of UTC that have requests, ascending, read some thousand at a time."""
@@ -149,11 +178,28 @@ class Reading:
     def _part(self, basis: Basis) -> Covered:
         return self._coverer.covered(self._whole, basis, Made.PARTS, self._names(basis))
 
-    def _series(self, interval: str, zone: ZoneInfo) -> Covered:
+    def _bucket_runs(self, interval: str, zone: ZoneInfo) -> list[Run]:
         require_short(self._wanted.period, self._held, interval)
-        grain = min(self._for_all.numbers, default=1)
-        ranges = bounded_ranges(self.scope, self._held, interval, zone, grain)
-        return self._coverer.covered(_runs(ranges, interval, zone), self._for_all, Made.BUCKETS)
+        bases = [self._for_all, *([self._split_basis] if self._split_basis else [])]
+        grain = max(min(each.numbers, default=1) for each in bases)
+        series = 1 + (self._most_split() if self._split_by else 0)
+        ranges = bounded_ranges(self.scope, self._held, interval, zone, grain, series)
+        return _runs(ranges, interval, zone)
+
+    def _most_split(self) -> int:
+        """How many series there can be besides that of all: of names, and of all other names."""
+        basis = self._split_basis
+        if basis is None or basis.less or not basis.numbers:
+            return self._most_series + 1
+        names = self._lookup.of(basis.grouping, self._of_sums).number + self._held.unsummed
+        return min(self._most_series, names) + 1
+
+    def _all_buckets(self, runs: list[Run]) -> Covered:
+        basis = self._for_all
+        return self._coverer.covered(runs, basis, Made.BUCKETS, split_as=self._split_basis)
+
+    def _split_buckets(self, runs: list[Run], basis: Basis) -> Covered:
+        return self._coverer.covered(runs, basis, Made.BUCKETS, (self._split_by,))
 
     def _percentiles(self) -> PercentilePlan:
         found = PercentilePlan(self._wanted, self._held, self.scope, self._naming, self._lookup)
@@ -164,6 +210,7 @@ class Reading:
         """What raw rows are read for."""
         yield from (part.use for part in self._parts.values())
         yield self._buckets.use if self._buckets else None
+        yield self._split.use if self._split else None
         yield self.percentiles.use if self.percentiles else None
 
     def _row_plan(self, uses: list[Use]) -> RowPlan:
@@ -179,6 +226,7 @@ class Reading:
         if self._buckets:
             starts = sum(len(run.starts) for run in self._buckets.use.runs)
             cost += self._buckets.cost + turns.BUCKET * min(MOST_BUCKETS, starts)
+        cost += self._split.cost if self._split else 0
         cost += turns.ROW * min(MOST_READ, self._held.unsummed)
         return cost + (self.percentiles.cost if self.percentiles else 0)
 
@@ -193,7 +241,11 @@ class Reading:
 def _series(
     covered: Covered, rows: dict[Use, Found], interval: str, zone: ZoneInfo
 ) -> list[Bucket]:
-    by_begin = gathered(chain(covered.by_bucket(interval, zone), rows[covered.use]))
+    found = chain(covered.by_bucket(interval, zone), rows[covered.use])
+    return _in_order(gathered((begin, values) for (begin, _), values in found))
+
+
+def _in_order(by_begin: dict[int, list[Sums]]) -> list[Bucket]:
     series = ((begin, added(by_begin[begin])) for begin in sorted(by_begin))
     return [Bucket(moment_of(begin), figures) for begin, figures in series if figures.requests]
 

@@ -13,6 +13,7 @@ from usage.queries.figures import (
     ORDERS,
     Bucket,
     By,
+    NamedSeries,
     Others,
     Part,
     Percentiles,
@@ -27,18 +28,22 @@ from usage.rollups.declarations import OFFER
 from usage.rollups.measures import Figures
 
 PARTS_LISTED = 1_000
+SERIES_TOLD = 8
 
 
 @dataclass(frozen=True)
 class Breakdown:
     """What an answer tells apart: `interval` is one of INTERVALS or YEAR, and `group_by` has the
     lists of parts besides that by model, all read at once. Each has the `limit` largest parts by
-    `order_by`, one of ORDERS. Of the period `beside` the totals alone are told."""
+    `order_by`, one of ORDERS. `series_by` is a dimension: its `top` largest parts, and all others
+    together, have series of their own. Of the period `beside` the totals alone are told."""
 
     interval: str = "hour"
     zone: ZoneInfo = UTC
     group_by: tuple[By, ...] = ()
     order_by: str = "tokens"
+    series_by: str = ""
+    top: int = SERIES_TOLD
     with_percentiles: bool = False
     with_previous: bool = False
     limit: int = PARTS_LISTED
@@ -63,8 +68,9 @@ def usage_report(
         reading = Reading(
             wanted,
             held,
-            dict.fromkeys([BY_MODEL, *breakdown.group_by]),
-            series_by=(breakdown.interval, breakdown.zone),
+            dict.fromkeys([BY_MODEL, *breakdown.group_by, *_split_by(breakdown)]),
+            every=(breakdown.interval, breakdown.zone),
+            split=(breakdown.series_by, breakdown.top) if breakdown.series_by else None,
             with_percentiles=breakdown.with_percentiles,
             lookup=lookup,
         )
@@ -72,13 +78,20 @@ def usage_report(
         if turn is not None:
             turn.take_for(reading.cost + (earlier.cost if earlier else 0))
         summary = _summary(reading, breakdown)
-        series = reading.series()
+        timeseries = reading.series
+        series = _series(reading, breakdown) if breakdown.series_by else None
         previous = _summary(earlier, breakdown) if earlier else None
         beside = None
         if breakdown.beside is not None:
             other = replace(wanted, period=breakdown.beside)
             beside = Reading(other, held, lookup=lookup).totals()
-    return UsageReport(**vars(summary), timeseries=series, previous=previous, totals_beside=beside)
+    return UsageReport(
+        **vars(summary),
+        timeseries=timeseries,
+        series=series,
+        previous=previous,
+        totals_beside=beside,
+    )
 
 
 @contextmanager
@@ -106,8 +119,24 @@ def _earlier(
     return Reading(earlier, held, [BY_MODEL], with_percentiles=with_percentiles, lookup=lookup)
 
 
+def _split_by(breakdown: Breakdown) -> list[By]:
+    return [(breakdown.series_by,)] if breakdown.series_by else []
+
+
+def _series(reading: Reading, breakdown: Breakdown) -> list[NamedSeries]:
+    (by,) = _split_by(breakdown)
+    parts = _in_order(reading.parts[by], breakdown.order_by)
+    names = [part.name for part in parts[: breakdown.top]]
+    return reading.split_series(names)
+
+
 def _summary(reading: Reading, breakdown: Breakdown) -> Summary:
-    parts = {by: _in_order(some, breakdown.order_by) for by, some in reading.parts().items()}
+    listed = {BY_MODEL, *breakdown.group_by}
+    parts = {
+        by: _in_order(some, breakdown.order_by)
+        for by, some in reading.parts.items()
+        if by in listed
+    }
     totals = sum((part.figures for part in parts[BY_MODEL]), Figures())
     others = {}
     for by, some in parts.items():

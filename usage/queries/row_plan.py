@@ -65,14 +65,14 @@ class RowPlan:
     def _unsummed(self) -> list[Found]:
         """Of the rows that no sums hold yet."""
         uses = self._uses
-        bucketed = [run for use in uses if use.made is Made.BUCKETS for run in use.runs]
+        bucketed = next((use.runs for use in uses if use.made is Made.BUCKETS), [])
         begin = min(use.runs[0].begin for use in uses if use.runs)
         end = max(use.runs[-1].end for use in uses if use.runs)
         rows = unsummed_rows(begin, end, self._wanted, unit_of(bucketed), len(uses))
         found = read_rows(rows, uses, self._naming)
         finder = BucketFinder(bucketed) if bucketed else None
         return [
-            [(finder.begin_of_bucket(begin), sums) for begin, sums in some]
+            [((finder.begin_of_bucket(begin), names), sums) for (begin, names), sums in some]
             if finder and use.made is Made.BUCKETS
             else some
             for use, some in zip(uses, found, strict=True)

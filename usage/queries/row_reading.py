@@ -59,9 +59,10 @@ _middle_of = lru_cache(maxsize=10_000)(middle_of)
 def read_rows(rows: Rows, uses: Sequence[Use], naming: Naming) -> list[Found]:
     """For each use what is made of the rows; add what comes twice.
 
-    Sums by values of the dimensions, or by begin of the bucket in microseconds; or by offer how
-    many rows have each value of the columns, in milliseconds, and how often these count. Buckets
-    are read with the first parts: with others as well nearly each row would be a group of its own.
+    Sums by values of the dimensions, or by begin of the bucket in microseconds and such values; or
+    by offer how many rows have each value of the columns, in milliseconds, and how often these
+    count. Buckets of all are read with the first parts: with others as well nearly each row would
+    be a group of its own.
     """
     found: list[Found] = [[] for _ in uses]
     for together in _together(uses):
@@ -75,8 +76,10 @@ def read_rows(rows: Rows, uses: Sequence[Use], naming: Naming) -> list[Found]:
 
 def _together(uses: Sequence[Use]) -> list[list[int]]:
     """The places of uses that are read by the same statement."""
-    groups = [[place] for place, use in enumerate(uses) if use.made is not Made.BUCKETS]
-    buckets = [place for place, use in enumerate(uses) if use.made is Made.BUCKETS]
+    buckets = [
+        place for place, use in enumerate(uses) if use.made is Made.BUCKETS and not use.dimensions
+    ]
+    groups = [[place] for place in range(len(uses)) if place not in buckets]
     if groups and uses[groups[0][0]].made is Made.PARTS:
         groups[0] += buckets
         return groups
@@ -156,16 +159,16 @@ def _found(rows: Rows) -> str:
 
 
 def _told_apart(use: Use, naming: Naming) -> list[Sql]:
-    if use.made is Made.BUCKETS:
-        return [("bucket", [])]
-    return [naming.shown(name) for name in use.dimensions]
+    buckets: list[Sql] = [("bucket", [])] if use.made is Made.BUCKETS else []
+    return [*buckets, *(naming.shown(name) for name in use.dimensions)]
 
 
 def _width(use: Use) -> int:
-    return 1 if use.made is Made.BUCKETS else len(use.dimensions)
+    return len(use.dimensions) + (1 if use.made is Made.BUCKETS else 0)
 
 
 def _named(use: Use, names: Sequence[Any]) -> Any:
     if use.made is Made.BUCKETS:
-        return names[0] * SECOND
+        begin, *names = names
+        return begin * SECOND, tuple(name or "" for name in names)
     return tuple(name or "" for name in names)

@@ -27,7 +27,7 @@ class Made(Enum):
     """What is made of rows."""
 
     PARTS = auto()  # sums by dimensions
-    BUCKETS = auto()  # sums by bucket
+    BUCKETS = auto()  # sums by bucket, and by dimensions
     VALUES = auto()  # how long each request took
     BINS = auto()  # the same, as exactly as the histograms
 
@@ -166,8 +166,8 @@ def _pieces(uses: Sequence[Use], runs: Sequence[Sequence[tuple[Run, int]]]) -> l
             found.append(Piece(begin, moment, *bucket, tuple(times)))
         begin = moment
         times[place] += change
-        if uses[place].made is Made.BUCKETS:
-            bucket = (run.first, run.step) if run is not None else _NO_BUCKET
+        if uses[place].made is Made.BUCKETS and run is not None:  # all have the same buckets
+            bucket = run.first, run.step
     return found
 
 

@@ -86,6 +86,15 @@ Totals: Any = shape(
 BucketAnswer: Any = shape(
     "Bucket", "Figures of a stretch of time.", {"bucket_start": Moment}, FiguresAnswer
 )
+SeriesAnswer: Any = shape(
+    "Series",
+    "That of one part; null is that of requests without a name, or with `others` of all others.",
+    {
+        "name": str | None,
+        "timeseries": list_of(BucketAnswer),
+        "others": optional(Annotated[bool, Meta(description="True, or left out.")]),
+    },
+)
 OthersAnswer: Any = shape(
     "OthersOfList",
     "What a list leaves out, together.",
@@ -114,10 +123,12 @@ SummaryAnswer: Any = shape(
 )
 ReportAnswer: Any = shape(
     "UsageReport",
-    "Totals, parts and a series. `previous` comes with `compare`, other lists with `group_by`.",
+    "Totals, parts and a series. `previous` comes with `compare`, `series` with `series_by`, other "
+    "lists with `group_by`.",
     {
         **_SUMMARY,
         "timeseries": list_of(BucketAnswer),
+        "series": optional(list_of(SeriesAnswer)),
         "previous": optional(SummaryAnswer),
         **{
             name: optional(list_of(PARTS[shape_of(by)]))
