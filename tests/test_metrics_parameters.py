@@ -394,6 +394,13 @@ def test_a_sum_that_reaches_over_a_boundary_counts_where_it_begins(client):
     assert series(client, **query) == [("2024-01-15T10:00:00Z", 1)]
 
 
+def test_so_it_does_where_the_zone_has_hours_of_its_own(client):
+    store({"timestamp": at("2024-01-15 10:20"), "api_key_hash": "k"})
+    purge("2024-01-15 12:00")
+    query = {"tz": "Asia/Kathmandu", "api_key_hash": "k"}  # whose hours begin at a quarter past
+    assert series(client, **query) == [("2024-01-15T15:00:00+05:45", 1)]
+
+
 def test_a_bucket_that_the_purge_cut_is_whole_in_its_sum(client):
     store(*({"timestamp": at(f"2024-01-15 {time}"), "api_key_hash": "k"}
             for time in ("10:05", "10:40", "10:50", "11:05")))  # fmt: skip

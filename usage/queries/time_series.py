@@ -132,4 +132,6 @@ def _reckoning(
     how = reckonings(stretches[0].begin, stretches[-1].end, interval, zone)
     if interval == "day":
         return how, width == DAY and not any(each.ahead for each in how)
-    return how, width * SECOND == length_of(interval)
+    # Where rows were purged, a sum may lie in two buckets.
+    is_begin = width * SECOND == length_of(interval)
+    return how, is_begin and not any(each.ahead % width for each in how)
