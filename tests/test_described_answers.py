@@ -61,6 +61,7 @@ QUESTIONS = [
     "group_by=api_key,model&limit=1&order_by=cost",
     "group_by=model,status&not_status=200&provider=",
     "group_by=model,model",
+    "percentiles=true&fill=true&from=2024-01-15&to=2024-01-16",
     "series_by=provider&top=1&interval=day&fill=true&range=24h",
     "by=status&top=1&step=week&measure=cost&lang=de",
     "group_by=api_key&limit=1&interval=day&tz=Asia/Kathmandu",

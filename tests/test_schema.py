@@ -40,7 +40,7 @@ def test_the_schema_names_every_operation_and_field(client):
     assert {p["name"] for p in schema["paths"]["/_qs/metrics"]["get"]["parameters"]} == {
         "from", "to", *SUMMED, *(f"not_{name}" for name in SUMMED),
         "range", "interval", "step", "tz", "group_by", "order_by", "limit", "compare", "fill",
-        "series_by", "by", "top", "measure", "lang",
+        "series_by", "by", "top", "percentiles", "measure", "lang",
     }  # fmt: skip
 
 

@@ -18,6 +18,7 @@ from usage.api.questions import (
     METRICS_QUESTION,
     ORDER_BY,
     PARTS,
+    PERCENTILES,
     SERIES_BY,
     TOP,
     ZONE,
@@ -67,6 +68,7 @@ class MetricsView(APIView):
             series_by=_dimension(SERIES_BY.of(query)),
             top=TOP.of(query),
             with_percentiles=True,
+            percentiles_by_bucket=PERCENTILES.of(query),
             with_previous=bool(COMPARE.of(query)),
             limit=PARTS.of(query),
         )

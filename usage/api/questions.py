@@ -16,6 +16,7 @@ GROUP_BY = Joined(
     "model",
 )
 ORDER_BY = Choice("order_by", "Which parts are the largest, and come first.", (*ORDERS,), "tokens")
+PERCENTILES = Flag("percentiles", "Puts percentiles into each bucket of `timeseries`, too.")
 SERIES_BY = Choice(
     "series_by",
     "Adds a series of each of the largest parts by this, and one of all others.",
@@ -41,6 +42,7 @@ METRICS_QUESTION: tuple[Declared, ...] = (
     SERIES_BY,
     SERIES_BY.under_other_name,
     TOP,
+    PERCENTILES,
     COMPARE,
     FILL,
     *OF_PAGES,

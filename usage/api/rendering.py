@@ -57,10 +57,10 @@ def report_answer(report: UsageReport, breakdown: Breakdown) -> Any:
     """A ReportAnswer."""
     parts = {LISTS[by]: _parts(by, report.parts[by]) for by in breakdown.group_by}
     previous = UNSET if report.previous is None else summary_answer(report.previous)
-    zone = breakdown.zone
+    zone, none = breakdown.zone, Percentiles() if breakdown.percentiles_by_bucket else None
     return ReportAnswer(
         **_summary(report),
-        timeseries=series_answer(report.timeseries, zone),
+        timeseries=series_answer(report.timeseries, zone, none),
         series=UNSET if report.series is None else _named_series(report.series, zone),
         previous=previous,
         **parts,
@@ -72,9 +72,21 @@ def summary_answer(summary: Summary) -> Any:
     return SummaryAnswer(**_summary(summary))
 
 
-def series_answer(series: Sequence[Bucket], zone: ZoneInfo) -> list[Any]:
-    """Of BucketAnswers: thousands there may be, so by position and without dictionaries."""
-    return [BucketAnswer(_start(bucket, zone), *_figures(bucket.figures)) for bucket in series]
+def series_answer(
+    series: Sequence[Bucket], zone: ZoneInfo, none: Percentiles | None = None
+) -> list[Any]:
+    """Of BucketAnswers: thousands there may be, so by position and without dictionaries.
+
+    `none` are the percentiles of a bucket that has none.
+    """
+    return [
+        BucketAnswer(
+            _start(bucket, zone),
+            *_figures(bucket.figures),
+            *_percentiles(bucket.percentiles or none),
+        )
+        for bucket in series
+    ]
 
 
 def _named_series(series: Sequence[NamedSeries], zone: ZoneInfo) -> list[Any]:

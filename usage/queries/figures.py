@@ -53,6 +53,7 @@ class Bucket(msgspec.Struct, frozen=True, gc=False):
 
     start: dt.datetime
     figures: Figures
+    percentiles: Percentiles | None = None
 
 
 @dataclass(frozen=True)

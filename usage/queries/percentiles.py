@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import accumulate
 from math import floor, log10
@@ -10,8 +10,8 @@ from typing import Any
 
 from django.db import connection
 
-from usage.database.joins import each_of, given_table
-from usage.database.times import at_unix_seconds
+from usage.database.joins import Sql, each_of, given_table
+from usage.database.times import at_unix_seconds, unix_seconds
 from usage.queries.covering import Stretch
 from usage.queries.figures import Part, Percentiles
 from usage.queries.matching import Series
@@ -57,34 +57,18 @@ class Distributions:
     def add_histograms(self, stretches: Sequence[tuple[Stretch, int, int]], series: Series) -> None:
         """What the histograms have in stretches, each with its column's place and how often."""
         self.is_exact = False
-        given = [
-            (each.number, each.begin // SECOND, each.end // SECOND, place, times)
-            for each, place, times in stretches
-        ]
-        if not given or not series.number:
+        if not stretches or not series.number:
             return
-        table, parameters = given_table(_GIVEN, given)
-        conditions = (
-            "usage_histograms.histogram = given.number"
-            f" AND usage_histograms.bucket >= {at_unix_seconds('given.since')}"
-            f" AND usage_histograms.bucket < {at_unix_seconds('given.until')}"
-        )
-        if not series.are_all:
-            restriction, values = series.among("usage_histograms.series")
-            conditions, parameters = f"{conditions} AND {restriction}", [*parameters, *values]
+        source, parameters = _source(stretches, series)
         with connection.cursor() as cursor:
             cursor.execute(
                 f"SELECT model, provider, found.* FROM (SELECT usage_histograms.series,"
-                f" given.place, given.times, chunk, {BIN_SUMS}"
-                f" {each_of(table, 'usage_histograms', conditions)} GROUP BY 1, 2, 3, 4) AS found"
-                " JOIN usage_series ON usage_series.id = found.series",
+                f" given.place, given.times, chunk, {BIN_SUMS} {source} GROUP BY 1, 2, 3, 4)"
+                " AS found JOIN usage_series ON usage_series.id = found.series",
                 parameters,
             )
             for model, provider, _, place, times, chunk, *counts in cursor.fetchall():
-                column = self._counts[model, provider][place]
-                for bin_number, count in enumerate(counts, chunk * CHUNK):
-                    if count:
-                        column[_middle_of(bin_number)] += times * count
+                _add_bins(self._counts[model, provider][place], chunk, counts, times)
 
     def add_values(self, found: Iterable[tuple[Dimensions, Any]]) -> None:
         """What raw rows have, as `row_reading` tells it."""
@@ -95,16 +79,64 @@ class Distributions:
                         column[value] += times * count
 
     def _percentiles(self, parts: Sequence[Sequence[Counts]], figures: Figures) -> Percentiles:
-        columns = (_added(counts) for counts in zip(*parts, strict=True))
-        found: list[float | None] = []
-        for counts, column in zip(columns, HISTOGRAM_COLUMNS, strict=False):
-            values = _at_shares(counts)
-            found += (
-                values
-                if self.is_exact
-                else _as_known(values, counts, *total_and_number(figures, column))
-            )
-        return Percentiles(*found)
+        columns = [_added(counts) for counts in zip(*parts, strict=True)]
+        return percentiles_of(columns, figures, is_exact=self.is_exact)
+
+
+def percentiles_of(columns: Sequence[Counts], figures: Figures, *, is_exact: bool) -> Percentiles:
+    """Of the values of each column; `figures` are those of the same requests."""
+    found: list[float | None] = []
+    for counts, column in zip(columns, HISTOGRAM_COLUMNS, strict=False):
+        values = _at_shares(counts)
+        known = total_and_number(figures, column)
+        found += values if is_exact else _as_known(values, counts, *known)
+    return Percentiles(*found)
+
+
+def counts_by_time(
+    stretches: Sequence[tuple[Stretch, int, int]], series: Series
+) -> Iterator[tuple[int, int, Counts]]:
+    """Of each of the histograms' own buckets: its begin in microseconds, the place of a column, and
+    how often each value occurred; add what comes twice."""
+    if not stretches or not series.number:
+        return
+    source, parameters = _source(stretches, series)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT {unix_seconds('bucket')}, found.* FROM (SELECT usage_histograms.bucket,"
+            f" given.place, chunk, {BIN_SUMS} {source} GROUP BY 1, 2, 3) AS found",
+            parameters,
+        )
+        for begin, _, place, chunk, *bins in cursor.fetchall():
+            counts: Counts = defaultdict(int)
+            _add_bins(counts, chunk, bins, 1)
+            yield begin * SECOND, place, counts
+
+
+def _source(stretches: Sequence[tuple[Stretch, int, int]], series: Series) -> Sql:
+    """FROM and WHERE for the histograms' rows, with the stretch of each as `given`."""
+    table, parameters = given_table(
+        _GIVEN,
+        [
+            (each.number, each.begin // SECOND, each.end // SECOND, place, times)
+            for each, place, times in stretches
+        ],
+    )
+    conditions = (
+        "usage_histograms.histogram = given.number"
+        f" AND usage_histograms.bucket >= {at_unix_seconds('given.since')}"
+        f" AND usage_histograms.bucket < {at_unix_seconds('given.until')}"
+    )
+    if not series.are_all:
+        restriction, values = series.among("usage_histograms.series")
+        conditions, parameters = f"{conditions} AND {restriction}", [*parameters, *values]
+    return each_of(table, "usage_histograms", conditions), parameters
+
+
+def _add_bins(counts: Counts, chunk: int, bins: Sequence[int], times: int) -> None:
+    for number, count in enumerate(bins, chunk * CHUNK):
+        if count:
+            counts[_middle_of(number)] += times * count
 
 
 def rows_at_most(stretches: Sequence[Stretch]) -> int:

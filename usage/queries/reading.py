@@ -13,6 +13,7 @@ from usage.periods import UTC
 from usage.queries import turns
 from usage.queries.basis import Bases, Basis
 from usage.queries.bound import MOST_BUCKETS, bounded_ranges, portions, require_short
+from usage.queries.bucket_percentiles import BucketPercentiles
 from usage.queries.buckets import Run, buckets, one_bucket
 from usage.queries.covered import Covered, Coverer
 from usage.queries.figures import Bucket, By, NamedSeries, Part, added
@@ -48,7 +49,7 @@ class Reading:
     TooManyWaiting where too many rows are in no sums yet.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # all that one reading has at once
         self,
         wanted: UsageFilter,
         held: Holdings,
@@ -57,6 +58,7 @@ class Reading:
         every: tuple[str, ZoneInfo] | None = None,
         split: tuple[str, int] | None = None,
         with_percentiles: bool = False,
+        percentiles_by_bucket: bool = False,
         lookup: SeriesLookup | None = None,
     ) -> None:
         self._wanted = wanted
@@ -69,7 +71,8 @@ class Reading:
         self._rest_of = rests(all_bases, self._group_by)
         wholes = self._rest_of.values()
         self._basis_for = {by: all_bases.of(by) for by in (*self._group_by, *wholes)}
-        has_histograms = with_percentiles and are_in_histograms(wanted)
+        has_histograms = are_in_histograms(wanted)
+        has_histograms = has_histograms and (with_percentiles or percentiles_by_bucket)
         bases = dict.fromkeys(self._basis_for.values()) or {self._for_all: None}
         self._used = tuple(dict.fromkeys((self._for_all, *bases)))
         used = [numbers for each in self._used if (numbers := each.numbers)]
@@ -96,6 +99,7 @@ class Reading:
         self._buckets = self._all_buckets(runs) if every else None
         self._split = self._split_buckets(runs, self._split_basis) if self._split_basis else None
         self.percentiles = self._percentiles() if with_percentiles else None
+        self.by_bucket = self._percentiles_of(runs) if percentiles_by_bucket else None
         self._plan = self._row_plan([use for use in self._uses() if use is not None])
         self.cost = self._cost()
 
@@ -206,12 +210,20 @@ class Reading:
         found.decide(self._reach, self._others[1] if self._others else 0)
         return found
 
+    def _percentiles_of(self, runs: list[Run]) -> BucketPercentiles:
+        has_histograms = are_in_histograms(self._wanted)
+        series = self._lookup.of(OFFER, self._of_sums) if has_histograms else None
+        found = BucketPercentiles(runs, self._held, series)
+        found.decide(self._reach, self._others[1] if self._others else 0)
+        return found
+
     def _uses(self) -> Iterator[Use | None]:
         """What raw rows are read for."""
         yield from (part.use for part in self._parts.values())
         yield self._buckets.use if self._buckets else None
         yield self._split.use if self._split else None
         yield self.percentiles.use if self.percentiles else None
+        yield self.by_bucket.use if self.by_bucket else None
 
     def _row_plan(self, uses: list[Use]) -> RowPlan:
         try:
@@ -228,7 +240,7 @@ class Reading:
             cost += self._buckets.cost + turns.BUCKET * min(MOST_BUCKETS, starts)
         cost += self._split.cost if self._split else 0
         cost += turns.ROW * min(MOST_READ, self._held.unsummed)
-        return cost + (self.percentiles.cost if self.percentiles else 0)
+        return cost + sum(each.cost for each in (self.percentiles, self.by_bucket) if each)
 
     def _reach_of_others(self) -> tuple[str, int] | None:
         """The index that leads to rows which count as (other) where the question names them."""

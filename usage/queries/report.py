@@ -45,6 +45,7 @@ class Breakdown:
     series_by: str = ""
     top: int = SERIES_TOLD
     with_percentiles: bool = False
+    percentiles_by_bucket: bool = False
     with_previous: bool = False
     limit: int = PARTS_LISTED
     beside: Period | None = None
@@ -72,6 +73,7 @@ def usage_report(
             every=(breakdown.interval, breakdown.zone),
             split=(breakdown.series_by, breakdown.top) if breakdown.series_by else None,
             with_percentiles=breakdown.with_percentiles,
+            percentiles_by_bucket=breakdown.percentiles_by_bucket,
             lookup=lookup,
         )
         earlier = _earlier(wanted, held, breakdown, lookup) if breakdown.with_previous else None
@@ -79,6 +81,8 @@ def usage_report(
             turn.take_for(reading.cost + (earlier.cost if earlier else 0))
         summary = _summary(reading, breakdown)
         timeseries = reading.series
+        if reading.by_bucket is not None:
+            timeseries = reading.by_bucket.put_into(timeseries, reading.rows)
         series = _series(reading, breakdown) if breakdown.series_by else None
         previous = _summary(earlier, breakdown) if earlier else None
         beside = None
@@ -152,7 +156,8 @@ def _summary(reading: Reading, breakdown: Breakdown) -> Summary:
             by_name = distributions.of_parts(by[0], parts[by])
             by_name |= plan.of_few(parts[by]) if by == BY_MODEL else {}
             parts[by] = _described(parts[by], by_name)
-    note = plan.note if plan else None
+    notes = [each.note for each in (plan, reading.by_bucket) if each]
+    note = next(filter(None, notes), None)
     return Summary(
         totals,
         parts,

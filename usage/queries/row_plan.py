@@ -65,15 +65,21 @@ class RowPlan:
     def _unsummed(self) -> list[Found]:
         """Of the rows that no sums hold yet."""
         uses = self._uses
-        bucketed = next((use.runs for use in uses if use.made is Made.BUCKETS), [])
+        bucketed = next((use.runs for use in uses if use.has_buckets), [])
         begin = min(use.runs[0].begin for use in uses if use.runs)
         end = max(use.runs[-1].end for use in uses if use.runs)
         rows = unsummed_rows(begin, end, self._wanted, unit_of(bucketed), len(uses))
         found = read_rows(rows, uses, self._naming)
-        finder = BucketFinder(bucketed) if bucketed else None
-        return [
-            [((finder.begin_of_bucket(begin), names), sums) for (begin, names), sums in some]
-            if finder and use.made is Made.BUCKETS
-            else some
-            for use, some in zip(uses, found, strict=True)
-        ]
+        if not bucketed:
+            return found
+        finder = BucketFinder(bucketed)
+        return [_in_buckets(use, some, finder) for use, some in zip(uses, found, strict=True)]
+
+
+def _in_buckets(use: Use, found: Found, finder: BucketFinder) -> Found:
+    """With the begins of buckets in the place of those of units."""
+    if use.by_bucket:
+        return [(finder.begin_of_bucket(begin), counts) for begin, counts in found]
+    if use.made is not Made.BUCKETS:
+        return found
+    return [((finder.begin_of_bucket(begin), names), sums) for (begin, names), sums in found]

@@ -60,9 +60,9 @@ def read_rows(rows: Rows, uses: Sequence[Use], naming: Naming) -> list[Found]:
     """For each use what is made of the rows; add what comes twice.
 
     Sums by values of the dimensions, or by begin of the bucket in microseconds and such values; or
-    by offer how many rows have each value of the columns, in milliseconds, and how often these
-    count. Buckets of all are read with the first parts: with others as well nearly each row would
-    be a group of its own.
+    by offer or bucket how many rows have each value of the columns, in milliseconds, and how often
+    these count. Buckets of all are read with the first parts: with others as well nearly each row
+    would be a group of its own.
     """
     found: list[Found] = [[] for _ in uses]
     for together in _together(uses):
@@ -118,7 +118,7 @@ def _read_sums(
 def _read_times(rows: Rows, place: int, use: Use, naming: Naming) -> Iterator[tuple[Any, Any]]:
     """How long requests took: by offer, for each column, how many rows have each value."""
     shown = [naming.shown(name) for name in use.dimensions]
-    columns = [sql for sql, _ in shown]
+    columns = ["bucket"] if use.by_bucket else [sql for sql, _ in shown]
     for name in map(quoted, HISTOGRAM_COLUMNS):
         is_binned = use.made is Made.BINS
         columns.append(
@@ -130,7 +130,7 @@ def _read_times(rows: Rows, place: int, use: Use, naming: Naming) -> Iterator[tu
             f" {naming.joins(use.dimensions)} WHERE times_{place} <> 0",
             [*rows.parameters, *(value for _, given in shown for value in given)],
         )
-        width = 1 + len(use.dimensions)
+        width = 2 if use.by_bucket else 1 + len(use.dimensions)
         while some := cursor.fetchmany(_AT_ONCE):
             parts: defaultdict[tuple[Any, ...], list[Sequence[Any]]] = defaultdict(list)
             for row in some:
@@ -139,7 +139,8 @@ def _read_times(rows: Rows, place: int, use: Use, naming: Naming) -> Iterator[tu
                 counts = [Counter(column) for column in zip(*values, strict=True)]
                 if use.made is Made.BINS:
                     counts = [_by_middle(column) for column in counts]
-                yield _named(use, names), (counts, times)
+                key = names[0] * SECOND if use.by_bucket else _named(use, names)
+                yield key, (counts, times)
 
 
 def _by_middle(bins: Mapping[int | None, int]) -> Counter[float | None]:

@@ -36,13 +36,19 @@ class Made(Enum):
 class Use:
     """One thing that is made of the raw rows of some runs.
 
-    `left` are those that no sums cover, with how often each counts; `runs` are all of them.
+    `left` are those that no sums cover, with how often each counts; `runs` are all of them. Times
+    are `by_bucket`, or by the dimensions.
     """
 
     made: Made
     runs: Sequence[Run]
     left: Sequence[tuple[Run, int]]
     dimensions: tuple[str, ...] = ()
+    by_bucket: bool = False
+
+    @property
+    def has_buckets(self) -> bool:
+        return self.by_bucket or self.made is Made.BUCKETS
 
 
 class Piece(NamedTuple):
@@ -166,7 +172,7 @@ def _pieces(uses: Sequence[Use], runs: Sequence[Sequence[tuple[Run, int]]]) -> l
             found.append(Piece(begin, moment, *bucket, tuple(times)))
         begin = moment
         times[place] += change
-        if uses[place].made is Made.BUCKETS and run is not None:  # all have the same buckets
+        if uses[place].has_buckets and run is not None:  # all have the same buckets
             bucket = run.first, run.step
     return found
 

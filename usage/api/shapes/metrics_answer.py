@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from usage.answered_row import AccountLabel
-from usage.api.shapes.values import Moment, Whole, list_of, optional, shape
+from usage.api.shapes.values import Moment, Whole, list_of, optional, optional_of, shape
 from usage.queries import BY_MODEL, By
 from usage.rollups.declarations import DIMENSIONS, OFFER, SUMMED
 from usage.rollups.measures import told_figures
@@ -84,7 +84,11 @@ Totals: Any = shape(
     PercentilesAnswer,
 )
 BucketAnswer: Any = shape(
-    "Bucket", "Figures of a stretch of time.", {"bucket_start": Moment}, FiguresAnswer
+    "Bucket",
+    "Figures of a stretch of time; percentiles come with `percentiles`.",
+    {"bucket_start": Moment},
+    FiguresAnswer,
+    optional_of(PercentilesAnswer),
 )
 SeriesAnswer: Any = shape(
     "Series",

@@ -43,5 +43,12 @@ def shape(name: str, says: str, fields: Mapping[str, Any], *parts: type[msgspec.
     )
 
 
+def optional_of(part: type[msgspec.Struct]) -> type[msgspec.Struct]:
+    """A Struct with the same fields, each of which may be left out."""
+    kinds = {each.name: optional(each.type) for each in msgspec.structs.fields(part)}
+    fields = [(name, kind, msgspec.UNSET) for name, kind in kinds.items()]
+    return msgspec.defstruct(f"Optional{part.__name__}", fields, frozen=True, gc=False)
+
+
 def _is_optional(kind: Any) -> bool:
     return msgspec.UnsetType in getattr(kind, "__args__", ())
