@@ -241,9 +241,10 @@ class TestQueries:
         # By day: in the hour after midnight the last day begins among the rows of the day before.
         monkeypatch.setattr(timezone, "now", lambda: NOW)
         add_usage()
-        # What there is, the series and their sums; a report has both by model and by hour.
+        # What there is, how far sums are filled, the series and their sums; a report has both by
+        # model and by hour.
         # Before it, the page asks for the first and the last day, for those in no sum as well.
-        report, last_day, names = 7, 1, 1
+        report, last_day, names = 8, 1, 1
         assert self.count(client, "/?range=7d") == report + last_day + names
         assert self.count(client, "/?range=24h") == report + names
         assert self.count(client, "/?range=7d", **REFRESH) == report + last_day
