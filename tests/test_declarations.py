@@ -6,7 +6,14 @@ import pytest
 from usage.asking.parameters import FILTERS, ROW_FILTERS
 from usage.models import UsageMetric, UsageRollup, UsageSeries
 from usage.rollups.aggregation import COLUMNS, aggregate
-from usage.rollups.declarations import DIMENSIONS, GROUPINGS, ROLLUPS, SERIES_DIMENSIONS, SUMMED
+from usage.rollups.declarations import (
+    DIMENSIONS,
+    GROUPINGS,
+    OPTIONAL,
+    ROLLUPS,
+    SERIES_DIMENSIONS,
+    SUMMED,
+)
 from usage.rollups.measures import MEASURE_COLUMNS, MEASURES, Figures, unshifted
 
 
@@ -54,7 +61,7 @@ def test_no_rows_add_nothing():
 def test_each_rollup_of_a_batch_adds_all_of_its_rows():
     row = dict.fromkeys(COLUMNS) | {"model": "m", "status": "500", "total_tokens": 3,
                                     "prompt_tokens": 2, "completion_tokens": 1}  # fmt: skip
-    row |= dict.fromkeys(("user", "team", "project", "app", "source", "account"), "n")
+    row |= dict.fromkeys(OPTIONAL, "n")
     made = aggregate([(at, tuple(row.values())) for at in (0, 899, 900)], None)
     assert {rollup for rollup, _, _ in made.rollups} == set(ROLLUPS)
     for _, shift, groups in made.rollups:

@@ -688,6 +688,7 @@ def fill_some(steps: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(filling, "_FIRST_STEP", 3)
         patch.setattr(filling, "_LARGEST_STEP", 3)
+        patch.setattr(filling, "_HELD_SECONDS", 1000)
         for _ in islice(filling.fill_later_sums(), steps):
             pass
 

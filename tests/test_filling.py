@@ -37,6 +37,7 @@ def fill(steps=None):
 def small_steps(monkeypatch):
     monkeypatch.setattr(filling, "_FIRST_STEP", 2)
     monkeypatch.setattr(filling, "_LARGEST_STEP", 2)
+    monkeypatch.setattr(filling, "_HELD_SECONDS", 1000)  # however slow the machine
 
 
 def rows(count, **more):

@@ -12,6 +12,7 @@ from django.test import Client
 
 from tests.factory import NOON
 from tests.known_rows import Known
+from tests.plain_python import WHO_AND_WHAT
 from tests.sums import add_waiting_rows
 from tests.test_exactness import (
     History,
@@ -51,6 +52,7 @@ def random_row():
         "latency_ms": CHOICE.choice([None, 12.5, 4000.125]),
         "ttft_ms": CHOICE.choice([None, 2.25]),
         "cost_usd": CHOICE.choice([None, 0.25, 1.5]),
+        **{name: CHOICE.choice([None, "n1", "n2"]) for name in WHO_AND_WHAT},
     }  # fmt: skip
 
 
@@ -69,6 +71,10 @@ def questions():
             {"group_by": "model", "provider": ["openai"], "interval": "15m", "fill": True},
             {"group_by": "api_key", "model": ["ü"], "api_key_hash": ["k2"], "interval": "week"},
             {"group_by": "status", "status": ["error"], "provider": ["azure"], "interval": "month"},
+            {"group_by": "user"},
+            {"group_by": "team,model", "team": ["n1", ""]},
+            {"group_by": "account", "not_app": ["n2"], "interval": "day"},
+            {"group_by": "project", "source": ["n1"], "model": ["a", "b"]},
         ]
     )
     moments = [None, NOON, NOON - dt.timedelta(hours=30), NOON + dt.timedelta(minutes=17)]
@@ -88,7 +94,9 @@ def ask_all(gone=()):
     rows = [row for row in kept if row.get("excluded_as") is None]
     for question in questions():
         answer = ask(question)  # which may decide on names of plain SQL
-        history = History(purged_before(), list(gone), names_in_table(), Known())
+        ids = {row["id"] for row in gone}
+        known = Known(gone=ids, kept=ids, horizon=purged_before())
+        history = History(purged_before(), list(gone), names_in_table(), known)
         assert_answered(answer, question, rows, history)
 
 
