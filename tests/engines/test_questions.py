@@ -85,7 +85,8 @@ def questions():
             yield {
                 "from": start, "to": end, "model": [], "provider": [], "api_key_hash": [],
                 "status": [], "interval": "hour", "tz": "Europe/Prague", "fill": False,
-                "order_by": "tokens", "limit": None, "compare": bool(start and end), **next(sets),
+                "order_by": "tokens", "limit": None, "series_by": None, "top": None,
+                "compare": bool(start and end), **next(sets),
             }  # fmt: skip
 
 
