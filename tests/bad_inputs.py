@@ -253,7 +253,7 @@ BAD_INPUTS = [
     get("unknown parameter of a question", "`form` is not a parameter", "form=2024-01-01"),
     get("fill=perhaps", "true or false", "fill=perhaps"),
     get("fill of a century", "narrow `from`", "fill=true&from=1924-01-01&to=2024-01-01"),
-    get("unknown interval", "must be 15m or hour", "interval=minute"),
+    get("unknown interval", "must be 1m or 5m", "interval=minute"),
     get("interval twice", "given 2 times", "interval=hour&interval=day"),
     get("unknown zone", "such as Europe/Prague", "tz=Europe/Atlantis"),
     get("offset as zone", "such as Europe/Prague", "tz=%2B02:00"),

@@ -47,7 +47,7 @@ def usage(db: None) -> None:
 @pytest.mark.parametrize(
     ("question", "most"),
     [
-        ({}, 6),
+        ({}, 7),
         (ENDS, 7),
         ({**ENDS, "model": "a"}, 9),
         ({**ENDS, "api_key_hash": ALICE}, 12),

@@ -42,25 +42,24 @@ class Reach:
     def __init__(self, wanted: UsageFilter, lookup: SeriesLookup) -> None:
         self._wanted = wanted
         self._lookup = lookup
-        self._known: dict[tuple[Range, ...], tuple[str, int]] = {}
+        self._known: dict[tuple[Range, ...], tuple[int, str]] = {}
 
     def index_for(self, pieces: Sequence[Piece], most: int = MOST_ROWS) -> tuple[str, int]:
         """The index that finds the raw rows of the pieces, and how many it leads to at most.
 
         TooManyRowsToRead where those exceed `most`.
         """
-        ranges = tuple(_joined((piece.begin, piece.end) for piece in pieces))
-        if ranges not in self._known:
-            self._known[ranges] = self._index_and_count(ranges)
-        index, count = self._known[ranges]
+        ranges = _ranges(pieces)
+        if sum(end - begin for begin, end in ranges) <= _ALWAYS:
+            return _ways(self._wanted)[0][0], 0
+        count, index = self._best(ranges)
         if count > most:
             raise TooManyRowsToRead(count)
         return index, count
 
     def count(self, pieces: Sequence[Piece]) -> int:
         """How many raw rows of the pieces the best index leads to, however short they are."""
-        ranges = _joined((piece.begin, piece.end) for piece in pieces)
-        return self._best(ranges)[0]
+        return self._best(_ranges(pieces))[0]
 
     def index_for_others(self, pieces: Sequence[Piece], naming: Naming) -> tuple[str, int]:
         """The same for those rows that count as (other) where the question names them.
@@ -81,18 +80,13 @@ class Reach:
             raise TooManyRowsOfOthers
         return index, found
 
-    def _index_and_count(self, ranges: Sequence[Range]) -> tuple[str, int]:
-        ways = _ways(self._wanted)
-        if sum(end - begin for begin, end in ranges) <= _ALWAYS:
-            return ways[0][0], 0
-        count, index = self._best(ranges)
-        return index, count
-
-    def _best(self, ranges: Sequence[Range]) -> tuple[int, str]:
-        return min(
-            (self._count(ranges, grouping, part), index)
-            for index, grouping, part in _ways(self._wanted)
-        )
+    def _best(self, ranges: tuple[Range, ...]) -> tuple[int, str]:
+        if ranges not in self._known:
+            self._known[ranges] = min(
+                (self._count(ranges, grouping, part), index)
+                for index, grouping, part in _ways(self._wanted)
+            )
+        return self._known[ranges]
 
     def _count(self, ranges: Sequence[Range], grouping: Grouping, wanted: UsageFilter) -> int:
         """Not fewer than there are: a bucket that a range cuts counts whole."""
@@ -114,6 +108,10 @@ def _ways(wanted: UsageFilter) -> list[tuple[str, Grouping, UsageFilter]]:
         if (values := wanted.of(name)) and not {OTHER, ""} & set(values)
     ]
     return ways or [("idx_timestamp", TOTAL, UsageFilter())]
+
+
+def _ranges(pieces: Sequence[Piece]) -> tuple[Range, ...]:
+    return tuple(_joined((piece.begin, piece.end) for piece in pieces))
 
 
 def _joined(ranges: Iterable[Range]) -> list[Range]:
