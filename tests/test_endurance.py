@@ -34,6 +34,7 @@ def test_seconds_of_everything_at_once_lose_and_double_nothing(tmp_path):
     assert {batch.rpartition("-")[0] for batch in stage.ledger.kept} == {
         "array", "gzip", "idempotent", "ndjson", "new names", "LiteLLM `json_array`",
         "LiteLLM `ndjson`", "OTLP JSON", "OTLP protobuf", "OTLP protobuf, gzip",
+        "logs JSON", "logs protobuf",
     }  # fmt: skip
     text = page.write(tmp_path / "results", "endurance-test", minutes, found, 24)
     assert f"- {stage.ledger.rows:,} rows acknowledged" in text

@@ -302,6 +302,8 @@ def settled(question: dict[str, Any]) -> dict[str, Any]:
         end = min(end, start + longest * HOUR)
     elif longest:
         question["interval"] = "15m"
+    if question["series_by"] and question["interval"] in ("15m", "hour"):
+        question["fill"] = False  # of some series these are more buckets than are sent
     question["from"], question["to"] = start, end
     question["compare"] = question["compare"] and start is not None and end is not None
     return question

@@ -3,6 +3,7 @@
 import datetime as dt
 import io
 import random
+import re
 import threading
 from typing import Any
 
@@ -154,9 +155,14 @@ def test_what_broke_off_is_continued():
     assert_sums_equal_rows()
 
 
+def without_percentiles(figures: dict[str, Any]) -> dict[str, Any]:
+    """Which rows tell exactly as long as all are here."""
+    return {name: value for name, value in figures.items() if not re.match(r"p\d", name)}
+
+
 def test_what_was_purged_folds_with_the_rest_and_is_not_released():
     months_of_rows()
-    before = totals()
+    before = without_percentiles(totals())
     for _ in retention.remove_expired_rows(HORIZON):
         pass
     gone = 10 - UsageMetric.objects.filter(model="rare").count()
@@ -166,7 +172,7 @@ def test_what_was_purged_folds_with_the_rest_and_is_not_released():
     assert models(model="rare") == {"rare": 10 - gone}
     fold("--release", "rare")
     assert models() == {"rare": 10 - gone, "(other)": 3 + gone, "often": 100}
-    assert totals() == before
+    assert without_percentiles(totals()) == before
     call_command("rebuild_rollups", "--check")
     fold("--rarer-than", "11", "--dimension", "model")
     assert models() == {"(other)": 13, "often": 100}

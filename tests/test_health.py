@@ -23,6 +23,7 @@ SQLITE = connection.vendor == "sqlite"
 WITHIN = 2.0  # seconds
 IDLE = {
     "waiting_rows": {"rows": 0, "since": None},
+    "filled_share": 1.0,
     "jobs": {"run_by": None, "process": None, "since": None},
     "sources": {"silent": 0, "uncounted": 0},
 }
