@@ -386,6 +386,7 @@ def test_a_post_of_many_rows_writes_the_ledger_once(client, django_assert_max_nu
     assert len([each for each in queries if "heardcount" in each["sql"]]) <= 1
 
 
+@pytest.mark.django_db(transaction=True)  # which PostgreSQL ends at the first refusal
 def test_a_ledger_that_cannot_be_written_costs_no_post_that_stores_nothing(client):
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE usage_heardcount RENAME TO elsewhere")
