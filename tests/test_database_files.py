@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import sqlite3
+import threading
 import urllib.parse
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -128,6 +129,29 @@ def test_it_is_so_too_where_a_reader_noticed_first(folder, kind):
         files.look()
         with pytest.raises(FilesMoved):
             portal.require_no_trouble()
+        alone = shutil.copy(path, folder / "as a kill would leave it.db")
+    assert rows_in(alone) == 1
+
+
+def test_it_is_so_too_where_another_reads_an_older_state_at_that_moment(folder):
+    path = folder / "metrics.db"
+    files = DatabaseFiles(str(path))
+    reader = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    with (
+        closing(reader),
+        closing(sqlite3.connect(path, factory=WatchedConnection)) as portal,
+    ):
+        portal.watch(files)
+        reader.execute("BEGIN")
+        reader.execute("SELECT COUNT(*) FROM usage_metrics").fetchone()
+        portal.execute(
+            "INSERT INTO usage_metrics (timestamp, model) VALUES ('2024-01-15 10:00:00', 'm')"
+        )
+        portal.commit()
+        TAKEN_AWAY["log removed"][0](path)
+        threading.Timer(0.2, reader.rollback).start()
+        with pytest.raises(FilesMoved):
+            portal.require_in_place()
         alone = shutil.copy(path, folder / "as a kill would leave it.db")
     assert rows_in(alone) == 1
 

@@ -23,6 +23,7 @@ _LOG_LOST = (
 )
 _RESTORING = "a backup is being restored: try again shortly"
 _LOOKED_EVERY = 1.0  # seconds, by those who only read
+_RESCUED_WITHIN, _LOOKS_EVERY = 1.0, 0.01  # seconds
 _Identity = tuple[int, int]  # device and inode
 
 
@@ -175,11 +176,20 @@ class WatchedConnection(sqlite3.Connection):
     def _rescue(self, files: DatabaseFiles) -> None:
         """What was acknowledged before the log was unlinked: from there into the database."""
         super().rollback()
+        until = time.monotonic() + _RESCUED_WITHIN
         try:
-            if files.may_be_rescued():
-                self.execute("PRAGMA wal_checkpoint(PASSIVE)")
+            # It copies nothing, and says so, while another program copies or reads an older state.
+            while files.may_be_rescued() and not self._is_log_copied():
+                if time.monotonic() > until:
+                    logger.warning("the lost log could not be copied: others were in its way")
+                    return
+                time.sleep(_LOOKS_EVERY)
         except sqlite3.Error as error:
             logger.warning("the lost log could not be copied: %s", error.sqlite_errorname)
+
+    def _is_log_copied(self) -> bool:
+        has_failed, frames, copied = self.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        return not has_failed and frames == copied
 
 
 _known: dict[str, DatabaseFiles] = {}
