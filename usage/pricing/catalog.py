@@ -58,14 +58,11 @@ def offer_of(
     if found is None:
         return None
     tier = tier.strip().lower() if tier else ""
-    if tier not in TIERS:
-        return _offered(found.rates_at(at, ""), found.source)
-    source = found.source if tier in found.tiers else GUESSED
-    return _offered(found.rates_at(at, tier), source)
-
-
-def _offered(rates: Rates | None, source: str) -> Offer:
-    return Offer(rates, source if rates else NOT_BY_TOKENS)
+    tier = tier if tier in TIERS else ""
+    rates = found.rates_at(at, tier)
+    if rates is None:
+        return Offer(None, NOT_BY_TOKENS)
+    return Offer(rates, GUESSED if tier and tier not in found.tiers else found.source)
 
 
 @lru_cache(maxsize=_MOST_KNOWN)

@@ -87,6 +87,7 @@ class Transcripts(Source):
         others = [each for each in records if each.event_id not in self._ids]
         told = told_by_id(with_ids, [self._ids[each.event_id or 0] for each in with_ids])
         told += told_by_counts(others)
+        self._ids.clear()  # of this page alone, or a long history would fill the memory
         pairs = zip((*with_ids, *others), told, strict=True)
         return [record for record, is_told in pairs if not is_told]
 

@@ -1,7 +1,6 @@
 """Calls of a transcript that were told while it was written: by the agent, or by a proxy."""
 
 import datetime as dt
-from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from usage.models import UsageMetric
@@ -33,13 +32,11 @@ def told_by_counts(records: Sequence[UsageRecord]) -> list[bool]:
 
     Its reports have no ids; each tells one call.
     """
-    live = Counter[tuple[int, ...]]()
     times: dict[tuple[int, ...], list[dt.datetime]] = {}
     for since, until in _windows(records, AT_ONCE):
         rows = UsageMetric.objects.filter(source=_CODEX, timestamp__range=(since, until))
         for at, *counts in rows.values_list("timestamp", *_COUNTS):
             key = tuple(count or 0 for count in counts)
-            live[key] += 1
             times.setdefault(key, []).append(at)
     found = []
     for record in records:

@@ -81,6 +81,7 @@ class JsonRows:
     def without_told_live(self, records: list[UsageRecord]) -> list[UsageRecord]:
         """Spend logs name the answer's id alone; the callback's payloads have the call's."""
         of_answers = [each for each in records if each.event_id in self._of_answers]
+        self._of_answers.clear()  # of this page alone, or a long history would fill the memory
         told = told_by_id(of_answers, [(each.response_id or "",) for each in of_answers])
         there = {id(each) for each, is_told in zip(of_answers, told, strict=True) if is_told}
         return [each for each in records if id(each) not in there]
