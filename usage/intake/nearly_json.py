@@ -53,7 +53,7 @@ def mended(body: bytes) -> bytes:
     if len(body) > _LONGEST:
         return body
     text = _without_others(_in_utf8(body.removeprefix(_BYTE_ORDER_MARK)))
-    return body if len(text) == len(body) and text == body else text
+    return body if text == body else text
 
 
 def _in_utf8(body: bytes) -> bytes:

@@ -35,7 +35,6 @@ class BucketPercentiles:
     def __init__(self, runs: Sequence[Run], held: Holdings, series: Series | None) -> None:
         self._runs, self._held, self._series = runs, held, series
         self._stretches: list[tuple[Stretch, int, int]] = []
-        self._are_values = False
         self.use: Use | None = None
         self.note: str | None = None
         self.cost = 0
@@ -47,7 +46,7 @@ class BucketPercentiles:
         every = [(run, 1) for run in self._runs]
         values = Use(Made.VALUES, self._runs, every, by_bucket=True)
         if are_there and reach.count(all_pieces([values])) <= most:
-            self.use, self._are_values = values, True
+            self.use = values
         elif self._series is not None:
             covers = [cover(self._runs, each, self._held.purged_until) for each in HISTOGRAMS]
             rest = [(run, 1) for run in covers[0].rows]
@@ -68,11 +67,12 @@ class BucketPercentiles:
         if self.use is None:
             return [msgspec.structs.replace(each, percentiles=Percentiles()) for each in series]
         found = self._counts(rows[self.use])
+        is_exact = self.use.made is Made.VALUES
         return [
             msgspec.structs.replace(
                 bucket,
                 percentiles=percentiles_of(
-                    found[microseconds(bucket.start)], bucket.figures, is_exact=self._are_values
+                    found[microseconds(bucket.start)], bucket.figures, is_exact=is_exact
                 ),
             )
             for bucket in series
